@@ -1,0 +1,47 @@
+// Datagrams in, flows out: the only place that looks at a protocol's version.
+//
+// No I/O, no clock, no log: whatever is wrong with a datagram is counted in the ledger, costs only
+// the part that is wrong, and is never an error of the caller. A decoder belongs to one thread.
+#pragma once
+
+#include "common/base/addr.h"
+#include "common/base/ledger.h"
+#include "common/flow/flow.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+// What a listener accepts (the scheme of its URI).
+enum decode_scheme {
+    DECODE_FLOW,    // anything, told apart by its first bytes
+    DECODE_NETFLOW, // NetFlow v5, v9, IPFIX
+    DECODE_SFLOW,   // sFlow v5
+};
+
+// One datagram as received. The bytes are borrowed for the call.
+struct datagram {
+    const uint8_t *data;
+    size_t len;
+    struct addr source; // the exporter, IPv4-mapped addresses as IPv4
+    uint16_t port;
+    uint64_t received_ns; // Unix time
+};
+
+// Takes one flow. It is the decoder's scratch, valid for the call (as are its spans); the callee
+// may change it.
+typedef void decode_emit(void *user, struct flow *flow);
+
+struct decode_options {
+    bool templates_shared; // -templates.scope=address: ports of one address share templates
+};
+
+struct decoder;
+
+// NULL only without memory. The ledger and `user` stay the caller's.
+struct decoder *decoder_new(const struct decode_options *options, struct ledger *ledger,
+                            decode_emit *emit, void *user);
+void decoder_free(struct decoder *decoder);
+
+// Decodes one datagram: counts it as received and as parsed or refused, and emits its flows.
+void decoder_run(struct decoder *decoder, enum decode_scheme scheme,
+                 const struct datagram *datagram);

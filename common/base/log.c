@@ -1,0 +1,167 @@
+#include "common/base/log.h"
+
+#include "common/base/buf.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 8192
+
+static int minimum_level = LOG_LEVEL_INFO;
+static bool as_json;
+
+void log_setup(int level, bool json)
+{
+    minimum_level = level;
+    as_json = json;
+}
+
+int log_level_parse(const char *text, int *level)
+{
+    static const struct {
+        const char *name;
+        int level;
+    } names[] = {{"debug", LOG_LEVEL_DEBUG},
+                 {"info", LOG_LEVEL_INFO},
+                 {"warn", LOG_LEVEL_WARN},
+                 {"error", LOG_LEVEL_ERROR}};
+    size_t name_len = strcspn(text, "+-");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strlen(names[i].name) != name_len || strncasecmp(names[i].name, text, name_len) != 0)
+            continue;
+        char *end = NULL;
+        long offset = text[name_len] == '\0' ? 0 : strtol(text + name_len, &end, 10);
+        if (end != NULL && (*end != '\0' || end == text + name_len + 1))
+            return -1;
+        if (offset < -1000 || offset > 1000)
+            return -1;
+        *level = names[i].level + (int)offset;
+        return 0;
+    }
+    return -1;
+}
+
+bool log_enabled(int level)
+{
+    return level >= minimum_level;
+}
+
+static const char *level_name(int level, char room[static 24])
+{
+    const char *base = level < LOG_LEVEL_INFO    ? "DEBUG"
+                       : level < LOG_LEVEL_WARN  ? "INFO"
+                       : level < LOG_LEVEL_ERROR ? "WARN"
+                                                 : "ERROR";
+    int above = level < LOG_LEVEL_INFO    ? level - LOG_LEVEL_DEBUG
+                : level < LOG_LEVEL_WARN  ? level - LOG_LEVEL_INFO
+                : level < LOG_LEVEL_ERROR ? level - LOG_LEVEL_WARN
+                                          : level - LOG_LEVEL_ERROR;
+    if (above == 0)
+        return base;
+    snprintf(room, 24, "%s%+d", base, above);
+    return room;
+}
+
+static void put_time(struct buf *line)
+{
+    struct timespec now;
+    struct tm parts;
+    char text[40];
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &parts);
+    size_t len = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(text + len, sizeof text - len, ".%03ldZ", now.tv_nsec / 1000000);
+    buf_text(line, text);
+}
+
+static bool needs_quotes(const char *text)
+{
+    if (*text == '\0')
+        return true;
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text <= ' ' || *text == '"' || *text == '=' || *text == '\\' ||
+            *text == 127)
+            return true;
+    return false;
+}
+
+static void put_quoted(struct buf *line, const char *text)
+{
+    buf_byte(line, '"');
+    buf_json_escaped(line, text, strlen(text));
+    buf_byte(line, '"');
+}
+
+static void put_value(struct buf *line, const char *text)
+{
+    if (as_json || needs_quotes(text))
+        put_quoted(line, text);
+    else
+        buf_text(line, text);
+}
+
+static void put_pair(struct buf *line, const char *key, const char *value)
+{
+    if (as_json) {
+        buf_text(line, ",");
+        put_quoted(line, key);
+        buf_text(line, ":");
+    } else {
+        buf_text(line, " ");
+        buf_text(line, key);
+        buf_text(line, "=");
+    }
+    put_value(line, value);
+}
+
+void log_pairs(int level, const char *message, ...)
+{
+    if (!log_enabled(level))
+        return;
+    char room[LINE_MAX_BYTES];
+    char name[24];
+    struct buf line = buf_over(room, sizeof room - 2);
+    buf_text(&line, as_json ? "{\"time\":\"" : "time=");
+    put_time(&line);
+    buf_text(&line, as_json ? "\",\"level\":\"" : " level=");
+    buf_text(&line, level_name(level, name));
+    buf_text(&line, as_json ? "\",\"msg\":" : " msg=");
+    put_value(&line, message);
+    va_list pairs;
+    va_start(pairs, message);
+    for (const char *key = va_arg(pairs, const char *); key != NULL;
+         key = va_arg(pairs, const char *)) {
+        const char *value = va_arg(pairs, const char *);
+        struct buf before = line;
+        put_pair(&line, key, value == NULL ? "" : value);
+        if (!buf_ok(&line)) // a pair that does not fit is left out whole
+            line = before;
+    }
+    va_end(pairs);
+    size_t len = line.len;
+    if (as_json)
+        room[len++] = '}';
+    room[len++] = '\n';
+    ssize_t written = write(STDERR_FILENO, room, len);
+    (void)written; // nowhere left to complain
+}
+
+struct log_text log_number(long long value)
+{
+    struct log_text out;
+    snprintf(out.text, sizeof out.text, "%lld", value);
+    return out;
+}
+
+struct log_text log_unsigned(unsigned long long value)
+{
+    struct log_text out;
+    snprintf(out.text, sizeof out.text, "%llu", value);
+    return out;
+}

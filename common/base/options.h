@@ -1,0 +1,38 @@
+// Command line flags in the manner of Go's flag package, as a table.
+//
+// One or two dashes are the same, -x v or -x=v, booleans only as -x or -x=true|false|1|0|t|f...; no
+// abbreviations; of a repeated flag the last one wins; parsing stops at the first other argument
+// or at "--".
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum option_kind {
+    OPTION_STRING,      // const char *
+    OPTION_BOOL,        // bool
+    OPTION_INT,         // int64_t
+    OPTION_BYTES,       // uint64_t, with an optional KiB, MiB, GiB (or k, m, g)
+    OPTION_DURATION_NS, // int64_t, Go syntax: 300ms, 10s, 1m30s, 2h, 0
+};
+
+struct option {
+    const char *name;      // without dashes
+    enum option_kind kind;
+    void *target;          // holds the default when parsing starts
+    const char *help;      // one or more lines; a word in `backquotes` names the value
+    const char *group;     // heading it stands under in -h; NULL: that of the option before
+};
+
+enum options_result {
+    OPTIONS_OK = 0,
+    OPTIONS_HELP = 1,   // -h or -help
+    OPTIONS_BAD = -1,   // one line on stderr said what and the nearest valid flag: exit 2
+};
+
+// Reads argv[1..argc-1] into the targets; *rest is the index of the first argument not taken.
+enum options_result options_parse(const struct option *options, size_t count, int argc,
+                                  char *const argv[], int *rest);
+
+// Writes the help text: the synopsis, then the options by group with their defaults.
+void options_help(const struct option *options, size_t count, const char *synopsis, int fd);
