@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ADDR_TEXT_MAX 40   // the longest text of an address, with its final NUL
+#define ADDR_TEXT_MAX   40 // the longest text of an address, with its final NUL
 #define PREFIX_TEXT_MAX 44 // the same with "/128"
 
 // len is 4 (IPv4), 16 (IPv6) or 0 (no address). Bytes past len are zero, so values compare whole.
@@ -47,7 +47,8 @@ enum prefix_error {
     PREFIX_BAD_BITS = -3,
 };
 
-// Reads "10.0.0.0/8" or "2001:db8::/32". Host bits are kept: compare with prefix_mask to refuse them.
+// Reads "10.0.0.0/8" or "2001:db8::/32". Host bits are kept: compare with prefix_mask to refuse
+// them.
 enum prefix_error prefix_parse(struct prefix *out, const char *text);
 
 // The same prefix with its host bits zeroed.

@@ -24,5 +24,6 @@ void buf_text(struct buf *b, const char *text);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // The inside of a JSON string: quotes, backslashes and control characters escaped, invalid UTF-8
-// replaced by U+FFFD, so that the result is valid JSON whatever the bytes are (RFC 8259, section 7).
+// replaced by U+FFFD, so that the result is valid JSON whatever the bytes are (RFC 8259, section
+// 7).
 void buf_json_escaped(struct buf *b, const void *bytes, size_t len);

@@ -1,8 +1,8 @@
 // A bounded big-endian reader over bytes it does not own.
 //
 // Reads never pass the end. The first one that would marks the cursor as failed; from then on every
-// read returns 0 and moves nothing, so that a caller reads a whole header and asks cursor_ok() once.
-// A value type: copy it to look ahead. One thread at a time.
+// read returns 0 and moves nothing, so that a caller reads a whole header and asks cursor_ok()
+// once. A value type: copy it to look ahead. One thread at a time.
 #pragma once
 
 #include <stdbool.h>

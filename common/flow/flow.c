@@ -28,7 +28,7 @@ static struct num_list num_list(struct flow *flow, int id)
     case FLOW_AS_PATH:
         return (struct num_list){flow->as_path, FLOW_ROUTE_LIST_MAX};
     default:
-        assert(!"a list of numbers");
+        assert(0 && "not a list of numbers");
         return (struct num_list){NULL, 0};
     }
 }
@@ -45,7 +45,7 @@ static struct bytes_list bytes_list(struct flow *flow, int id)
     case FLOW_DST_CONTEXT:
         return (struct bytes_list){flow->dst_context, FLOW_LIST_MAX};
     default:
-        assert(!"a list of bytes");
+        assert(0 && "not a list of bytes");
         return (struct bytes_list){NULL, 0};
     }
 }

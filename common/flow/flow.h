@@ -52,10 +52,10 @@ struct span {
 };
 
 struct flow {
-    uint64_t set;                      // FLOW_BIT(id) of every field that is set
-    uint64_t num[FLOW_FIELD_COUNT];    // FIELD_NUM, FIELD_NUM32; the count of items of a list
+    uint64_t set;                       // FLOW_BIT(id) of every field that is set
+    uint64_t num[FLOW_FIELD_COUNT];     // FIELD_NUM, FIELD_NUM32; the count of items of a list
     struct span span[FLOW_FIELD_COUNT]; // FIELD_BYTES
-    bool list_cut;                     // a list was longer than is kept
+    bool list_cut;                      // a list was longer than is kept
 
     uint32_t mpls_ttl[FLOW_LIST_MAX];
     uint32_t mpls_label[FLOW_LIST_MAX];

@@ -34,7 +34,7 @@ struct wire_field {
     uint32_t type;     // 0 varint, 1 64-bit, 2 length-delimited, 5 32-bit
     const uint8_t *at; // the tag
     const uint8_t *end;
-    uint64_t value;     // of a varint
+    uint64_t value;    // of a varint
     struct span bytes; // of a length-delimited field
 };
 

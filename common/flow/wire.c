@@ -1,0 +1,363 @@
+#include "common/flow/wire.h"
+
+#include <assert.h>
+
+#define TYPE_VARINT 0
+#define TYPE_64BIT  1
+#define TYPE_BYTES  2
+#define TYPE_32BIT  5
+
+// A frame's prefix, and the overrun of put_varint's eight-byte stores.
+#define FRAME_SLACK 16
+// Tag and value of a number, tag and length of bytes: at most this many bytes.
+#define FIELD_HEAD_MAX 12
+
+// The tags as they stand on the wire. All field numbers are below 2048: one or two bytes.
+struct tag {
+    uint8_t bytes[2];
+    uint8_t len;
+    uint8_t kind;
+};
+
+#define WIRE_TYPE(kind)                                                                            \
+    (FIELD_##kind == FIELD_NUM || FIELD_##kind == FIELD_NUM32 ? TYPE_VARINT : TYPE_BYTES)
+#define TAG_VALUE(number, kind) ((unsigned)(number) << 3 | (unsigned)WIRE_TYPE(kind))
+
+static const struct tag TAGS[FLOW_FIELD_COUNT] = {
+#define FIELD(id, name, go_name, number, kind, column, render)                                     \
+    {{(uint8_t)((TAG_VALUE(number, kind) & 0x7f) | ((number) > 15 ? 0x80 : 0)),                    \
+      (uint8_t)(TAG_VALUE(number, kind) >> 7)},                                                    \
+     (number) > 15 ? 2 : 1,                                                                        \
+     FIELD_##kind},
+#include "common/flow/fields.def"
+#undef FIELD
+};
+
+#define FIELD(id, name, go_name, number, kind, column, render)                                     \
+    static_assert((number) < 2048, "a tag is at most two bytes");
+#include "common/flow/fields.def"
+#undef FIELD
+
+// The fields whose bytes or items add to the bound of a frame.
+#define FIELD(id, name, go_name, number, kind, column, render)                                     \
+    | (FIELD_##kind == FIELD_NUM || FIELD_##kind == FIELD_NUM32 ? 0 : FLOW_BIT(FLOW_##id))
+static const uint64_t SIZED = UINT64_C(0)
+#include "common/flow/fields.def"
+    ;
+#undef FIELD
+
+static inline uint8_t *put_tag(uint8_t *out, enum flow_field id)
+{
+    memcpy(out, TAGS[id].bytes, 2);
+    return out + TAGS[id].len;
+}
+
+// Spreads the low 56 bits over eight bytes, seven each.
+static inline uint64_t spread(uint64_t v)
+{
+    v = (v & 0x000000000fffffff) | (v & 0x00fffffff0000000) << 4;
+    v = (v & 0x00003fff00003fff) | (v & 0x0fffc0000fffc000) << 2;
+    return (v & 0x007f007f007f007f) | (v & 0x3f803f803f803f80) << 1;
+}
+
+size_t wire_varint_len(uint64_t value)
+{
+    return (unsigned)(63 - __builtin_clzll(value | 1)) / 7 + 1;
+}
+
+// Always stores eight bytes, whatever the value needs.
+static inline uint8_t *put_varint(uint8_t *out, uint64_t value)
+{
+    const uint64_t more = 0x8080808080808080;
+    uint64_t groups = spread(value);
+    if (value >> 56 == 0) {
+        size_t len = wire_varint_len(value);
+        groups |= more & ((UINT64_C(1) << 8 * (len - 1)) - 1);
+        memcpy(out, &groups, 8);
+        return out + len;
+    }
+    groups |= more;
+    memcpy(out, &groups, 8);
+    out[8] = (uint8_t)(value >> 56 & 0x7f);
+    if (value >> 63 == 0)
+        return out + 9;
+    out[8] |= 0x80;
+    out[9] = 1;
+    return out + 10;
+}
+
+uint8_t *wire_put_varint(uint8_t *out, uint64_t value)
+{
+    while (value >= 0x80) {
+        *out++ = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    *out++ = (uint8_t)value;
+    return out;
+}
+
+static uint8_t *put_tag_exact(uint8_t *out, enum flow_field id)
+{
+    for (unsigned i = 0; i < TAGS[id].len; i++)
+        *out++ = TAGS[id].bytes[i];
+    return out;
+}
+
+uint8_t *wire_put_num(uint8_t *out, enum flow_field id, uint64_t value)
+{
+    return wire_put_varint(put_tag_exact(out, id), value);
+}
+
+uint8_t *wire_put_bytes(uint8_t *out, enum flow_field id, const void *data, size_t len)
+{
+    out = wire_put_varint(put_tag_exact(out, id), len);
+    if (len != 0)
+        memcpy(out, data, len);
+    return out + len;
+}
+
+static uint8_t *put_span(uint8_t *out, enum flow_field id, struct span span)
+{
+    out = put_varint(put_tag(out, id), span.len);
+    memcpy(out, span.data, span.len);
+    return out + span.len;
+}
+
+static uint8_t *put_num_list(uint8_t *out, const struct flow *flow, enum flow_field id)
+{
+    size_t count;
+    const uint32_t *items = flow_num_list(flow, id, &count);
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++)
+        len += wire_varint_len(items[i]);
+    out = put_varint(put_tag(out, id), len);
+    for (size_t i = 0; i < count; i++)
+        out = put_varint(out, items[i]);
+    return out;
+}
+
+static uint8_t *put_bytes_list(uint8_t *out, const struct flow *flow, enum flow_field id)
+{
+    size_t count;
+    const struct span *items = flow_bytes_list(flow, id, &count);
+    for (size_t i = 0; i < count; i++)
+        out = wire_put_bytes(out, id, items[i].data, items[i].len);
+    return out;
+}
+
+static size_t list_bound(const struct flow *flow, enum flow_field id)
+{
+    size_t count;
+    if (TAGS[id].kind == FIELD_NUM_LIST)
+        return (size_t)flow->num[id] * 5;
+    const struct span *items = flow_bytes_list(flow, id, &count);
+    size_t bound = 0;
+    for (size_t i = 0; i < count; i++)
+        bound += FIELD_HEAD_MAX + items[i].len;
+    return bound;
+}
+
+size_t wire_bound(const struct flow *flow)
+{
+    size_t bound = FRAME_SLACK + FLOW_FIELD_COUNT * FIELD_HEAD_MAX;
+    for (uint64_t left = flow->set & SIZED; left != 0; left &= left - 1) {
+        enum flow_field id = (enum flow_field)__builtin_ctzll(left);
+        bound += TAGS[id].kind == FIELD_BYTES ? flow->span[id].len : list_bound(flow, id);
+    }
+    return bound;
+}
+
+static uint8_t *write_body(uint8_t *out, const struct flow *flow)
+{
+    for (uint64_t left = flow->set; left != 0; left &= left - 1) {
+        enum flow_field id = (enum flow_field)__builtin_ctzll(left);
+        switch ((enum field_kind)TAGS[id].kind) {
+        case FIELD_NUM:
+        case FIELD_NUM32:
+            out = put_varint(put_tag(out, id), flow->num[id]);
+            break;
+        case FIELD_BYTES:
+            out = put_span(out, id, flow->span[id]);
+            break;
+        case FIELD_NUM_LIST:
+            out = put_num_list(out, flow, id);
+            break;
+        case FIELD_BYTES_LIST:
+            out = put_bytes_list(out, flow, id);
+            break;
+        }
+    }
+    return out;
+}
+
+uint8_t *wire_write(uint8_t *out, const struct flow *flow)
+{
+    // Most bodies take two bytes of length: write behind a gap of two, move when it is not so.
+    uint8_t *body = out + 2;
+    size_t len = (size_t)(write_body(body, flow) - body);
+    if (len >= 0x80 && len < 0x4000) {
+        out[0] = (uint8_t)(len | 0x80);
+        out[1] = (uint8_t)(len >> 7);
+        return body + len;
+    }
+    size_t head = wire_varint_len(len);
+    memmove(out + head, body, len);
+    wire_put_varint(out, len);
+    return out + head + len;
+}
+
+// Reads a varint: its length, 0 when it goes on past the end, -1 when it is over-long.
+static int read_varint(const uint8_t *at, size_t left, uint64_t *value)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < WIRE_VARINT_MAX; i++) {
+        if ((size_t)i == left)
+            return 0;
+        sum |= (uint64_t)(at[i] & 0x7f) << 7 * i;
+        if (at[i] < 0x80) {
+            *value = sum;
+            return i == 9 && at[i] > 1 ? -1 : i + 1;
+        }
+    }
+    return -1;
+}
+
+enum wire_frame wire_frame(const uint8_t *in, size_t len, size_t *head, size_t *body)
+{
+    uint64_t size = 0;
+    int prefix = read_varint(in, len, &size);
+    if (prefix == 0)
+        return WIRE_MORE;
+    if (prefix < 0 || size > WIRE_FRAME_MAX)
+        return WIRE_INVALID;
+    *head = (size_t)prefix;
+    *body = (size_t)size;
+    return len - *head < *body ? WIRE_MORE : WIRE_FRAME;
+}
+
+static uint64_t take_varint(struct cursor *c)
+{
+    if (c->at < c->end && *c->at < 0x80)
+        return *c->at++;
+    uint64_t value = 0;
+    int len = read_varint(c->at, cursor_left(c), &value);
+    if (len <= 0) {
+        c->failed = true;
+        return 0;
+    }
+    c->at += len;
+    return value;
+}
+
+int wire_next(struct cursor *body, struct wire_field *field)
+{
+    if (cursor_left(body) == 0)
+        return cursor_ok(body) ? 0 : -1;
+    field->at = body->at;
+    uint64_t tag = take_varint(body);
+    field->type = (uint32_t)tag & 7;
+    field->number = (uint32_t)(tag >> 3);
+    if (tag >> 3 == 0 || tag >> 3 > 0x1fffffff)
+        return -1;
+    field->value = 0;
+    field->bytes = (struct span){.data = NULL, .len = 0};
+    switch (field->type) {
+    case TYPE_VARINT:
+        field->value = take_varint(body);
+        break;
+    case TYPE_64BIT:
+        cursor_skip(body, 8);
+        break;
+    case TYPE_32BIT:
+        cursor_skip(body, 4);
+        break;
+    case TYPE_BYTES: {
+        uint64_t len = take_varint(body);
+        field->bytes.data = cursor_take(body, len);
+        field->bytes.len = (size_t)len;
+        break;
+    }
+    default: // groups are gone from proto3
+        return -1;
+    }
+    field->end = body->at;
+    return cursor_ok(body) ? 1 : -1;
+}
+
+static int read_packed(struct flow *flow, enum flow_field id, struct span items)
+{
+    struct cursor c = cursor_over(items.data, items.len);
+    while (cursor_left(&c) != 0 && cursor_ok(&c))
+        flow_append_num(flow, id, (uint32_t)take_varint(&c));
+    return cursor_ok(&c) ? 0 : -1;
+}
+
+// A field of another wire type than the schema's is an unknown field, as for every proto3 reader.
+static int read_field(struct flow *flow, enum flow_field id, const struct wire_field *field)
+{
+    switch ((enum field_kind)TAGS[id].kind) {
+    case FIELD_NUM:
+        if (field->type == TYPE_VARINT)
+            flow_set_num(flow, id, field->value);
+        return 0;
+    case FIELD_NUM32:
+        if (field->type == TYPE_VARINT)
+            flow_set_num(flow, id, (uint32_t)field->value);
+        return 0;
+    case FIELD_BYTES:
+        if (field->type == TYPE_BYTES)
+            flow_set_bytes(flow, id, field->bytes.data, field->bytes.len);
+        return 0;
+    case FIELD_NUM_LIST:
+        if (field->type == TYPE_VARINT)
+            flow_append_num(flow, id, (uint32_t)field->value);
+        return field->type == TYPE_BYTES ? read_packed(flow, id, field->bytes) : 0;
+    case FIELD_BYTES_LIST:
+        if (field->type == TYPE_BYTES)
+            flow_append_bytes(flow, id, field->bytes.data, field->bytes.len);
+        return 0;
+    }
+    return 0;
+}
+
+int wire_read(struct flow *flow, const uint8_t *body, size_t len)
+{
+    struct cursor c = cursor_over(body, len);
+    struct wire_field field;
+    int more;
+    flow_reset(flow);
+    while ((more = wire_next(&c, &field)) == 1) {
+        int id = field_of_number(field.number);
+        if (id >= 0 && read_field(flow, (enum flow_field)id, &field) != 0)
+            return -1;
+    }
+    return more;
+}
+
+uint8_t *wire_put_entry(uint8_t *out, struct span key, struct span value)
+{
+    const struct span parts[] = {key, value};
+    for (unsigned i = 0; i < 2; i++) {
+        *out++ = (uint8_t)((i + 1) << 3 | TYPE_BYTES);
+        out = wire_put_varint(out, parts[i].len);
+        if (parts[i].len != 0)
+            memcpy(out, parts[i].data, parts[i].len);
+        out += parts[i].len;
+    }
+    return out;
+}
+
+int wire_entry(struct span entry, struct span *key, struct span *value)
+{
+    struct cursor c = cursor_over(entry.data, entry.len);
+    struct wire_field field;
+    int more;
+    *key = *value = (struct span){.data = NULL, .len = 0};
+    while ((more = wire_next(&c, &field)) == 1) {
+        if (field.type == TYPE_BYTES && field.number == 1)
+            *key = field.bytes;
+        if (field.type == TYPE_BYTES && field.number == 2)
+            *value = field.bytes;
+    }
+    return more;
+}
