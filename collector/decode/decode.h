@@ -28,11 +28,12 @@ struct datagram {
 };
 
 // Takes one flow. It is the decoder's scratch, valid for the call (as are its spans); the callee
-// may change it.
+// may set further fields.
 typedef void decode_emit(void *user, struct flow *flow);
 
 struct decode_options {
     bool templates_shared; // -templates.scope=address: ports of one address share templates
+    uint64_t hash_seed;    // random, so that senders cannot choose collisions
 };
 
 struct decoder;

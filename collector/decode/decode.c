@@ -1,0 +1,89 @@
+#include "collector/decode/decode.h"
+
+#include "collector/decode/decode_run.h"
+#include "collector/decode/domain.h"
+#include "collector/decode/netflow.h"
+#include "collector/decode/netflow_legacy.h"
+#include "collector/decode/sflow.h"
+
+#include <stdlib.h>
+
+enum {
+    NETFLOW_V5 = 5,
+    NETFLOW_V9 = 9,
+    IPFIX = 10,
+    SFLOW_V5 = 5, // of 32 bits, where NetFlow's versions have 16
+};
+
+struct decoder {
+    struct ledger *ledger;
+    decode_emit *emit;
+    void *user;
+    struct domain_store *domains;
+    struct flow flow;
+};
+
+struct decoder *decoder_new(const struct decode_options *options, struct ledger *ledger,
+                            decode_emit *emit, void *user)
+{
+    struct decoder *decoder = calloc(1, sizeof *decoder);
+    if (decoder == NULL)
+        return NULL;
+    decoder->ledger = ledger;
+    decoder->emit = emit;
+    decoder->user = user;
+    decoder->domains = domain_store_new(options->templates_shared, options->hash_seed, ledger);
+    if (decoder->domains == NULL) {
+        free(decoder);
+        return NULL;
+    }
+    return decoder;
+}
+
+void decoder_free(struct decoder *decoder)
+{
+    if (decoder == NULL)
+        return;
+    domain_store_free(decoder->domains);
+    free(decoder);
+}
+
+static void decode_netflow(struct decoder *decoder, struct decode_run *run, unsigned version)
+{
+    switch (version) {
+    case NETFLOW_V5:
+        netflow_legacy_decode(run);
+        break;
+    case NETFLOW_V9:
+    case IPFIX:
+        netflow_decode(run, decoder->domains);
+        break;
+    default:
+        ledger_count(run->ledger, REASON_PROTOCOL_UNKNOWN, 1);
+        break;
+    }
+}
+
+void decoder_run(struct decoder *decoder, enum decode_scheme scheme,
+                 const struct datagram *datagram)
+{
+    struct decode_run run = {.datagram = datagram,
+                             .ledger = decoder->ledger,
+                             .flow = &decoder->flow,
+                             .emit = decoder->emit,
+                             .user = decoder->user};
+    decoder->ledger->datagrams_received++;
+    decoder->ledger->bytes_received += datagram->len;
+    if (datagram->len < sizeof(uint32_t)) {
+        ledger_count(decoder->ledger,
+                     datagram->len == 0 ? REASON_DATAGRAM_EMPTY : REASON_HEADER_SHORT, 1);
+        return;
+    }
+    uint32_t first = bytes_u32(datagram->data);
+    if (first == SFLOW_V5 && scheme != DECODE_NETFLOW)
+        sflow_decode(&run);
+    else if (scheme != DECODE_SFLOW)
+        decode_netflow(decoder, &run, first >> 16);
+    else
+        ledger_count(decoder->ledger, REASON_PROTOCOL_UNKNOWN, 1);
+}

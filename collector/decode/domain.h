@@ -1,0 +1,75 @@
+// What is remembered of each exporter: templates, sampling rates and start time, per transport
+// session and observation domain.
+//
+// The key is source address, source port, version and observation domain: RFC 7011, section 8 and
+// RFC 3954, section 5.2 scope templates so. Exporters change their port, though (a restart, NAT),
+// so what is not found under a port is taken from another port of the same address, version and
+// domain, as long as all of these agree; several exporters behind one address commonly do not.
+//
+// Bounded: at most DOMAIN_COUNT_MAX domains and DOMAIN_BYTES_MAX of templates; the least recently
+// used domain goes first, one that never had data decoded before one that had.
+// One thread.
+#pragma once
+
+#include "collector/decode/sampling.h"
+#include "collector/decode/template.h"
+#include "common/base/addr.h"
+#include "common/base/ledger.h"
+
+#define DOMAIN_COUNT_MAX     65536
+#define DOMAIN_BYTES_MAX     (64u << 20)
+#define DOMAIN_TEMPLATES_MAX 16384 // templates of one domain
+#define DOMAIN_PORTS_MAX     64    // ports of one address, version and domain
+
+struct domain_key {
+    struct addr source;
+    uint16_t port;
+    uint8_t version;
+    uint32_t id; // observation domain, source id
+};
+
+struct domain;
+struct domain_store;
+
+// NULL only without memory. With `shared`, ports of one address are one exporter. The seed makes
+// the table's order unknown to senders.
+struct domain_store *domain_store_new(bool shared, uint64_t seed, struct ledger *ledger);
+void domain_store_free(struct domain_store *store);
+
+// The domain of that key, or NULL. A domain stays valid until the next domain_make.
+struct domain *domain_find(struct domain_store *store, const struct domain_key *key);
+
+// The same, made when it is new; NULL only without memory.
+struct domain *domain_make(struct domain_store *store, const struct domain_key *key);
+
+enum domain_answer {
+    DOMAIN_FOUND,
+    DOMAIN_MISSING,   // no port of the exporter knows the template
+    DOMAIN_AMBIGUOUS, // they know it with different layouts
+};
+
+// The template of that id for a data set under `key`; `domain` is domain_find's answer.
+enum domain_answer domain_template(struct domain_store *store, const struct domain_key *key,
+                                   struct domain *domain, uint16_t id, const struct template **out);
+
+// The template of that id in this very domain, or NULL.
+const struct template *domain_own_template(const struct domain *domain, uint16_t id);
+
+// Takes the template over, in place of one of the same id. 0, or -1 when the domain is full and the
+// template was freed.
+int domain_put(struct domain_store *store, struct domain *domain, struct template *template);
+
+// RFC 7011, section 8.1: one template; or all data or all options templates.
+void domain_withdraw(struct domain_store *store, struct domain *domain, uint16_t id);
+void domain_withdraw_all(struct domain_store *store, struct domain *domain, bool options);
+
+// Notes that data was decoded: the domain is used, and one worth keeping.
+void domain_touch(struct domain_store *store, struct domain *domain);
+
+// The sampling table and start time of the domain; for a port that has none, those of another port
+// of the exporter, while all that have one agree. NULL and 0 when there is none.
+const struct sampling_table *domain_sampling(struct domain_store *store,
+                                             const struct domain_key *key, struct domain *domain);
+struct sampling_table *domain_own_sampling(struct domain *domain); // made when new; NULL: no memory
+uint64_t domain_init_ms(const struct domain *domain);
+void domain_set_init_ms(struct domain *domain, uint64_t init_ms);

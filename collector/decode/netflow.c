@@ -1,0 +1,373 @@
+#include "collector/decode/netflow.h"
+
+#include "collector/decode/plan.h"
+#include "collector/decode/template.h"
+
+#define SET_HEADER_LEN 4
+#define FIRST_DATA_SET 256
+#define INIT_TIME      160 // systemInitTimeMilliseconds
+#define DEFERRED_MAX   64
+#define NS_PER_MS      1000000
+#define NS_PER_S       1000000000
+
+struct set {
+    uint16_t id;
+    struct cursor body;
+};
+
+// One message on its way through.
+struct walk {
+    struct decode_run *run;
+    struct domain_store *store;
+    enum template_dialect dialect;
+    struct domain_key key;
+    struct domain *domain; // NULL until the exporter announced something
+    struct cursor sets;
+    uint64_t export_ns;
+    uint32_t uptime_ms; // v9
+    uint64_t base;      // the bits of what all flows of the message have in common
+
+    // Data sets wait for the end of the message: its templates and sampling rates hold for all of
+    // it, wherever they stand.
+    struct set deferred[DEFERRED_MAX];
+    unsigned deferred_count;
+};
+
+static void drop_unit(struct walk *walk, enum reason reason)
+{
+    ledger_count(walk->run->ledger, reason, 1);
+}
+
+static bool read_header(struct walk *walk, struct cursor *c, uint32_t *sequence)
+{
+    uint16_t version = cursor_u16(c);
+    uint16_t second = cursor_u16(c); // v9: a count of records, which the sets tell anyway
+    if (version == TEMPLATE_V9)
+        walk->uptime_ms = cursor_u32(c);
+    walk->export_ns = (uint64_t)cursor_u32(c) * NS_PER_S;
+    *sequence = cursor_u32(c);
+    walk->key.id = cursor_u32(c);
+    if (!cursor_ok(c)) {
+        ledger_count(walk->run->ledger, REASON_HEADER_SHORT, 1);
+        return false;
+    }
+    walk->dialect = (enum template_dialect)version;
+    if (version == TEMPLATE_IPFIX) { // RFC 7011, section 3.1: the length counts the header
+        size_t header_len = (size_t)(c->at - walk->run->datagram->data);
+        if (second < header_len) {
+            ledger_count(walk->run->ledger, REASON_MESSAGE_LENGTH, 1);
+            return false;
+        }
+        size_t len = second - header_len;
+        if (len < cursor_left(c)) {
+            c->end = c->at + len;
+            decode_note(walk->run, REASON_TRAILING_BYTES);
+        }
+    }
+    return true;
+}
+
+static void fill_base(struct walk *walk, uint32_t sequence)
+{
+    const struct datagram *datagram = walk->run->datagram;
+    struct flow *flow = walk->run->flow;
+    flow_reset(flow);
+    flow_set_num(flow, FLOW_TYPE,
+                 walk->dialect == TEMPLATE_V9 ? FLOW_TYPE_NETFLOW_V9 : FLOW_TYPE_IPFIX);
+    flow_set_num(flow, FLOW_TIME_RECEIVED_NS, datagram->received_ns);
+    flow_set_num(flow, FLOW_SEQUENCE_NUM, sequence);
+    flow_set_bytes(flow, FLOW_SAMPLER_ADDRESS, datagram->source.bytes, datagram->source.len);
+    flow_set_num(flow, FLOW_OBSERVATION_DOMAIN_ID, walk->key.id);
+    walk->base = flow->set;
+}
+
+// Milliseconds of uptime as Unix time. Uptimes are 32 bits and wrap after 49.7 days; of the times
+// that they can mean the one nearest to the export is taken.
+static uint64_t uptime_ns(const struct walk *walk, uint64_t init_ms, uint64_t uptime_ms)
+{
+    if (walk->dialect == TEMPLATE_V9) {
+        int64_t before_ms = (int32_t)(walk->uptime_ms - (uint32_t)uptime_ms);
+        return walk->export_ns - (uint64_t)(before_ms * NS_PER_MS);
+    }
+    uint64_t elapsed_ms = walk->export_ns / NS_PER_MS - init_ms;
+    int64_t before_ms = (int32_t)((uint32_t)elapsed_ms - (uint32_t)uptime_ms);
+    return (init_ms + elapsed_ms - (uint64_t)before_ms) * NS_PER_MS;
+}
+
+static uint64_t time_ns(const struct walk *walk, const struct plan_time *time, uint64_t init_ms)
+{
+    switch (time->clock) {
+    case PLAN_CLOCK_UPTIME:
+        return uptime_ns(walk, init_ms, time->value);
+    case PLAN_CLOCK_ABSOLUTE:
+        return time->value;
+    case PLAN_CLOCK_DELTA: // RFC 5102, section 5.9.7: microseconds before the export time
+        return walk->export_ns - time->value * 1000;
+    case PLAN_CLOCK_NONE:
+        break;
+    }
+    return walk->export_ns;
+}
+
+static void set_times(const struct walk *walk, const struct plan_result *result)
+{
+    uint64_t init_ms = result->init_ms != 0 ? result->init_ms : domain_init_ms(walk->domain);
+    struct flow *flow = walk->run->flow;
+    uint64_t start_ns;
+    uint64_t end_ns;
+    bool both = result->start.clock == PLAN_CLOCK_UPTIME && result->end.clock == PLAN_CLOCK_UPTIME;
+    if (walk->dialect == TEMPLATE_V9 || init_ms != 0) {
+        start_ns = time_ns(walk, &result->start, init_ms);
+        end_ns = time_ns(walk, &result->end, init_ms);
+    } else if (both) {
+        // IPFIX uptimes without the start they count from: the flow ended as it was exported.
+        uint32_t duration_ms = (uint32_t)(result->end.value - result->start.value);
+        end_ns = walk->export_ns;
+        start_ns = end_ns - (uint64_t)duration_ms * NS_PER_MS;
+    } else {
+        static const struct plan_time unknown = {.clock = PLAN_CLOCK_NONE};
+        bool start_known = result->start.clock != PLAN_CLOCK_UPTIME;
+        bool end_known = result->end.clock != PLAN_CLOCK_UPTIME;
+        start_ns = time_ns(walk, start_known ? &result->start : &unknown, 0);
+        end_ns = time_ns(walk, end_known ? &result->end : &unknown, 0);
+    }
+    flow_set_num(flow, FLOW_TIME_FLOW_START_NS, start_ns);
+    flow_set_num(flow, FLOW_TIME_FLOW_END_NS, end_ns);
+}
+
+static void set_sampling(struct walk *walk, const struct sampling_table *table,
+                         const struct plan_result *result)
+{
+    static const struct sampling_table unknown;
+    uint64_t rate = table == NULL ? 0 : table->last;
+    if (result->has_sampling)
+        rate = sampling_find(table == NULL ? &unknown : table, &result->sampling);
+    if (rate == 0)
+        decode_note(walk->run, REASON_SAMPLING_UNKNOWN);
+    flow_set_num(walk->run->flow, FLOW_SAMPLING_RATE, rate);
+}
+
+// Sets are padded to four bytes, with fewer than any record takes (RFC 7011, section 3.3.1). Where
+// records are that short, zeros at the end are padding all the same.
+static bool is_padding(const struct cursor *body, size_t min_len)
+{
+    if (cursor_left(body) < min_len)
+        return true;
+    if (cursor_left(body) >= SET_HEADER_LEN)
+        return false;
+    return bytes_be(body->at, cursor_left(body)) == 0;
+}
+
+static void decode_records(struct walk *walk, const struct template *template, struct cursor body)
+{
+    struct decode_run *run = walk->run;
+    const struct sampling_table *sampling = domain_sampling(walk->store, &walk->key, walk->domain);
+    struct plan_result result;
+    unsigned records = 0;
+    while (records == 0 || !is_padding(&body, template->min_len)) {
+        size_t left = cursor_left(&body);
+        run->flow->set = walk->base;
+        run->flow->list_cut = false;
+        size_t len = left < template->min_len
+                         ? 0
+                         : plan_run(template->plan, body.at, left, run->flow, &result, run->ledger);
+        if (len == 0) {
+            drop_unit(walk, REASON_RECORD_TRUNCATED);
+            return;
+        }
+        body.at += len;
+        records++;
+        set_times(walk, &result);
+        set_sampling(walk, sampling, &result);
+        decode_emit_flow(run);
+    }
+    if (walk->domain != NULL)
+        domain_touch(walk->store, walk->domain);
+    run->ledger->units_decoded++;
+}
+
+// RFC 3954, section 6.1: the scopes of v9 are numbered apart from its elements; those of IPFIX are
+// elements like any other.
+static void decode_option(struct walk *walk, const struct template *template, struct cursor *body)
+{
+    struct sampling_terms terms = {.has_selector = false};
+    for (unsigned i = 0; i < template->field_count; i++) {
+        const struct template_field *field = &template->fields[i];
+        struct cursor value = template_value(field, body);
+        bool element = walk->dialect == TEMPLATE_IPFIX || i >= template->scope_count;
+        if (!element || field->enterprise != 0 || cursor_left(&value) > 8 || !cursor_ok(&value))
+            continue;
+        uint64_t number = bytes_be(value.at, cursor_left(&value));
+        sampling_take(&terms, field->element, number);
+        if (field->element == INIT_TIME)
+            domain_set_init_ms(walk->domain, number);
+    }
+    struct sampling_table *table = sampling_rate(&terms) == 0 || !cursor_ok(body)
+                                       ? NULL
+                                       : domain_own_sampling(walk->domain);
+    if (table != NULL)
+        sampling_learn(table, &terms);
+}
+
+static void decode_options(struct walk *walk, const struct template *template, struct cursor body)
+{
+    // The template may be that of another port: what it says is remembered for this one.
+    walk->domain = domain_make(walk->store, &walk->key);
+    while (walk->domain != NULL && cursor_ok(&body) && cursor_left(&body) >= template->min_len)
+        decode_option(walk, template, &body);
+    if (walk->domain == NULL || !cursor_ok(&body)) {
+        drop_unit(walk, REASON_RECORD_TRUNCATED);
+        return;
+    }
+    walk->run->ledger->units_decoded++;
+}
+
+static void decode_data(struct walk *walk, const struct set *set)
+{
+    const struct template *template = NULL;
+    enum domain_answer answer = domain_template(walk->store, &walk->key, walk->domain, set->id,
+                                                &template);
+    if (answer == DOMAIN_MISSING)
+        drop_unit(walk, REASON_TEMPLATE_MISSING);
+    else if (answer == DOMAIN_AMBIGUOUS)
+        drop_unit(walk, REASON_TEMPLATE_AMBIGUOUS);
+    else if (template->min_len == 0) // records of no bytes would never end
+        drop_unit(walk, REASON_TEMPLATE_EMPTY);
+    else if (template->options)
+        decode_options(walk, template, set->body);
+    else if (cursor_left(&set->body) == 0)
+        walk->run->ledger->units_decoded++;
+    else
+        decode_records(walk, template, set->body);
+}
+
+static void decode_deferred(struct walk *walk)
+{
+    for (unsigned i = 0; i < walk->deferred_count; i++)
+        decode_data(walk, &walk->deferred[i]);
+    walk->deferred_count = 0;
+}
+
+static void take_data_set(struct walk *walk, const struct set *set)
+{
+    const struct template *template = NULL;
+    enum domain_answer answer = domain_template(walk->store, &walk->key, walk->domain, set->id,
+                                                &template);
+    if (answer == DOMAIN_FOUND && template->options) {
+        decode_data(walk, set);
+        return;
+    }
+    if (walk->deferred_count == DEFERRED_MAX)
+        decode_deferred(walk);
+    walk->deferred[walk->deferred_count++] = *set;
+}
+
+static void learn(struct walk *walk, struct template *template)
+{
+    const struct template *known = domain_own_template(walk->domain, template->id);
+    if (known != NULL && template_same_layout(known, template)) {
+        template_free(template);
+        return;
+    }
+    if (known != NULL) { // what stands before the change has the old layout
+        decode_note(walk->run, REASON_TEMPLATE_CHANGED);
+        decode_deferred(walk);
+    }
+    if (domain_put(walk->store, walk->domain, template) != 0)
+        decode_note(walk->run, REASON_TEMPLATE_EVICTED);
+}
+
+// RFC 7011, section 8.1: the set's own id withdraws all templates of its kind.
+static void withdraw(struct walk *walk, uint16_t set_id, uint16_t id, bool options)
+{
+    decode_deferred(walk);
+    if (id == set_id)
+        domain_withdraw_all(walk->store, walk->domain, options);
+    else
+        domain_withdraw(walk->store, walk->domain, id);
+}
+
+static void take_template_set(struct walk *walk, const struct set *set, bool options)
+{
+    struct cursor body = set->body;
+    struct template *template = NULL;
+    uint16_t id = 0;
+    walk->domain = domain_make(walk->store, &walk->key);
+    while (walk->domain != NULL) {
+        switch (template_parse(&body, walk->dialect, options, &template, &id)) {
+        case TEMPLATE_PARSED:
+            learn(walk, template);
+            continue;
+        case TEMPLATE_WITHDRAWN:
+            withdraw(walk, set->id, id, options);
+            continue;
+        case TEMPLATE_PADDING:
+            walk->run->ledger->units_decoded++;
+            return;
+        case TEMPLATE_BAD:
+            break;
+        }
+        break;
+    }
+    drop_unit(walk, REASON_TEMPLATE_INVALID);
+}
+
+static void take_set(struct walk *walk, const struct set *set)
+{
+    uint16_t template_set = walk->dialect == TEMPLATE_V9 ? 0 : 2;
+    if (set->id >= FIRST_DATA_SET)
+        take_data_set(walk, set);
+    else if (set->id == template_set || set->id == template_set + 1)
+        take_template_set(walk, set, set->id != template_set);
+    else
+        drop_unit(walk, REASON_SET_RESERVED);
+}
+
+// Whether another set follows. Some exporters fill their datagrams up with zeros.
+static bool next_set(struct walk *walk, struct set *set)
+{
+    struct cursor *sets = &walk->sets;
+    if (cursor_left(sets) < SET_HEADER_LEN || bytes_u32(sets->at) == 0) {
+        if (cursor_left(sets) != 0)
+            decode_note(walk->run, REASON_TRAILING_BYTES);
+        return false;
+    }
+    walk->run->ledger->units_received++;
+    set->id = cursor_u16(sets);
+    size_t len = cursor_u16(sets);
+    if (len < SET_HEADER_LEN) { // RFC 7011, section 3.3.2: the length counts the header
+        drop_unit(walk, REASON_SET_LENGTH);
+        return false;
+    }
+    len -= SET_HEADER_LEN;
+    if (len > cursor_left(sets)) { // its whole records are still good
+        decode_note(walk->run, REASON_SET_CLIPPED);
+        len = cursor_left(sets);
+    }
+    set->body = cursor_sub(sets, len);
+    return true;
+}
+
+void netflow_decode(struct decode_run *run, struct domain_store *store)
+{
+    struct walk walk;
+    struct cursor c = cursor_over(run->datagram->data, run->datagram->len);
+    uint32_t sequence;
+    struct set set;
+    walk.run = run;
+    walk.store = store;
+    walk.uptime_ms = 0;
+    walk.deferred_count = 0;
+    if (!read_header(&walk, &c, &sequence))
+        return;
+    run->ledger->datagrams_parsed++;
+    walk.key.source = run->datagram->source;
+    walk.key.port = run->datagram->port;
+    walk.key.version = (uint8_t)walk.dialect;
+    walk.domain = domain_find(store, &walk.key);
+    walk.sets = c;
+    fill_base(&walk, sequence);
+    while (next_set(&walk, &set))
+        take_set(&walk, &set);
+    decode_deferred(&walk);
+}

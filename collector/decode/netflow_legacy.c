@@ -1,0 +1,93 @@
+#include "collector/decode/netflow_legacy.h"
+
+#define RECORD_LEN 48
+#define ETYPE_IPV4 0x0800
+
+struct header {
+    uint16_t count;
+    uint32_t uptime_ms;
+    uint64_t export_ns;
+    uint32_t sequence;
+    uint16_t sampling;
+};
+
+static struct header read_header(struct cursor *c)
+{
+    struct header h;
+    cursor_skip(c, 2);
+    h.count = cursor_u16(c);
+    h.uptime_ms = cursor_u32(c);
+    h.export_ns = (uint64_t)cursor_u32(c) * 1000000000;
+    h.export_ns += cursor_u32(c);
+    h.sequence = cursor_u32(c);
+    cursor_skip(c, 2);                               // engine type and id
+    h.sampling = (uint16_t)(cursor_u16(c) & 0x3fff); // the top two bits are the mode
+    return h;
+}
+
+// A time in milliseconds of uptime, which wraps after 49.7 days, as Unix time.
+static uint64_t uptime_ns(const struct header *h, uint32_t ms)
+{
+    int64_t before_ms = (int32_t)(h->uptime_ms - ms);
+    return h->export_ns - (uint64_t)(before_ms * 1000000);
+}
+
+static void fill(struct flow *flow, const struct header *h, const uint8_t *record)
+{
+    flow_set_bytes(flow, FLOW_SRC_ADDR, record, 4);
+    flow_set_bytes(flow, FLOW_DST_ADDR, record + 4, 4);
+    flow_set_bytes(flow, FLOW_NEXT_HOP, record + 8, 4);
+    flow_set_num(flow, FLOW_IN_IF, bytes_u16(record + 12));
+    flow_set_num(flow, FLOW_OUT_IF, bytes_u16(record + 14));
+    flow_set_num(flow, FLOW_PACKETS, bytes_u32(record + 16));
+    flow_set_num(flow, FLOW_BYTES, bytes_u32(record + 20));
+    flow_set_num(flow, FLOW_TIME_FLOW_START_NS, uptime_ns(h, bytes_u32(record + 24)));
+    flow_set_num(flow, FLOW_TIME_FLOW_END_NS, uptime_ns(h, bytes_u32(record + 28)));
+    flow_set_num(flow, FLOW_SRC_PORT, bytes_u16(record + 32));
+    flow_set_num(flow, FLOW_DST_PORT, bytes_u16(record + 34));
+    flow_set_num(flow, FLOW_TCP_FLAGS, record[37]);
+    flow_set_num(flow, FLOW_PROTO, record[38]);
+    flow_set_num(flow, FLOW_IP_TOS, record[39]);
+    flow_set_num(flow, FLOW_SRC_AS, bytes_u16(record + 40));
+    flow_set_num(flow, FLOW_DST_AS, bytes_u16(record + 42));
+    flow_set_num(flow, FLOW_SRC_NET, record[44]);
+    flow_set_num(flow, FLOW_DST_NET, record[45]);
+}
+
+static void emit_record(struct decode_run *run, const struct header *h, const uint8_t *record)
+{
+    struct flow *flow = run->flow;
+    const struct datagram *datagram = run->datagram;
+    flow_reset(flow);
+    flow_set_num(flow, FLOW_TYPE, FLOW_TYPE_NETFLOW_V5);
+    flow_set_num(flow, FLOW_TIME_RECEIVED_NS, datagram->received_ns);
+    flow_set_num(flow, FLOW_SEQUENCE_NUM, h->sequence);
+    flow_set_num(flow, FLOW_SAMPLING_RATE, h->sampling);
+    flow_set_bytes(flow, FLOW_SAMPLER_ADDRESS, datagram->source.bytes, datagram->source.len);
+    flow_set_num(flow, FLOW_ETYPE, ETYPE_IPV4);
+    fill(flow, h, record);
+    if (h->sampling == 0)
+        decode_note(run, REASON_SAMPLING_UNKNOWN);
+    decode_emit_flow(run);
+}
+
+void netflow_legacy_decode(struct decode_run *run)
+{
+    struct cursor c = cursor_over(run->datagram->data, run->datagram->len);
+    struct header h = read_header(&c);
+    if (!cursor_ok(&c)) {
+        ledger_count(run->ledger, REASON_HEADER_SHORT, 1);
+        return;
+    }
+    run->ledger->datagrams_parsed++;
+    run->ledger->units_received++;
+    unsigned left = h.count;
+    for (; left != 0 && cursor_left(&c) >= RECORD_LEN; left--)
+        emit_record(run, &h, cursor_take(&c, RECORD_LEN));
+    if (left != 0) // the count is the sender's word only
+        ledger_count(run->ledger, REASON_RECORDS_MISSING, 1);
+    else
+        run->ledger->units_decoded++;
+    if (left == 0 && cursor_left(&c) != 0)
+        decode_note(run, REASON_TRAILING_BYTES);
+}

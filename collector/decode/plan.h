@@ -1,0 +1,47 @@
+// A data template compiled once into the few operations that fill a flow, and run for each record.
+//
+// Only the fields that mean something to the schema become operations. A record of fixed size was
+// checked whole by the caller, so its operations read at fixed offsets without a check each; behind
+// a field of variable length the offsets count from that field's end and are checked once a
+// stretch.
+#pragma once
+
+#include "collector/decode/sampling.h"
+#include "collector/decode/template.h"
+#include "common/base/ledger.h"
+#include "common/flow/flow.h"
+
+struct plan;
+
+enum plan_clock {
+    PLAN_CLOCK_NONE,
+    PLAN_CLOCK_UPTIME,   // milliseconds since the exporter's start
+    PLAN_CLOCK_ABSOLUTE, // nanoseconds, Unix
+    PLAN_CLOCK_DELTA,    // microseconds before the export time
+};
+
+struct plan_time {
+    enum plan_clock clock;
+    uint64_t value;
+};
+
+// What one run leaves behind for its caller, and what it is told. Cleared by plan_run.
+struct plan_result {
+    struct plan_time start;
+    struct plan_time end;
+    uint64_t init_ms;  // systemInitTimeMilliseconds, 0 when the record has none
+    bool has_sampling; // some sampling element was there
+    struct sampling_terms sampling;
+};
+
+// Compiles the fields of a data template; NULL only without memory.
+struct plan *plan_new(const struct template *template);
+void plan_free(struct plan *plan);
+size_t plan_bytes(const struct plan *plan);
+
+// Fills `flow` from the record at `data`, `len` bytes up to the end of its set, at least the
+// template's min_len. Fields already set stay unless the record has them. Returns the record's
+// length, or 0 when a variable length passes the end (RFC 7011, section 7). Odd values are counted
+// in `ledger`.
+size_t plan_run(const struct plan *plan, const uint8_t *data, size_t len, struct flow *flow,
+                struct plan_result *result, struct ledger *ledger);

@@ -1,0 +1,45 @@
+// Sampling rates: what the elements of a record say, and what is remembered of it per domain.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// The sampling elements of one record, data or options.
+struct sampling_terms {
+    bool has_selector;
+    bool has_space;
+    uint64_t selector;   // samplerId (48), selectorId (302)
+    uint64_t interval;   // samplingInterval (34)
+    uint64_t random;     // samplerRandomInterval (50)
+    uint64_t packets;    // samplingPacketInterval (305)
+    uint64_t space;      // samplingPacketSpace (306)
+    uint64_t size;       // samplingSize (309)
+    uint64_t population; // samplingPopulation (310)
+};
+
+// Adds one element; others than those above are passed over.
+void sampling_take(struct sampling_terms *terms, uint16_t element, uint64_t value);
+
+// The rate that the terms make, 1 in N packets; 0 when they make none. In this order: packets with
+// space (RFC 5477, section 8.2.2: of packets + space, packets are taken), size of population,
+// packets alone, random, interval.
+uint64_t sampling_rate(const struct sampling_terms *terms);
+
+#define SAMPLING_SELECTORS_MAX 64
+
+// What an exporter's options said: a rate per selector, and the last one of all.
+struct sampling_table {
+    uint64_t last;
+    unsigned count;
+    struct {
+        uint64_t selector;
+        uint64_t rate;
+    } row[SAMPLING_SELECTORS_MAX];
+};
+
+void sampling_learn(struct sampling_table *table, const struct sampling_terms *terms);
+
+// The rate for a record with these terms: its own, that of its selector, or the last one learnt; 0
+// when none is known.
+uint64_t sampling_find(const struct sampling_table *table, const struct sampling_terms *terms);
