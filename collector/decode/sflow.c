@@ -1,0 +1,199 @@
+#include "collector/decode/sflow.h"
+
+#include "collector/decode/sflow_record.h"
+
+// Sample formats of enterprise 0.
+enum {
+    SAMPLE_FLOW = 1,
+    SAMPLE_COUNTERS = 2,
+    SAMPLE_FLOW_EXPANDED = 3,
+    SAMPLE_COUNTERS_EXPANDED = 4,
+    SAMPLE_DISCARDED = 5,
+};
+
+// More samples than the largest datagram can hold of any use; also what goflow2 accepts.
+#define SAMPLES_MAX 1000
+
+struct header {
+    struct span agent;
+    uint32_t sequence;
+    uint32_t samples; // as announced
+};
+
+struct interface {
+    uint32_t format;
+    uint32_t value;
+};
+
+enum {
+    INTERFACE_SINGLE = 0,
+    INTERFACE_DISCARDED = 1,
+    INTERFACE_MULTIPLE = 2,
+};
+
+static int read_header(struct cursor *c, struct header *header)
+{
+    enum { AGENT_IPV4 = 1, AGENT_IPV6 = 2 };
+    cursor_skip(c, 4); // version
+    uint32_t agent_type = cursor_u32(c);
+    if (cursor_ok(c) && agent_type != AGENT_IPV4 && agent_type != AGENT_IPV6)
+        return -REASON_AGENT_ADDRESS;
+    header->agent.len = agent_type == AGENT_IPV4 ? 4 : 16;
+    header->agent.data = cursor_take(c, header->agent.len);
+    cursor_skip(c, 4); // sub-agent
+    header->sequence = cursor_u32(c);
+    cursor_skip(c, 4); // uptime
+    header->samples = cursor_u32(c);
+    if (!cursor_ok(c))
+        return -REASON_HEADER_SHORT;
+    return header->samples > SAMPLES_MAX ? -REASON_COUNT_LIMIT : 0;
+}
+
+// Compact samples have the format in the two highest bits.
+static struct interface take_interface(struct cursor *c, bool expanded)
+{
+    if (expanded) {
+        uint32_t format = cursor_u32(c);
+        uint32_t value = cursor_u32(c);
+        bool internal = format == INTERFACE_SINGLE && value == UINT32_MAX;
+        return (struct interface){format, internal ? SFLOW_INTERFACE_INTERNAL : value};
+    }
+    uint32_t word = cursor_u32(c);
+    return (struct interface){word >> 30, word & 0x3fffffff};
+}
+
+static uint32_t interface_number(struct interface interface)
+{
+    switch (interface.format) {
+    case INTERFACE_SINGLE:
+        return interface.value;
+    case INTERFACE_MULTIPLE:
+        return SFLOW_INTERFACE_MULTIPLE;
+    default:
+        return 0;
+    }
+}
+
+static void start_flow(struct decode_run *run, const struct header *header, uint32_t rate,
+                       struct interface in, struct interface out)
+{
+    enum { FORWARDING_DROPPED = 128 };
+    struct flow *flow = run->flow;
+    uint64_t received_ns = run->datagram->received_ns;
+    flow_reset(flow);
+    flow_set_num(flow, FLOW_TYPE, FLOW_TYPE_SFLOW_5);
+    flow_set_num(flow, FLOW_TIME_RECEIVED_NS, received_ns);
+    flow_set_num(flow, FLOW_TIME_FLOW_START_NS, received_ns);
+    flow_set_num(flow, FLOW_TIME_FLOW_END_NS, received_ns);
+    flow_set_num(flow, FLOW_SEQUENCE_NUM, header->sequence);
+    flow_set_bytes(flow, FLOW_SAMPLER_ADDRESS, header->agent.data, header->agent.len);
+    flow_set_num(flow, FLOW_SAMPLING_RATE, rate);
+    flow_set_num(flow, FLOW_PACKETS, 1);
+    flow_set_num(flow, FLOW_IN_IF, interface_number(in));
+    flow_set_num(flow, FLOW_OUT_IF, interface_number(out));
+    if (out.format == INTERFACE_DISCARDED)
+        flow_set_num(flow, FLOW_FORWARDING_STATUS, FORWARDING_DROPPED);
+}
+
+// Walks the records that end a sample, for a flow into the scratch flow. Each takes eight bytes at
+// the least, so the announced count is not what bounds the work.
+static int walk_records(struct decode_run *run, struct cursor *c, uint32_t count, bool of_flow)
+{
+    uint32_t good = 0;
+    uint32_t i = 0;
+    for (; i < count; i++) {
+        uint32_t format = cursor_u32(c);
+        struct cursor record = sflow_take_opaque(c, cursor_u32(c));
+        if (!cursor_ok(c))
+            break;
+        if (!of_flow || sflow_read_record(run->flow, format, record))
+            good++;
+        else
+            decode_note(run, REASON_RECORD_INVALID);
+    }
+    if (count != 0 && good == 0)
+        return -REASON_SAMPLE_RECORD;
+    if (i < count)
+        decode_note(run, REASON_RECORD_INVALID);
+    return 0;
+}
+
+static int decode_flow(struct decode_run *run, const struct header *header, struct cursor *c,
+                       bool expanded)
+{
+    cursor_skip(c, expanded ? 12 : 8); // sequence number and source of the sample
+    uint32_t rate = cursor_u32(c);
+    cursor_skip(c, 8); // packets that could have been sampled, samples dropped
+    struct interface in = take_interface(c, expanded);
+    struct interface out = take_interface(c, expanded);
+    uint32_t records = cursor_u32(c);
+    if (!cursor_ok(c))
+        return -REASON_SAMPLE_LENGTH;
+    start_flow(run, header, rate, in, out);
+    int error = walk_records(run, c, records, true);
+    if (error < 0)
+        return error;
+    if (rate == 0)
+        decode_note(run, REASON_SAMPLING_UNKNOWN);
+    decode_emit_flow(run);
+    return 0;
+}
+
+// A sample that makes no flow: its own fields, then records.
+static int walk_sample(struct decode_run *run, struct cursor *c, size_t fields_len)
+{
+    cursor_skip(c, fields_len);
+    uint32_t records = cursor_u32(c);
+    if (!cursor_ok(c))
+        return -REASON_SAMPLE_LENGTH;
+    return walk_records(run, c, records, false);
+}
+
+// One sample. A length past the end of the datagram leaves the cursor failed: where the next one
+// begins is then unknown.
+static int decode_sample(struct decode_run *run, const struct header *header, struct cursor *c)
+{
+    uint32_t format = cursor_u32(c);
+    struct cursor sample = sflow_take_opaque(c, cursor_u32(c));
+    if (!cursor_ok(c))
+        return -REASON_SAMPLE_LENGTH;
+    switch (format) {
+    case SAMPLE_FLOW:
+        return decode_flow(run, header, &sample, false);
+    case SAMPLE_FLOW_EXPANDED:
+        return decode_flow(run, header, &sample, true);
+    case SAMPLE_COUNTERS:
+        return walk_sample(run, &sample, 8); // sequence number, source
+    case SAMPLE_COUNTERS_EXPANDED:
+        return walk_sample(run, &sample, 12); // the same, its class and index apart
+    case SAMPLE_DISCARDED:
+        return walk_sample(run, &sample, 28); // also drops, input, output, reason
+    default:
+        return -REASON_SAMPLE_UNKNOWN;
+    }
+}
+
+void sflow_decode(struct decode_run *run)
+{
+    struct ledger *ledger = run->ledger;
+    struct cursor c = cursor_over(run->datagram->data, run->datagram->len);
+    struct header header;
+    int error = read_header(&c, &header);
+    if (error < 0) {
+        ledger_count(ledger, (enum reason) - error, 1);
+        return;
+    }
+    ledger->datagrams_parsed++;
+    ledger->units_received += header.samples;
+    uint32_t seen = 0;
+    for (; seen < header.samples && cursor_ok(&c) && cursor_left(&c) != 0; seen++) {
+        error = decode_sample(run, &header, &c);
+        if (error == 0)
+            ledger->units_decoded++;
+        else
+            ledger_count(ledger, (enum reason) - error, 1);
+    }
+    ledger_count(ledger, REASON_SAMPLE_MISSING, header.samples - seen);
+    if (cursor_ok(&c) && cursor_left(&c) != 0)
+        decode_note(run, REASON_TRAILING_BYTES);
+}
