@@ -17,17 +17,17 @@ enum option_kind {
 };
 
 struct option {
-    const char *name;      // without dashes
+    const char *name; // without dashes
     enum option_kind kind;
-    void *target;          // holds the default when parsing starts
-    const char *help;      // one or more lines; a word in `backquotes` names the value
-    const char *group;     // heading it stands under in -h; NULL: that of the option before
+    void *target;      // holds the default when parsing starts
+    const char *help;  // one or more lines; a word in `backquotes` names the value
+    const char *group; // heading it stands under in -h; NULL: that of the option before
 };
 
 enum options_result {
     OPTIONS_OK = 0,
-    OPTIONS_HELP = 1,   // -h or -help
-    OPTIONS_BAD = -1,   // one line on stderr said what and the nearest valid flag: exit 2
+    OPTIONS_HELP = 1, // -h or -help
+    OPTIONS_BAD = -1, // one line on stderr said what and the nearest valid flag: exit 2
 };
 
 // Reads argv[1..argc-1] into the targets; *rest is the index of the first argument not taken.

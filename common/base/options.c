@@ -1,0 +1,298 @@
+#include "common/base/options.h"
+
+#include "common/base/buf.h"
+#include "common/base/option_value.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NAME_MAX_LEN   64 // longer names are compared by their beginning
+#define LINE_MAX_BYTES 1024
+#define HELP_MAX_BYTES 65536
+
+static const char *wanted(enum option_kind kind)
+{
+    switch (kind) {
+    case OPTION_STRING:
+        return "a text";
+    case OPTION_BOOL:
+        return "true or false";
+    case OPTION_INT:
+        return "a whole number";
+    case OPTION_BYTES:
+        return "a number of bytes such as 65536, 512KiB or 64MiB";
+    case OPTION_DURATION_NS:
+        return "a duration such as 300ms, 10s or 1m30s";
+    }
+    return "";
+}
+
+static void store(const struct option *option, const union option_value *value)
+{
+    switch (option->kind) {
+    case OPTION_STRING:
+        *(const char **)option->target = value->text;
+        break;
+    case OPTION_BOOL:
+        *(bool *)option->target = value->truth;
+        break;
+    case OPTION_INT:
+    case OPTION_DURATION_NS:
+        *(int64_t *)option->target = value->integer;
+        break;
+    case OPTION_BYTES:
+        *(uint64_t *)option->target = value->bytes;
+        break;
+    }
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+// Levenshtein distance, one row at a time.
+static size_t edit_distance(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    size_t row[NAME_MAX_LEN + 1];
+    a_len = least(a_len, NAME_MAX_LEN);
+    b_len = least(b_len, NAME_MAX_LEN);
+    for (size_t j = 0; j <= b_len; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            size_t above = row[j];
+            row[j] = least(least(above, row[j - 1]) + 1, diagonal + (a[i - 1] != b[j - 1]));
+            diagonal = above;
+        }
+    }
+    return row[b_len];
+}
+
+static const struct option *nearest(const struct option *options, size_t count, const char *name,
+                                    size_t len)
+{
+    const struct option *best = NULL;
+    size_t best_distance = SIZE_MAX;
+    for (size_t i = 0; i < count; i++) {
+        size_t distance = edit_distance(name, len, options[i].name, strlen(options[i].name));
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = &options[i];
+        }
+    }
+    return best;
+}
+
+static void put_line(struct buf *line)
+{
+    buf_byte(line, '\n');
+    ssize_t written = write(STDERR_FILENO, line->data, line->len);
+    (void)written; // nowhere left to complain
+}
+
+static enum options_result unknown(const struct option *options, size_t count, const char *argument,
+                                   const char *name, size_t len)
+{
+    char room[LINE_MAX_BYTES];
+    struct buf line = buf_over(room, sizeof room);
+    const struct option *best = nearest(options, count, name, len);
+    buf_json_escaped(&line, argument, least(len + (size_t)(name - argument), NAME_MAX_LEN));
+    buf_text(&line, ": unknown flag");
+    if (best != NULL)
+        buf_printf(&line, ", the nearest is -%s", best->name);
+    put_line(&line);
+    return OPTIONS_BAD;
+}
+
+static enum options_result bad_value(const struct option *option, const char *value)
+{
+    char room[LINE_MAX_BYTES];
+    struct buf line = buf_over(room, sizeof room);
+    buf_printf(&line, "-%s: got ", option->name);
+    if (value == NULL) {
+        buf_text(&line, "no value");
+    } else {
+        buf_byte(&line, '"');
+        buf_json_escaped(&line, value, least(strlen(value), 128));
+        buf_byte(&line, '"');
+    }
+    buf_printf(&line, ", wanted %s", wanted(option->kind));
+    put_line(&line);
+    return OPTIONS_BAD;
+}
+
+static const struct option *find(const struct option *options, size_t count, const char *name,
+                                 size_t len)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strlen(options[i].name) == len && memcmp(options[i].name, name, len) == 0)
+            return &options[i];
+    return NULL;
+}
+
+static bool is_help(const char *name, size_t len)
+{
+    return (len == 1 && *name == 'h') || (len == 4 && memcmp(name, "help", 4) == 0);
+}
+
+// Reads the flag at argv[*at] and moves *at behind it.
+static enum options_result take(const struct option *options, size_t count, int argc,
+                                char *const argv[], int *at, bool storing)
+{
+    const char *argument = argv[(*at)++];
+    const char *name = argument + (argument[1] == '-' ? 2 : 1);
+    size_t len = strcspn(name, "=");
+    const struct option *option = find(options, count, name, len);
+    if (option == NULL)
+        return is_help(name, len) ? OPTIONS_HELP : unknown(options, count, argument, name, len);
+    const char *text = name[len] == '=' ? name + len + 1 : NULL;
+    if (text == NULL && option->kind == OPTION_BOOL)
+        text = "true"; // a boolean never takes the next argument
+    else if (text == NULL && *at < argc)
+        text = argv[(*at)++];
+    union option_value value;
+    if (text == NULL || !option_value_read(option->kind, text, &value))
+        return bad_value(option, text);
+    if (storing)
+        store(option, &value);
+    return OPTIONS_OK;
+}
+
+static enum options_result walk(const struct option *options, size_t count, int argc,
+                                char *const argv[], int *rest, bool storing)
+{
+    int at = 1;
+    enum options_result result = OPTIONS_OK;
+    while (result == OPTIONS_OK && at < argc && argv[at][0] == '-' && argv[at][1] != '\0') {
+        if (strcmp(argv[at], "--") == 0) {
+            at++;
+            break;
+        }
+        result = take(options, count, argc, argv, &at, storing);
+    }
+    *rest = at;
+    return result;
+}
+
+enum options_result options_parse(const struct option *options, size_t count, int argc,
+                                  char *const argv[], int *rest)
+{
+    // Stored only when all is well, so that the help still shows the defaults.
+    enum options_result result = walk(options, count, argc, argv, rest, false);
+    if (result == OPTIONS_OK)
+        result = walk(options, count, argc, argv, rest, true);
+    return result;
+}
+
+static const char *value_name(enum option_kind kind)
+{
+    switch (kind) {
+    case OPTION_STRING:
+        return "text";
+    case OPTION_BOOL:
+        return "";
+    case OPTION_INT:
+        return "n";
+    case OPTION_BYTES:
+        return "bytes";
+    case OPTION_DURATION_NS:
+        return "duration";
+    }
+    return "";
+}
+
+static void put_head(struct buf *out, const struct option *option)
+{
+    const char *name = value_name(option->kind);
+    size_t len = strlen(name);
+    const char *open = strchr(option->help, '`');
+    const char *close = open == NULL ? NULL : strchr(open + 1, '`');
+    if (close != NULL) {
+        name = open + 1;
+        len = (size_t)(close - name);
+    }
+    buf_printf(out, "  -%s", option->name);
+    if (len != 0)
+        buf_byte(out, ' ');
+    buf_bytes(out, name, len);
+    buf_byte(out, '\n');
+}
+
+static void put_bytes_default(struct buf *out, uint64_t bytes)
+{
+    if (bytes % (1 << 20) == 0)
+        buf_printf(out, " (default %lluMiB)", (unsigned long long)(bytes >> 20));
+    else
+        buf_printf(out, " (default %llu)", (unsigned long long)bytes);
+}
+
+static void put_duration_default(struct buf *out, int64_t ns)
+{
+    if (ns % 1000000000 == 0)
+        buf_printf(out, " (default %llds)", (long long)(ns / 1000000000));
+    else if (ns % 1000000 == 0)
+        buf_printf(out, " (default %lldms)", (long long)(ns / 1000000));
+    else
+        buf_printf(out, " (default %lldns)", (long long)ns);
+}
+
+// As in Go, a default that is the kind's zero is not worth saying.
+static void put_default(struct buf *out, const struct option *option)
+{
+    const char *text = option->kind == OPTION_STRING ? *(const char **)option->target : NULL;
+    if (text != NULL && *text != '\0') {
+        buf_text(out, " (default \"");
+        buf_json_escaped(out, text, strlen(text));
+        buf_text(out, "\")");
+    }
+    if (option->kind == OPTION_BOOL && *(bool *)option->target)
+        buf_text(out, " (default true)");
+    if (option->kind == OPTION_INT && *(int64_t *)option->target != 0)
+        buf_printf(out, " (default %lld)", (long long)*(int64_t *)option->target);
+    if (option->kind == OPTION_BYTES && *(uint64_t *)option->target != 0)
+        put_bytes_default(out, *(uint64_t *)option->target);
+    if (option->kind == OPTION_DURATION_NS && *(int64_t *)option->target != 0)
+        put_duration_default(out, *(int64_t *)option->target);
+}
+
+static void put_option(struct buf *out, const struct option *option)
+{
+    put_head(out, option);
+    buf_text(out, "        ");
+    for (const char *at = option->help; *at != '\0'; at++) {
+        if (*at == '\n')
+            buf_text(out, "\n        ");
+        else if (*at != '`')
+            buf_byte(out, *at);
+    }
+    put_default(out, option);
+    buf_byte(out, '\n');
+}
+
+void options_help(const struct option *options, size_t count, const char *synopsis, int fd)
+{
+    char *room = malloc(HELP_MAX_BYTES);
+    if (room == NULL)
+        return;
+    struct buf out = buf_over(room, HELP_MAX_BYTES);
+    buf_text(&out, synopsis);
+    buf_byte(&out, '\n');
+    for (size_t i = 0; i < count; i++) {
+        if (options[i].group != NULL)
+            buf_printf(&out, "\n%s\n", options[i].group);
+        put_option(&out, &options[i]);
+    }
+    for (size_t done = 0; done < out.len;) {
+        ssize_t written = write(fd, room + done, out.len - done);
+        if (written < 0 && errno != EINTR)
+            break;
+        done += written < 0 ? 0 : (size_t)written;
+    }
+    free(room);
+}
