@@ -101,7 +101,7 @@ static uint64_t time_ns(const struct walk *walk, const struct plan_time *time, u
         return uptime_ns(walk, init_ms, time->value);
     case PLAN_CLOCK_ABSOLUTE:
         return time->value;
-    case PLAN_CLOCK_DELTA: // RFC 5102, section 5.9.7: microseconds before the export time
+    case PLAN_CLOCK_DELTA: // microseconds before the export time
         return walk->export_ns - time->value * 1000;
     case PLAN_CLOCK_NONE:
         break;
