@@ -1,0 +1,400 @@
+#include "common/base/conf.h"
+
+#include "common/base/nearest.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <yaml.h>
+
+#define CHUNK_BYTES 65536
+#define FIELD_MAX   64
+#define QUOTE_MAX   60 // characters of a value that a message repeats
+
+// Memory of the objects being read. A list gives what its item used back when the item is done.
+struct chunk {
+    struct chunk *before;
+    size_t used;
+    size_t cap;
+    max_align_t data[];
+};
+
+struct conf {
+    yaml_parser_t parser;
+    yaml_event_t event; // the current one
+    const char *path;
+    struct fault *fault;
+    void *context;
+    struct chunk *chunk;
+};
+
+struct mark {
+    struct chunk *chunk;
+    size_t used;
+};
+
+void *conf_context(const struct conf *conf)
+{
+    return conf->context;
+}
+
+const char *conf_path(const struct conf *conf)
+{
+    return conf->path;
+}
+
+int conf_fail(struct conf *conf, unsigned line, const char *format, ...)
+{
+    char what[FAULT_TEXT_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    return fault_set(conf->fault, "%s:%u: %s", conf->path, line, what);
+}
+
+static void *allocate(struct conf *conf, size_t len)
+{
+    len = (len + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+    struct chunk *chunk = conf->chunk;
+    if (chunk == NULL || chunk->cap - chunk->used < len) {
+        size_t cap = len > CHUNK_BYTES ? len : CHUNK_BYTES;
+        chunk = malloc(sizeof *chunk + cap);
+        if (chunk == NULL) {
+            fault_set(conf->fault, "%s: out of memory", conf->path);
+            return NULL;
+        }
+        *chunk = (struct chunk){.before = conf->chunk, .used = 0, .cap = cap};
+        conf->chunk = chunk;
+    }
+    void *at = (uint8_t *)chunk->data + chunk->used;
+    chunk->used += len;
+    return at;
+}
+
+static struct mark mark(const struct conf *conf)
+{
+    return (struct mark){conf->chunk, conf->chunk == NULL ? 0 : conf->chunk->used};
+}
+
+static void release(struct conf *conf, struct mark mark)
+{
+    while (conf->chunk != mark.chunk) {
+        struct chunk *gone = conf->chunk;
+        conf->chunk = gone->before;
+        free(gone);
+    }
+    if (conf->chunk != NULL)
+        conf->chunk->used = mark.used;
+}
+
+// An array with room for one more item; doubles at powers of two.
+static void *grow(struct conf *conf, void *items, size_t count, size_t size)
+{
+    if (count != 0 && (count < 4 || (count & (count - 1)) != 0))
+        return items;
+    void *larger = allocate(conf, (count < 4 ? 4 : 2 * count) * size);
+    if (larger != NULL && count != 0)
+        memcpy(larger, items, count * size);
+    return larger;
+}
+
+static unsigned line(const struct conf *conf)
+{
+    return (unsigned)conf->event.start_mark.line + 1;
+}
+
+static int parser_failed(struct conf *conf)
+{
+    const yaml_parser_t *parser = &conf->parser;
+    const char *problem = parser->problem != NULL ? parser->problem : "cannot be read";
+    size_t at = parser->problem_mark.line > parser->mark.line ? parser->problem_mark.line
+                                                              : parser->mark.line;
+    if (parser->error == YAML_MEMORY_ERROR)
+        return fault_set(conf->fault, "%s: out of memory", conf->path);
+    return conf_fail(conf, (unsigned)at + 1, "not valid YAML: %s", problem);
+}
+
+static int next(struct conf *conf)
+{
+    yaml_event_delete(&conf->event);
+    if (!yaml_parser_parse(&conf->parser, &conf->event))
+        return parser_failed(conf);
+    if (conf->event.type == YAML_ALIAS_EVENT)
+        return conf_fail(conf, line(conf), "aliases (*name) are not supported");
+    return 0;
+}
+
+static bool is_nothing(const yaml_event_t *event)
+{
+    if (event->type != YAML_SCALAR_EVENT || event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+        return false;
+    const char *text = (const char *)event->data.scalar.value;
+    return *text == '\0' || strcmp(text, "~") == 0 || strcasecmp(text, "null") == 0;
+}
+
+static int wrong_type(struct conf *conf, const char *name, const char *wanted)
+{
+    const yaml_event_t *event = &conf->event;
+    const char *got = is_nothing(event)                          ? "nothing"
+                      : event->type == YAML_SEQUENCE_START_EVENT ? "a list"
+                      : event->type == YAML_MAPPING_START_EVENT  ? "a mapping"
+                                                                 : NULL;
+    if (got != NULL)
+        return conf_fail(conf, line(conf), "%s: expected %s, got %s", name, wanted, got);
+    return conf_fail(conf, line(conf), "%s: expected %s, got \"%.*s\"", name, wanted, QUOTE_MAX,
+                     (const char *)event->data.scalar.value);
+}
+
+static int read_text(struct conf *conf, const char *name, const char *wanted, struct conf_text *out)
+{
+    const yaml_event_t *event = &conf->event;
+    if (event->type != YAML_SCALAR_EVENT || is_nothing(event))
+        return wrong_type(conf, name, wanted);
+    size_t len = event->data.scalar.length;
+    if (memchr(event->data.scalar.value, '\0', len) != NULL)
+        return conf_fail(conf, line(conf), "%s: holds a NUL character", name);
+    char *text = allocate(conf, len + 1);
+    if (text == NULL)
+        return -1;
+    memcpy(text, event->data.scalar.value, len + 1);
+    *out = (struct conf_text){.text = text, .len = len, .line = line(conf)};
+    return 0;
+}
+
+static int read_number(struct conf *conf, const char *name, struct conf_number *out)
+{
+    struct conf_text text;
+    if (read_text(conf, name, "a number", &text) != 0)
+        return -1;
+    const char *digits = text.text + (*text.text == '-');
+    bool hexadecimal = digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X');
+    char *end = NULL;
+    errno = 0;
+    // strtoll takes leading blanks and a plus sign, we do not.
+    long long value = strtoll(text.text, &end, hexadecimal ? 16 : 10);
+    if (*digits < '0' || *digits > '9' || *end != '\0' || errno != 0)
+        return wrong_type(conf, name, "a number");
+    *out = (struct conf_number){.value = value, .line = text.line};
+    return 0;
+}
+
+static int read_bool(struct conf *conf, const char *name, struct conf_number *out)
+{
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on"};
+    struct conf_text text;
+    if (read_text(conf, name, "true or false", &text) != 0)
+        return -1;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcasecmp(text.text, words[i]) != 0)
+            continue;
+        *out = (struct conf_number){.value = (int64_t)(i & 1), .line = text.line};
+        return 0;
+    }
+    return wrong_type(conf, name, "true or false");
+}
+
+static int read_texts(struct conf *conf, const char *name, struct conf_list *out)
+{
+    struct conf_text *items = NULL;
+    size_t count = 0;
+    if (conf->event.type != YAML_SEQUENCE_START_EVENT)
+        return wrong_type(conf, name, "a list");
+    for (;; count++) {
+        if (next(conf) != 0)
+            return -1;
+        if (conf->event.type == YAML_SEQUENCE_END_EVENT)
+            break;
+        items = grow(conf, items, count, sizeof *items);
+        if (items == NULL || read_text(conf, name, "text", &items[count]) != 0)
+            return -1;
+    }
+    *out = (struct conf_list){.items = items, .count = count};
+    return 0;
+}
+
+static int check_pair(struct conf *conf, const char *name, const struct conf_pair *items,
+                      size_t count)
+{
+    const struct conf_text *key = &items[count].key;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(items[i].key.text, key->text) == 0)
+            return conf_fail(conf, key->line, "%s: key \"%.*s\" given twice, first on line %u",
+                             name, QUOTE_MAX, key->text, items[i].key.line);
+    if (count == CONF_MAP_MAX)
+        return conf_fail(conf, key->line, "%s: more than %d keys", name, CONF_MAP_MAX);
+    return 0;
+}
+
+static int read_map(struct conf *conf, const char *name, struct conf_map *out)
+{
+    struct conf_pair *items = NULL;
+    size_t count = 0;
+    if (conf->event.type != YAML_MAPPING_START_EVENT)
+        return wrong_type(conf, name, "a mapping");
+    for (;; count++) {
+        if (next(conf) != 0)
+            return -1;
+        if (conf->event.type == YAML_MAPPING_END_EVENT)
+            break;
+        items = grow(conf, items, count, sizeof *items);
+        if (items == NULL || read_text(conf, name, "text as the key", &items[count].key) != 0 ||
+            check_pair(conf, name, items, count) != 0 || next(conf) != 0 ||
+            read_text(conf, items[count].key.text, "text", &items[count].value) != 0)
+            return -1;
+    }
+    *out = (struct conf_map){.items = items, .count = count};
+    return 0;
+}
+
+static int read_object(struct conf *conf, const char *name, const struct conf_schema *schema,
+                       void *object);
+
+static int read_objects(struct conf *conf, const char *name, const struct conf_schema *schema)
+{
+    if (conf->event.type != YAML_SEQUENCE_START_EVENT)
+        return wrong_type(conf, name, "a list");
+    void *item = allocate(conf, schema->size);
+    if (item == NULL)
+        return -1;
+    struct mark start = mark(conf);
+    for (;;) {
+        if (next(conf) != 0)
+            return -1;
+        if (conf->event.type == YAML_SEQUENCE_END_EVENT)
+            return 0;
+        memset(item, 0, schema->size);
+        if (read_object(conf, schema->what, schema, item) != 0)
+            return -1;
+        release(conf, start);
+    }
+}
+
+static int read_field(struct conf *conf, const struct conf_field *field, void *object)
+{
+    void *target = (uint8_t *)object + field->offset;
+    switch (field->kind) {
+    case CONF_TEXT:
+        return read_text(conf, field->name, "text", target);
+    case CONF_NUMBER:
+        return read_number(conf, field->name, target);
+    case CONF_BOOL:
+        return read_bool(conf, field->name, target);
+    case CONF_TEXTS:
+        return read_texts(conf, field->name, target);
+    case CONF_MAP:
+        return read_map(conf, field->name, target);
+    case CONF_OBJECT:
+        return read_object(conf, field->name, field->of, target);
+    case CONF_OBJECTS:
+        return read_objects(conf, field->name, field->of);
+    }
+    assert(0 && "not a kind of field");
+    return -1;
+}
+
+static int unknown_key(struct conf *conf, const struct conf_schema *schema, const char *key)
+{
+    struct nearest nearest = {.text = key};
+    for (size_t i = 0; i < schema->field_count; i++)
+        nearest_offer(&nearest, schema->fields[i].name);
+    if (nearest.name != NULL)
+        return conf_fail(conf, line(conf), "unknown key \"%.*s\" in %s, did you mean \"%s\"?",
+                         QUOTE_MAX, key, schema->what, nearest.name);
+    char names[FAULT_TEXT_MAX / 2] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < schema->field_count && len < sizeof names; i++)
+        len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", i == 0 ? "" : ", ",
+                                schema->fields[i].name);
+    return conf_fail(conf, line(conf), "unknown key \"%.*s\" in %s, valid: %s", QUOTE_MAX, key,
+                     schema->what, names);
+}
+
+// The index of the field that the current event names, or -1.
+static int find_field(struct conf *conf, const struct conf_schema *schema)
+{
+    if (conf->event.type != YAML_SCALAR_EVENT)
+        return wrong_type(conf, schema->what, "text as the key");
+    const char *key = (const char *)conf->event.data.scalar.value;
+    for (size_t i = 0; i < schema->field_count; i++)
+        if (strcmp(schema->fields[i].name, key) == 0)
+            return (int)i;
+    return unknown_key(conf, schema, key);
+}
+
+// Recursion ends: each step goes one schema down, and schemas are constant trees.
+static int read_object(struct conf *conf, const char *name, const struct conf_schema *schema,
+                       void *object)
+{
+    unsigned seen_line[FIELD_MAX] = {0};
+    unsigned begin = line(conf);
+    assert(schema->field_count <= FIELD_MAX);
+    if (conf->event.type != YAML_MAPPING_START_EVENT)
+        return wrong_type(conf, name, "a mapping");
+    for (;;) {
+        if (next(conf) != 0)
+            return -1;
+        if (conf->event.type == YAML_MAPPING_END_EVENT)
+            break;
+        int at = find_field(conf, schema);
+        if (at < 0)
+            return -1;
+        if (seen_line[at] != 0)
+            return conf_fail(conf, line(conf), "key \"%s\" given twice, first on line %u",
+                             schema->fields[at].name, seen_line[at]);
+        seen_line[at] = line(conf);
+        if (next(conf) != 0 || read_field(conf, &schema->fields[at], object) != 0)
+            return -1;
+    }
+    return schema->done == NULL ? 0 : schema->done(conf, object, begin);
+}
+
+static int read_document(struct conf *conf, const struct conf_schema *schema, void *object)
+{
+    if (next(conf) != 0 || next(conf) != 0) // the start of the stream, of the document
+        return -1;
+    if (conf->event.type == YAML_STREAM_END_EVENT)
+        return conf_fail(conf, 1, "the file is empty");
+    if (next(conf) != 0 || read_object(conf, schema->what, schema, object) != 0 ||
+        next(conf) != 0 || next(conf) != 0)
+        return -1;
+    if (conf->event.type != YAML_STREAM_END_EVENT)
+        return conf_fail(conf, line(conf), "a second document begins, expected the end");
+    return 0;
+}
+
+static int read_file(struct conf *conf, FILE *file, const struct conf_schema *schema, void *object)
+{
+    if (!yaml_parser_initialize(&conf->parser))
+        return fault_set(conf->fault, "%s: out of memory", conf->path);
+    yaml_parser_set_input_file(&conf->parser, file);
+    int result = read_document(conf, schema, object);
+    yaml_event_delete(&conf->event);
+    yaml_parser_delete(&conf->parser);
+    release(conf, (struct mark){NULL, 0});
+    return result;
+}
+
+int conf_read(const char *path, const struct conf_schema *schema, void *object, void *context,
+              struct fault *fault)
+{
+    struct conf conf = {.path = path, .fault = fault, .context = context};
+    struct stat status;
+    int result = -1;
+    memset(object, 0, schema->size);
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL)
+        return fault_set(fault, "%s: cannot be opened: %s", path, strerror(errno));
+    if (fstat(fileno(file), &status) == 0 && S_ISDIR(status.st_mode))
+        fault_set(fault, "%s: is a directory, expected a file", path);
+    else
+        result = read_file(&conf, file, schema, object);
+    fclose(file);
+    return result;
+}

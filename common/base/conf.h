@@ -1,0 +1,84 @@
+// YAML files read through a schema table, one object at a time: nothing but the current item of a
+// list is held in memory, and every error says file:line.
+//
+// Mappings with fixed keys are described by a conf_schema; a key that is in no schema is an error.
+// Anchors, aliases and more than one document are refused. One thread at a time.
+#pragma once
+
+#include "common/base/fault.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+// A scalar as it was written; text is NULL when the key was not given, and has no inner NUL.
+struct conf_text {
+    const char *text;
+    size_t len;
+    unsigned line;
+};
+
+// A number, or a boolean as 0 and 1; line is 0 when the key was not given.
+struct conf_number {
+    int64_t value;
+    unsigned line;
+};
+
+struct conf_list {
+    const struct conf_text *items;
+    size_t count;
+};
+
+struct conf_pair {
+    struct conf_text key;
+    struct conf_text value;
+};
+
+struct conf_map {
+    const struct conf_pair *items;
+    size_t count;
+};
+
+#define CONF_MAP_MAX 1024 // keys of one CONF_MAP
+
+enum conf_kind {
+    CONF_TEXT,    // struct conf_text
+    CONF_NUMBER,  // struct conf_number: decimal, hexadecimal with 0x, optional minus
+    CONF_BOOL,    // struct conf_number
+    CONF_TEXTS,   // struct conf_list: [a, b]
+    CONF_MAP,     // struct conf_map: {any: text}
+    CONF_OBJECT,  // a struct of its own, embedded at the offset
+    CONF_OBJECTS, // a list of objects, each handed to its schema's `done`; nothing at the offset
+};
+
+struct conf_schema;
+
+struct conf_field {
+    const char *name;
+    enum conf_kind kind;
+    size_t offset;                // in the object
+    const struct conf_schema *of; // CONF_OBJECT, CONF_OBJECTS
+};
+
+struct conf;
+
+struct conf_schema {
+    const char *what; // "network", for messages
+    const struct conf_field *fields;
+    size_t field_count; // at most 64
+    size_t size;        // of the object
+    // Called when an object is complete, with the line it begins on. All that the object points to
+    // is borrowed for this call. 0, or -1 after conf_fail. May be NULL.
+    int (*done)(struct conf *conf, void *object, unsigned line);
+};
+
+// Reads the file into `object` (zeroed first) by way of the schema's `done`. 0, or -1 with the
+// fault filled. `context` is what conf_context gives to the functions called.
+int conf_read(const char *path, const struct conf_schema *schema, void *object, void *context,
+              struct fault *fault);
+
+void *conf_context(const struct conf *conf);
+const char *conf_path(const struct conf *conf);
+
+// Fills the fault with "path:line: ...". Always returns -1.
+int conf_fail(struct conf *conf, unsigned line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
