@@ -1,15 +1,19 @@
 #include "common/base/options.h"
 
 #include "common/base/buf.h"
+#include "common/base/nearest.h"
 #include "common/base/option_value.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define NAME_MAX_LEN   64 // longer names are compared by their beginning
+#define NAME_MAX_LEN   64  // of a name or
+#define VALUE_MAX_LEN  128 // a value, as far as a message shows them
 #define LINE_MAX_BYTES 1024
 #define HELP_MAX_BYTES 65536
 
@@ -49,46 +53,6 @@ static void store(const struct option *option, const union option_value *value)
     }
 }
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-// Levenshtein distance, one row at a time.
-static size_t edit_distance(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-    size_t row[NAME_MAX_LEN + 1];
-    a_len = least(a_len, NAME_MAX_LEN);
-    b_len = least(b_len, NAME_MAX_LEN);
-    for (size_t j = 0; j <= b_len; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a_len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            size_t above = row[j];
-            row[j] = least(least(above, row[j - 1]) + 1, diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = above;
-        }
-    }
-    return row[b_len];
-}
-
-static const struct option *nearest(const struct option *options, size_t count, const char *name,
-                                    size_t len)
-{
-    const struct option *best = NULL;
-    size_t best_distance = SIZE_MAX;
-    for (size_t i = 0; i < count; i++) {
-        size_t distance = edit_distance(name, len, options[i].name, strlen(options[i].name));
-        if (distance < best_distance) {
-            best_distance = distance;
-            best = &options[i];
-        }
-    }
-    return best;
-}
-
 static void put_line(struct buf *line)
 {
     buf_byte(line, '\n');
@@ -100,12 +64,19 @@ static enum options_result unknown(const struct option *options, size_t count, c
                                    const char *name, size_t len)
 {
     char room[LINE_MAX_BYTES];
+    char given[NAME_MAX_LEN];
     struct buf line = buf_over(room, sizeof room);
-    const struct option *best = nearest(options, count, name, len);
-    buf_json_escaped(&line, argument, least(len + (size_t)(name - argument), NAME_MAX_LEN));
+    snprintf(given, sizeof given, "%.*s", (int)(len < INT_MAX ? len : INT_MAX), name);
+    struct nearest nearest = {.text = given};
+    for (size_t i = 0; i < count; i++)
+        nearest_offer(&nearest, options[i].name);
+    buf_json_escaped(&line, argument, (size_t)(name - argument));
+    buf_json_escaped(&line, given, strlen(given));
     buf_text(&line, ": unknown flag");
-    if (best != NULL)
-        buf_printf(&line, ", the nearest is -%s", best->name);
+    if (nearest.name != NULL)
+        buf_printf(&line, ", the nearest is -%s", nearest.name);
+    else
+        buf_text(&line, ", -h lists those there are");
     put_line(&line);
     return OPTIONS_BAD;
 }
@@ -119,7 +90,7 @@ static enum options_result bad_value(const struct option *option, const char *va
         buf_text(&line, "no value");
     } else {
         buf_byte(&line, '"');
-        buf_json_escaped(&line, value, least(strlen(value), 128));
+        buf_json_escaped(&line, value, strnlen(value, VALUE_MAX_LEN));
         buf_byte(&line, '"');
     }
     buf_printf(&line, ", wanted %s", wanted(option->kind));

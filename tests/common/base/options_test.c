@@ -166,6 +166,8 @@ static void an_unknown_flag_names_the_nearest(void **state)
     assert_int_equal(PARSE(&v, "--transport.buffer", "1"), OPTIONS_BAD);
     assert_string_equal(
         v.message, "--transport.buffer: unknown flag, the nearest is -transport.file.buffer\n");
+    assert_int_equal(PARSE(&v, "-wholly.different"), OPTIONS_BAD);
+    assert_string_equal(v.message, "-wholly.different: unknown flag, -h lists those there are\n");
     assert_int_equal(PARSE(&v, "---format"), OPTIONS_BAD);
     assert_int_equal(PARSE(&v, "-form"), OPTIONS_BAD); // no abbreviations
     assert_int_equal(PARSE(&v, "-for\nmat"), OPTIONS_BAD);
