@@ -131,5 +131,5 @@ bool packet_read_teredo(const struct packet_walk *walk, const uint8_t *at, size_
     if (len >= size + 2 && bytes_u16(at + size) == ORIGIN)
         size += ORIGIN_LEN;
     *step = (struct packet_step){size, PACKET_HEADER_IPV6};
-    return size >= len || at[size] >> 4 == 6;
+    return size < len && at[size] >> 4 == 6;
 }
