@@ -57,6 +57,7 @@ struct sink_ops {
     int (*poll_fd)(struct sink *sink);
     int (*drain)(struct sink *sink, int timeout_ms);
     int (*reopen)(struct sink *sink);
+    void (*abandon)(struct sink *sink);
     bool (*healthy)(const struct sink *sink);
     void (*close)(struct sink *sink);
 };
@@ -134,6 +135,19 @@ static inline int sink_drain(struct sink *sink, int timeout_ms)
 static inline int sink_reopen(struct sink *sink)
 {
     return sink->ops->reopen(sink);
+}
+
+// The process ends: writers of a blocking sink wait no longer, in this and in later calls; what
+// does not fit is dropped and counted. Any thread.
+static inline void sink_abandon(struct sink *sink)
+{
+    sink->ops->abandon(sink);
+}
+
+// False while the sink is dead or its last write failed. Any thread.
+static inline bool sink_healthy(const struct sink *sink)
+{
+    return sink->ops->healthy(sink);
 }
 
 // After the last writer is freed. What still waits is counted as failed by then: drain first.
