@@ -425,7 +425,7 @@ static void frames_from_other_memory_are_copied_and_large_ones_refused(void **st
     assert_null(sink_room(writer, FILE_FRAME_MAX));
     ledger.flows_made = 2;
     assert_int_equal(sink_write(writer, &view, large, FILE_FRAME_MAX), 0);
-    assert_int_equal(sink_write(writer, &view, (const uint8_t *)"0 1 6 x", 6), 0);
+    assert_int_equal(sink_write(writer, &view, (const uint8_t *)"0 1 7 x", 7), 0);
     sink_writer_free(writer);
     sink_close(sink);
     free(large);
