@@ -6,6 +6,7 @@
 // long as someone reads it.
 #pragma once
 
+#include "common/enrich/tags.h"
 #include "common/flow/flow.h"
 
 #include <stdbool.h>
@@ -23,10 +24,9 @@ struct snapshot;
 // What the snapshot says of one address. Spans are borrowed from the snapshot and empty without an
 // answer.
 struct answer {
-    struct span group; // name of the longest matching network
-    const struct span *tags; // encoded map entries (wire_put_entry), nearest network's values
-    size_t tag_count;
-    bool has_asn; // the database knows the address
+    struct span group;          // name of the longest matching network
+    const struct tag_set *tags; // those of all enclosing networks; never NULL
+    bool has_asn;               // the database knows the address
     uint32_t asn;
     struct span as_name;
     struct span country; // ISO 3166-1 alpha-2
@@ -47,12 +47,15 @@ bool snapshot_has_country(const struct snapshot *snapshot);
 void snapshot_lookup(const struct snapshot *snapshot, const uint8_t *addr, size_t len,
                      struct answer *answer);
 
+// The bytes that the answers to one address need at most as fields on the wire.
+size_t snapshot_wire_max(const struct snapshot *snapshot);
+
 // For the closing words of -check and the start-up log.
 struct snapshot_facts {
     size_t networks;
     size_t asn_prefixes;
     size_t country_prefixes;
-    uint64_t asn_built;     // build time of the database, Unix seconds
+    uint64_t asn_built; // build time of the database, Unix seconds
     uint64_t country_built;
     size_t bytes; // memory of the look-up structures
 };
