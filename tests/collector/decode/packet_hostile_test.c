@@ -124,6 +124,20 @@ static void assert_bounded(enum packet_start start, const char *first, const cha
     free(head.data);
 }
 
+static void test_label_stack_is_bounded(void **state)
+{
+    (void)state;
+    enum { LABELS = 4 * FLOW_LIST_MAX };
+    uint8_t stack[4 * LABELS] = {0}; // no bottom
+    struct flow *flow = calloc(1, sizeof *flow);
+    assert_non_null(flow);
+    packet_parse(flow, PACKET_MPLS, stack, sizeof stack);
+    assert_int_equal(flow_num(flow, FLOW_MPLS_LABEL), FLOW_LIST_MAX);
+    assert_int_equal(flow->layer_size[0], 4 * FLOW_LIST_MAX);
+    assert_true(flow->list_cut);
+    free(flow);
+}
+
 static void test_nesting_is_bounded(void **state)
 {
     (void)state;
@@ -143,6 +157,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut_at_every_byte),
         cmocka_unit_test(test_damaged_headers),
+        cmocka_unit_test(test_label_stack_is_bounded),
         cmocka_unit_test(test_nesting_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
