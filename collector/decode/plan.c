@@ -353,8 +353,8 @@ static inline uint64_t with_address(struct flow *flow, uint64_t set, unsigned fi
 
 // One operation at a place that is known to be readable. The set bits travel in a register: storing
 // and loading them again for each operation would be most of its cost.
-static inline uint64_t operate(const struct run *run, const struct op *op, const uint8_t *at,
-                               uint64_t set)
+static inline __attribute__((always_inline)) uint64_t
+operate(const struct run *run, const struct op *op, const uint8_t *at, uint64_t set)
 {
     struct flow *flow = run->flow;
     switch (op->code) {

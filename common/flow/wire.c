@@ -46,12 +46,6 @@ static const uint64_t SIZED = UINT64_C(0)
     ;
 #undef FIELD
 
-static inline uint8_t *put_tag(uint8_t *out, enum flow_field id)
-{
-    memcpy(out, TAGS[id].bytes, 2);
-    return out + TAGS[id].len;
-}
-
 // Spreads the low 56 bits over eight bytes, seven each.
 static inline uint64_t spread(uint64_t v)
 {
@@ -65,16 +59,28 @@ size_t wire_varint_len(uint64_t value)
     return (unsigned)(63 - __builtin_clzll(value | 1)) / 7 + 1;
 }
 
-// Always stores eight bytes, whatever the value needs.
+// The low `count` bits of a word.
+static inline uint64_t low_bits(unsigned count)
+{
+    return (UINT64_C(1) << count) - 1;
+}
+
+// Always stores eight bytes, whatever the value needs. Small values are most of a flow's, and the
+// same fields of it each time, so that the branches are foreseen.
 static inline uint8_t *put_varint(uint8_t *out, uint64_t value)
 {
     const uint64_t more = 0x8080808080808080;
+    if (value < 0x80) {
+        *out = (uint8_t)value;
+        return out + 1;
+    }
     uint64_t groups = spread(value);
     if (value >> 56 == 0) {
-        size_t len = wire_varint_len(value);
-        groups |= more & ((UINT64_C(1) << 8 * (len - 1)) - 1);
+        // Seven value bits a byte: the highest bit's byte is where the value ends.
+        unsigned last = (unsigned)(63 - __builtin_clzll(groups)) & ~7U;
+        groups |= more & low_bits(last);
         memcpy(out, &groups, 8);
-        return out + len;
+        return out + last / 8 + 1;
     }
     groups |= more;
     memcpy(out, &groups, 8);
@@ -84,6 +90,12 @@ static inline uint8_t *put_varint(uint8_t *out, uint64_t value)
     out[8] |= 0x80;
     out[9] = 1;
     return out + 10;
+}
+
+static inline uint8_t *put_tag(uint8_t *out, enum flow_field id)
+{
+    memcpy(out, TAGS[id].bytes, 2);
+    return out + TAGS[id].len;
 }
 
 uint8_t *wire_put_varint(uint8_t *out, uint64_t value)
@@ -116,10 +128,15 @@ uint8_t *wire_put_bytes(uint8_t *out, enum flow_field id, const void *data, size
     return out + len;
 }
 
-static uint8_t *put_span(uint8_t *out, enum flow_field id, struct span span)
+static inline uint8_t *put_span(uint8_t *out, enum flow_field id, struct span span)
 {
     out = put_varint(put_tag(out, id), span.len);
-    memcpy(out, span.data, span.len);
+    if (span.len == 4) // addresses, without a call
+        memcpy(out, span.data, 4);
+    else if (span.len == 16)
+        memcpy(out, span.data, 16);
+    else
+        memcpy(out, span.data, span.len);
     return out + span.len;
 }
 
