@@ -20,6 +20,7 @@ struct decoder {
     decode_emit *emit;
     void *user;
     struct domain_store *domains;
+    struct exporter_table exporters;
     struct flow flow;
 };
 
@@ -33,11 +34,11 @@ struct decoder *decoder_new(const struct decode_options *options, struct ledger 
     decoder->emit = emit;
     decoder->user = user;
     decoder->domains = domain_store_new(options->templates_shared, options->hash_seed, ledger);
-    if (decoder->domains == NULL) {
-        free(decoder);
-        return NULL;
-    }
-    return decoder;
+    if (exporter_table_init(&decoder->exporters, options->hash_seed) == 0 &&
+        decoder->domains != NULL)
+        return decoder;
+    decoder_free(decoder);
+    return NULL;
 }
 
 void decoder_free(struct decoder *decoder)
@@ -45,6 +46,7 @@ void decoder_free(struct decoder *decoder)
     if (decoder == NULL)
         return;
     domain_store_free(decoder->domains);
+    exporter_table_fini(&decoder->exporters);
     free(decoder);
 }
 
@@ -69,9 +71,12 @@ void decoder_run(struct decoder *decoder, enum decode_scheme scheme,
 {
     struct decode_run run = {.datagram = datagram,
                              .ledger = decoder->ledger,
+                             .exporters = &decoder->exporters,
                              .flow = &decoder->flow,
                              .emit = decoder->emit,
                              .user = decoder->user};
+    uint64_t flows = decoder->ledger->flows_made;
+    uint64_t undecoded = decoder->ledger->units_received - decoder->ledger->units_decoded;
     decoder->ledger->datagrams_received++;
     decoder->ledger->bytes_received += datagram->len;
     if (datagram->len < sizeof(uint32_t)) {
@@ -86,4 +91,10 @@ void decoder_run(struct decoder *decoder, enum decode_scheme scheme,
         decode_netflow(decoder, &run, first >> 16);
     else
         ledger_count(decoder->ledger, REASON_PROTOCOL_UNKNOWN, 1);
+    if (run.exporter == NULL)
+        return;
+    run.exporter->units_dropped += decoder->ledger->units_received -
+                                   decoder->ledger->units_decoded - undecoded;
+    if (decoder->ledger->flows_made != flows)
+        exporter_gave_flows(&decoder->exporters, run.exporter, decoder->ledger->flows_made - flows);
 }

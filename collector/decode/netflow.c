@@ -26,6 +26,8 @@ struct walk {
     uint64_t export_ns;
     uint32_t uptime_ms; // v9
     uint64_t base;      // the bits of what all flows of the message have in common
+    uint32_t records;   // data records decoded, of options too
+    bool records_known; // no data set was left undecoded
 
     // Data sets wait for the end of the message: its templates and sampling rates hold for all of
     // it, wherever they stand.
@@ -36,6 +38,12 @@ struct walk {
 static void drop_unit(struct walk *walk, enum reason reason)
 {
     ledger_count(walk->run->ledger, reason, 1);
+}
+
+static void drop_data(struct walk *walk, enum reason reason)
+{
+    walk->records_known = false;
+    drop_unit(walk, reason);
 }
 
 static bool read_header(struct walk *walk, struct cursor *c, uint32_t *sequence)
@@ -67,13 +75,12 @@ static bool read_header(struct walk *walk, struct cursor *c, uint32_t *sequence)
     return true;
 }
 
-static void fill_base(struct walk *walk, uint32_t sequence)
+static void fill_base(struct walk *walk, enum flow_type type, uint32_t sequence)
 {
     const struct datagram *datagram = walk->run->datagram;
     struct flow *flow = walk->run->flow;
     flow_reset(flow);
-    flow_set_num(flow, FLOW_TYPE,
-                 walk->dialect == TEMPLATE_V9 ? FLOW_TYPE_NETFLOW_V9 : FLOW_TYPE_IPFIX);
+    flow_set_num(flow, FLOW_TYPE, type);
     flow_set_num(flow, FLOW_TIME_RECEIVED_NS, datagram->received_ns);
     flow_set_num(flow, FLOW_SEQUENCE_NUM, sequence);
     flow_set_bytes(flow, FLOW_SAMPLER_ADDRESS, datagram->source.bytes, datagram->source.len);
@@ -139,12 +146,14 @@ static void set_sampling(struct walk *walk, const struct sampling_table *table,
                          const struct plan_result *result)
 {
     static const struct sampling_table unknown;
+    enum exporter_sampling source = EXPORTER_SAMPLING_OPTIONS;
     uint64_t rate = table == NULL ? 0 : table->last;
-    if (result->has_sampling)
+    if (result->has_sampling) {
         rate = sampling_find(table == NULL ? &unknown : table, &result->sampling);
-    if (rate == 0)
-        decode_note(walk->run, REASON_SAMPLING_UNKNOWN);
-    flow_set_num(walk->run->flow, FLOW_SAMPLING_RATE, rate);
+        if (sampling_rate(&result->sampling) != 0)
+            source = EXPORTER_SAMPLING_RECORD;
+    }
+    decode_sampling(walk->run, rate, source);
 }
 
 // Sets are padded to four bytes, with fewer than any record takes (RFC 7011, section 3.3.1). Where
@@ -172,11 +181,12 @@ static void decode_records(struct walk *walk, const struct template *template, s
                          ? 0
                          : plan_run(template->plan, body.at, left, run->flow, &result, run->ledger);
         if (len == 0) {
-            drop_unit(walk, REASON_RECORD_TRUNCATED);
+            drop_data(walk, REASON_RECORD_TRUNCATED);
             return;
         }
         body.at += len;
         records++;
+        walk->records++;
         set_times(walk, &result);
         set_sampling(walk, sampling, &result);
         decode_emit_flow(run);
@@ -213,13 +223,22 @@ static void decode_options(struct walk *walk, const struct template *template, s
 {
     // The template may be that of another port: what it says is remembered for this one.
     walk->domain = domain_make(walk->store, &walk->key);
-    while (walk->domain != NULL && cursor_ok(&body) && cursor_left(&body) >= template->min_len)
+    while (walk->domain != NULL && cursor_ok(&body) && cursor_left(&body) >= template->min_len) {
         decode_option(walk, template, &body);
+        walk->records++;
+    }
     if (walk->domain == NULL || !cursor_ok(&body)) {
-        drop_unit(walk, REASON_RECORD_TRUNCATED);
+        drop_data(walk, REASON_RECORD_TRUNCATED);
         return;
     }
     walk->run->ledger->units_decoded++;
+}
+
+static void missing(struct walk *walk, enum reason reason)
+{
+    drop_data(walk, reason);
+    if (walk->run->exporter != NULL)
+        walk->run->exporter->last_missing_ns = walk->run->datagram->received_ns;
 }
 
 static void decode_data(struct walk *walk, const struct set *set)
@@ -228,11 +247,11 @@ static void decode_data(struct walk *walk, const struct set *set)
     enum domain_answer answer = domain_template(walk->store, &walk->key, walk->domain, set->id,
                                                 &template);
     if (answer == DOMAIN_MISSING)
-        drop_unit(walk, REASON_TEMPLATE_MISSING);
+        missing(walk, REASON_TEMPLATE_MISSING);
     else if (answer == DOMAIN_AMBIGUOUS)
-        drop_unit(walk, REASON_TEMPLATE_AMBIGUOUS);
+        missing(walk, REASON_TEMPLATE_AMBIGUOUS);
     else if (template->min_len == 0) // records of no bytes would never end
-        drop_unit(walk, REASON_TEMPLATE_EMPTY);
+        drop_data(walk, REASON_TEMPLATE_EMPTY);
     else if (template->options)
         decode_options(walk, template, set->body);
     else if (cursor_left(&set->body) == 0)
@@ -264,6 +283,11 @@ static void take_data_set(struct walk *walk, const struct set *set)
 
 static void learn(struct walk *walk, struct template *template)
 {
+    if (walk->run->exporter != NULL) {
+        walk->run->exporter->last_template_ns = walk->run->datagram->received_ns;
+        if (template->plan != NULL)
+            walk->run->exporter->elements_unused = plan_unused(template->plan);
+    }
     const struct template *known = domain_own_template(walk->domain, template->id);
     if (known != NULL && template_same_layout(known, template)) {
         template_free(template);
@@ -348,6 +372,17 @@ static bool next_set(struct walk *walk, struct set *set)
     return true;
 }
 
+// v9 counts datagrams (RFC 3954, section 5.1), IPFIX data records (RFC 7011, section 3.1).
+static void count_sequence(struct walk *walk, uint32_t sequence)
+{
+    if (walk->dialect == TEMPLATE_V9)
+        decode_sequence(walk->run, sequence, 1);
+    else if (walk->records_known)
+        decode_sequence(walk->run, sequence, walk->records);
+    else if (walk->run->exporter != NULL)
+        sequence_take_unknown(&walk->run->exporter->sequence, sequence);
+}
+
 void netflow_decode(struct decode_run *run, struct domain_store *store)
 {
     struct walk walk;
@@ -358,6 +393,8 @@ void netflow_decode(struct decode_run *run, struct domain_store *store)
     walk.store = store;
     walk.uptime_ms = 0;
     walk.deferred_count = 0;
+    walk.records = 0;
+    walk.records_known = true;
     if (!read_header(&walk, &c, &sequence))
         return;
     run->ledger->datagrams_parsed++;
@@ -366,8 +403,12 @@ void netflow_decode(struct decode_run *run, struct domain_store *store)
     walk.key.version = (uint8_t)walk.dialect;
     walk.domain = domain_find(store, &walk.key);
     walk.sets = c;
-    fill_base(&walk, sequence);
+    enum flow_type type = walk.dialect == TEMPLATE_V9 ? FLOW_TYPE_NETFLOW_V9 : FLOW_TYPE_IPFIX;
+    decode_from(run, &run->datagram->source, type, walk.key.id);
+    decode_clock(run, walk.export_ns);
+    fill_base(&walk, type, sequence);
     while (next_set(&walk, &set))
         take_set(&walk, &set);
     decode_deferred(&walk);
+    count_sequence(&walk, sequence);
 }

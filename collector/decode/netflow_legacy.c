@@ -8,6 +8,7 @@ struct header {
     uint32_t uptime_ms;
     uint64_t export_ns;
     uint32_t sequence;
+    uint16_t engine; // type and id
     uint16_t sampling;
 };
 
@@ -20,7 +21,7 @@ static struct header read_header(struct cursor *c)
     h.export_ns = (uint64_t)cursor_u32(c) * 1000000000;
     h.export_ns += cursor_u32(c);
     h.sequence = cursor_u32(c);
-    cursor_skip(c, 2);                               // engine type and id
+    h.engine = cursor_u16(c);
     h.sampling = (uint16_t)(cursor_u16(c) & 0x3fff); // the top two bits are the mode
     return h;
 }
@@ -62,12 +63,10 @@ static void emit_record(struct decode_run *run, const struct header *h, const ui
     flow_set_num(flow, FLOW_TYPE, FLOW_TYPE_NETFLOW_V5);
     flow_set_num(flow, FLOW_TIME_RECEIVED_NS, datagram->received_ns);
     flow_set_num(flow, FLOW_SEQUENCE_NUM, h->sequence);
-    flow_set_num(flow, FLOW_SAMPLING_RATE, h->sampling);
+    decode_sampling(run, h->sampling, EXPORTER_SAMPLING_HEADER);
     flow_set_bytes(flow, FLOW_SAMPLER_ADDRESS, datagram->source.bytes, datagram->source.len);
     flow_set_num(flow, FLOW_ETYPE, ETYPE_IPV4);
     fill(flow, h, record);
-    if (h->sampling == 0)
-        decode_note(run, REASON_SAMPLING_UNKNOWN);
     decode_emit_flow(run);
 }
 
@@ -81,6 +80,9 @@ void netflow_legacy_decode(struct decode_run *run)
     }
     run->ledger->datagrams_parsed++;
     run->ledger->units_received++;
+    decode_from(run, &run->datagram->source, FLOW_TYPE_NETFLOW_V5, h.engine);
+    decode_sequence(run, h.sequence, h.count);
+    decode_clock(run, h.export_ns);
     unsigned left = h.count;
     for (; left != 0 && cursor_left(&c) >= RECORD_LEN; left--)
         emit_record(run, &h, cursor_take(&c, RECORD_LEN));

@@ -62,7 +62,8 @@ struct op {
 };
 
 struct plan {
-    uint32_t len; // of a record without variable fields, else 0
+    uint32_t len;    // of a record without variable fields, else 0
+    uint32_t unused; // fields that no operation takes
     uint32_t op_count;
     struct op ops[];
 };
@@ -154,6 +155,7 @@ static void compile_variable(struct compiler *c, const struct element *element)
 static void compile_field(struct compiler *c, const struct template_field *field)
 {
     struct element element = element_of(field);
+    c->plan->unused += element.code == OP_NONE;
     if (field->length == TEMPLATE_VARIABLE) {
         compile_variable(c, &element);
         return;
@@ -185,6 +187,11 @@ struct plan *plan_new(const struct template *template)
 void plan_free(struct plan *plan)
 {
     free(plan);
+}
+
+uint32_t plan_unused(const struct plan *plan)
+{
+    return plan->unused;
 }
 
 size_t plan_bytes(const struct plan *plan)

@@ -39,6 +39,9 @@ struct plan *plan_new(const struct template *template);
 void plan_free(struct plan *plan);
 size_t plan_bytes(const struct plan *plan);
 
+// How many fields of the template mean nothing to the schema.
+uint32_t plan_unused(const struct plan *plan);
+
 // Fills `flow` from the record at `data`, `len` bytes up to the end of its set, at least the
 // template's min_len. Fields already set stay unless the record has them. Returns the record's
 // length, or 0 when a variable length passes the end (RFC 7011, section 7). Odd values are counted

@@ -16,6 +16,7 @@ enum {
 
 struct header {
     struct span agent;
+    uint32_t sub_agent;
     uint32_t sequence;
     uint32_t samples; // as announced
 };
@@ -40,7 +41,7 @@ static int read_header(struct cursor *c, struct header *header)
         return -REASON_AGENT_ADDRESS;
     header->agent.len = agent_type == AGENT_IPV4 ? 4 : 16;
     header->agent.data = cursor_take(c, header->agent.len);
-    cursor_skip(c, 4); // sub-agent
+    header->sub_agent = cursor_u32(c);
     header->sequence = cursor_u32(c);
     cursor_skip(c, 4); // uptime
     header->samples = cursor_u32(c);
@@ -87,7 +88,7 @@ static void start_flow(struct decode_run *run, const struct header *header, uint
     flow_set_num(flow, FLOW_TIME_FLOW_END_NS, received_ns);
     flow_set_num(flow, FLOW_SEQUENCE_NUM, header->sequence);
     flow_set_bytes(flow, FLOW_SAMPLER_ADDRESS, header->agent.data, header->agent.len);
-    flow_set_num(flow, FLOW_SAMPLING_RATE, rate);
+    decode_sampling(run, rate, EXPORTER_SAMPLING_SAMPLE);
     flow_set_num(flow, FLOW_PACKETS, 1);
     flow_set_num(flow, FLOW_IN_IF, interface_number(in));
     flow_set_num(flow, FLOW_OUT_IF, interface_number(out));
@@ -133,8 +134,6 @@ static int decode_flow(struct decode_run *run, const struct header *header, stru
     int error = walk_records(run, c, records, true);
     if (error < 0)
         return error;
-    if (rate == 0)
-        decode_note(run, REASON_SAMPLING_UNKNOWN);
     decode_emit_flow(run);
     return 0;
 }
@@ -185,6 +184,9 @@ void sflow_decode(struct decode_run *run)
     }
     ledger->datagrams_parsed++;
     ledger->units_received += header.samples;
+    struct addr agent = addr_of(header.agent.data, header.agent.len);
+    decode_from(run, &agent, FLOW_TYPE_SFLOW_5, header.sub_agent);
+    decode_sequence(run, header.sequence, 1);
     uint32_t seen = 0;
     for (; seen < header.samples && cursor_ok(&c) && cursor_left(&c) != 0; seen++) {
         error = decode_sample(run, &header, &c);

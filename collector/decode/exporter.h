@@ -1,0 +1,70 @@
+// What is known of each exporter: what it sent, what is missing of it, its clock and its sampling.
+//
+// An exporter is a source address, a protocol, and what the protocol tells senders apart by:
+// observation domain or source id, engine, sub-agent. At most EXPORTER_COUNT_MAX are remembered.
+// One thread.
+#pragma once
+
+#include "collector/decode/sequence.h"
+#include "collector/decode/table.h"
+#include "common/base/addr.h"
+#include "common/flow/flow.h"
+
+#define EXPORTER_COUNT_MAX 65536
+#define EXPORTER_PROVEN    8 // datagrams with flows after which an exporter is no newcomer
+
+// Where the sampling rate of its latest flow was found.
+enum exporter_sampling {
+    EXPORTER_SAMPLING_UNKNOWN,
+    EXPORTER_SAMPLING_HEADER,  // NetFlow v5
+    EXPORTER_SAMPLING_SAMPLE,  // sFlow
+    EXPORTER_SAMPLING_OPTIONS, // options data
+    EXPORTER_SAMPLING_RECORD,  // the flow's own record
+    EXPORTER_SAMPLING_DEFAULT, // -sampling.default
+};
+
+struct exporter_key {
+    struct addr source;
+    enum flow_type type;
+    uint32_t id;
+};
+
+struct exporter {
+    struct table_entry entry;
+    struct exporter_key key;
+    uint16_t port; // of the latest datagram
+
+    uint64_t first_seen_ns;
+    uint64_t last_seen_ns;
+    uint64_t last_flow_ns;     // received; 0: never
+    uint64_t last_template_ns; // 0: never
+    uint64_t last_missing_ns;  // data without template; 0: never
+
+    uint64_t datagrams;
+    uint64_t bytes;
+    uint64_t flows;
+    uint64_t units_dropped;
+    uint64_t sampling_missing; // flows whose rate is not known
+    uint64_t elements_unused;  // of its latest data template, what no field takes
+    uint64_t sampling_rate;
+    enum exporter_sampling sampling;
+    int64_t skew_ns; // its clock against ours at the latest datagram, 0 without one (sFlow)
+    struct sequence sequence;
+};
+
+struct exporter_table {
+    struct table table;
+    uint64_t seed;
+};
+
+// 0, or -1 without memory.
+int exporter_table_init(struct exporter_table *table, uint64_t seed);
+void exporter_table_fini(struct exporter_table *table);
+
+// The exporter of a datagram received now, made when it is new, counted as seen; NULL only without
+// memory. Valid until the next call.
+struct exporter *exporter_seen(struct exporter_table *table, const struct exporter_key *key,
+                               uint16_t port, size_t len, uint64_t now_ns);
+
+// Counts flows decoded from that datagram: they make an exporter more than a newcomer.
+void exporter_gave_flows(struct exporter_table *table, struct exporter *exporter, uint64_t flows);
