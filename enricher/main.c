@@ -1,0 +1,181 @@
+// The enricher: flows in on stdin, what is known of their addresses added, flows out.
+#include "common/base/ledger.h"
+#include "common/base/log.h"
+#include "enricher/options.h"
+#include "enricher/reload.h"
+#include "enricher/source/stdin.h"
+#include "enricher/worker.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define EXIT_USAGE 2
+
+// What main makes and unmakes.
+struct enricher {
+    struct enricher_options options;
+    struct format *format;
+    struct source *source;
+    struct sink *sink;
+    struct worker *worker;
+    struct reload *reload;
+    int signal_fd;
+    int drain_ms;
+};
+
+// Before the first thread, which then inherits the mask: signals come through the descriptor.
+static int open_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN); // the sink reports a reader that went away
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int open_pipeline(struct enricher *e)
+{
+    const struct enricher_options *o = &e->options;
+    struct snapshot *snapshot = snapshot_new(&o->snapshot);
+    if (snapshot == NULL)
+        return -1;
+    reload_log("starting enricher", snapshot);
+    e->format = format_new(o->format, o->columns);
+    e->source = stdin_open(STDIN_FILENO);
+    e->sink = o->sink_ops->open(&o->sink);
+    if (e->format == NULL || e->source == NULL || e->sink == NULL) {
+        snapshot_unref(snapshot);
+        return -1;
+    }
+    const struct worker_options options = {
+        .source = e->source,
+        .sink = e->sink,
+        .format = e->format,
+        .enrich = {.sampling_rate = (uint64_t)o->sampling_rate},
+        .drain_ms = e->drain_ms,
+    };
+    e->worker = worker_start(&options, snapshot);
+    if (e->worker == NULL)
+        return -1;
+    e->reload = reload_new(&o->snapshot, e->worker);
+    return e->reload == NULL ? -1 : 0;
+}
+
+static void hang_up(struct enricher *e)
+{
+    int result = sink_reopen(e->sink);
+    if (result != 0)
+        log_error("output cannot be opened again, the old one stays", "file", e->options.file,
+                  "error", strerror(-result));
+    reload_request(e->reload);
+}
+
+// Asked to end: the worker finishes and drains. A second signal, or the end of the time for it,
+// cuts that short.
+static void stop(struct enricher *e, bool *stopping)
+{
+    if (*stopping)
+        sink_abandon(e->sink);
+    *stopping = true;
+    worker_stop(e->worker);
+}
+
+static void take_signals(struct enricher *e, bool *stopping)
+{
+    struct signalfd_siginfo info;
+    while (read(e->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP)
+            hang_up(e);
+        else
+            stop(e, stopping);
+    }
+}
+
+static void serve(struct enricher *e)
+{
+    bool stopping = false;
+    for (;;) {
+        struct pollfd fds[] = {
+            {.fd = worker_done_fd(e->worker), .events = POLLIN},
+            {.fd = e->signal_fd, .events = POLLIN},
+        };
+        int ready = poll(fds, 2, stopping ? e->drain_ms : -1);
+        if (fds[0].revents != 0)
+            return;
+        if (ready == 0)
+            sink_abandon(e->sink);
+        if (fds[1].revents != 0)
+            take_signals(e, &stopping);
+    }
+}
+
+// 0, or -1 when something failed on the way.
+static int close_pipeline(struct enricher *e)
+{
+    int result = -1;
+    if (e->worker != NULL) {
+        worker_stop(e->worker); // it may run when the start failed half-way
+        result = worker_join(e->worker);
+    }
+    if (e->reload != NULL)
+        reload_free(e->reload);
+    if (e->sink != NULL)
+        sink_close(e->sink);
+    if (e->worker != NULL) {
+        ledger_log(worker_ledger(e->worker));
+        worker_free(e->worker);
+    }
+    if (e->source != NULL)
+        source_close(e->source);
+    format_free(e->format);
+    return result;
+}
+
+static int run(struct enricher *e)
+{
+    int64_t drain_ms = e->options.drain_ns / 1000000;
+    e->drain_ms = drain_ms > INT_MAX ? INT_MAX : (int)drain_ms;
+    e->signal_fd = open_signals();
+    if (e->signal_fd < 0) {
+        log_error("signals cannot be received", "error", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    bool opened = open_pipeline(e) == 0;
+    if (opened)
+        serve(e);
+    bool closed = close_pipeline(e) == 0;
+    close(e->signal_fd);
+    return opened && closed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char *argv[])
+{
+    struct enricher enricher = {.signal_fd = -1};
+    switch (enricher_options_parse(&enricher.options, argc, argv)) {
+    case OPTIONS_HELP:
+        return EXIT_SUCCESS;
+    case OPTIONS_BAD:
+        return EXIT_USAGE;
+    case OPTIONS_OK:
+        break;
+    }
+    if (enricher.options.version) {
+        puts("Enricher " ENRICHER_VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (enricher_options_check(&enricher.options) != 0)
+        return EXIT_FAILURE;
+    log_setup(enricher.options.log_level, enricher.options.log_json);
+    return run(&enricher);
+}

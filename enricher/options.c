@@ -1,0 +1,110 @@
+#include "enricher/options.h"
+
+#include "common/base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_BUFFER_BYTES (64u << 20)
+#define DEFAULT_DRAIN_NS     INT64_C(5000000000)
+
+static const char SYNOPSIS[] =
+    "enricher [options]\n\n"
+    "Reads flows from stdin, as goflow2plus -format=bin -transport.file.sep= writes them, and "
+    "adds\n"
+    "the names and tags of context.yaml, the AS and the country of both addresses.\n";
+
+enum options_result enricher_options_parse(struct enricher_options *o, int argc, char *const argv[])
+{
+    *o = (struct enricher_options){
+        .format_name = "json",
+        .transport = "file",
+        .file = "",
+        .separator = "\n",
+        .buffer_bytes = DEFAULT_BUFFER_BYTES,
+        .drain_ns = DEFAULT_DRAIN_NS,
+        .asn_path = "",
+        .country_path = "",
+        .context_path = "",
+        .log_level_name = "info",
+        .log_format = "normal",
+    };
+    const struct option table[] = {
+        {"context.config", OPTION_STRING, &o->context_path,
+         "`file` that names networks and their tags, see docs/context.md", "Enrichment"},
+        {"db.asn", OPTION_STRING, &o->asn_path, "MaxMind `file` of autonomous systems", NULL},
+        {"db.country", OPTION_STRING, &o->country_path, "MaxMind `file` of countries", NULL},
+        {"samplingrate", OPTION_INT, &o->sampling_rate,
+         "sampling `rate` to set in every flow; 0 keeps what the flow has", NULL},
+        {"format", OPTION_STRING, &o->format_name, "json, text or bin", "Output"},
+        {"transport", OPTION_STRING, &o->transport, "where flows go: file", NULL},
+        {"transport.file", OPTION_STRING, &o->file, "`file` to append to; empty for stdout", NULL},
+        {"transport.file.sep", OPTION_STRING, &o->separator, "`text` after each flow", NULL},
+        {"transport.file.buffer", OPTION_BYTES, &o->buffer_bytes,
+         "`bytes` kept for a reader that is behind", NULL},
+        {"drain", OPTION_DURATION_NS, &o->drain_ns,
+         "how long the end waits for the reader of the output", NULL},
+        {"loglevel", OPTION_STRING, &o->log_level_name, "debug, info, warn or error", "Other"},
+        {"logfmt", OPTION_STRING, &o->log_format, "normal or json", NULL},
+        {"v", OPTION_BOOL, &o->version, "print the version", NULL},
+    };
+    size_t count = sizeof table / sizeof table[0];
+    int rest = 0;
+    enum options_result result = options_parse(table, count, argc, argv, &rest);
+    if (result == OPTIONS_HELP)
+        options_help(table, count, SYNOPSIS, STDERR_FILENO);
+    if (result == OPTIONS_OK && rest < argc) {
+        dprintf(STDERR_FILENO, "enricher: argument \"%s\", expected options only\n", argv[rest]);
+        return OPTIONS_BAD;
+    }
+    return result;
+}
+
+static int refuse(const char *option, const char *got, const char *wanted)
+{
+    dprintf(STDERR_FILENO, "enricher: -%s: got \"%s\", wanted %s\n", option, got, wanted);
+    return -1;
+}
+
+static int find_sink(struct enricher_options *o)
+{
+    char names[256] = "";
+    o->sink_ops = sink_find(o->transport);
+    if (o->sink_ops != NULL)
+        return 0;
+    size_t len = 0;
+    for (const struct sink_ops *const *at = SINKS; *at != NULL && len < sizeof names; at++)
+        len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", len == 0 ? "" : ", ",
+                                (*at)->name);
+    return refuse("transport", o->transport, names);
+}
+
+int enricher_options_check(struct enricher_options *o)
+{
+    if (format_kind_parse(o->format_name, &o->format) != 0)
+        return refuse("format", o->format_name, "json, text or bin");
+    if (log_level_parse(o->log_level_name, &o->log_level) != 0)
+        return refuse("loglevel", o->log_level_name, "debug, info, warn or error");
+    if (find_sink(o) != 0)
+        return -1;
+    o->log_json = strcmp(o->log_format, "json") == 0;
+    if (o->sampling_rate < 0)
+        o->sampling_rate = 0; // as goflow2: only what is above 0 counts
+    if (o->drain_ns < 0)
+        o->drain_ns = 0;
+    o->snapshot = (struct snapshot_options){
+        .context_path = o->context_path,
+        .asn_path = o->asn_path,
+        .country_path = o->country_path,
+    };
+    o->columns = FORMAT_COUNTRY | (*o->asn_path != '\0' ? FORMAT_AS_NAME : 0) |
+                 (*o->context_path != '\0' ? FORMAT_CONTEXT : 0);
+    o->sink = (struct sink_options){
+        .path = o->file,
+        .separator = o->separator,
+        .buffer_bytes = o->buffer_bytes,
+        .blocking = true, // a pipe in front of us can wait, so nothing is dropped
+    };
+    return 0;
+}

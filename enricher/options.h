@@ -1,0 +1,42 @@
+// The enricher's command line.
+#pragma once
+
+#include "common/base/options.h"
+#include "common/enrich/snapshot.h"
+#include "common/flow/format.h"
+#include "common/sink/sink.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct enricher_options {
+    bool version;
+    const char *format_name;
+    const char *transport;
+    const char *file;
+    const char *separator;
+    uint64_t buffer_bytes;
+    int64_t drain_ns;
+    int64_t sampling_rate;
+    const char *asn_path;
+    const char *country_path;
+    const char *context_path;
+    const char *log_level_name;
+    const char *log_format;
+
+    // Made of the above by enricher_options_check.
+    enum format_kind format;
+    unsigned columns; // enum format_columns
+    int log_level;
+    bool log_json;
+    struct snapshot_options snapshot;
+    const struct sink_ops *sink_ops;
+    struct sink_options sink;
+};
+
+// Reads the command line over the defaults; -h has printed the help.
+enum options_result enricher_options_parse(struct enricher_options *options, int argc,
+                                           char *const argv[]);
+
+// Makes values of the names given. 0, or -1 after one line on stderr.
+int enricher_options_check(struct enricher_options *options);

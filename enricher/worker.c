@@ -1,0 +1,249 @@
+#include "enricher/worker.h"
+
+#include "common/base/log.h"
+#include "common/flow/wire.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define RETRY_MS 100 // how often a sink that waits and cannot be polled is tried
+
+struct worker {
+    struct worker_options options;
+    struct snapshot *snapshot;
+    _Atomic(struct snapshot *) offered;
+    atomic_bool stop;
+    int wake_fd; // readable: look at `offered` and `stop`
+    int done_fd;
+    bool failed;
+    bool sink_dead;
+    bool decodes; // the output needs the flow's fields
+    pthread_t thread;
+    struct sink_writer *writer;
+    struct ledger ledger;
+    struct flow flow;
+};
+
+static void ring(int fd)
+{
+    // Fails only when the count is at its maximum: then it is readable as it is.
+    (void)!write(fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
+static void adopt_offered(struct worker *worker)
+{
+    struct snapshot *fresh = atomic_exchange(&worker->offered, NULL);
+    if (fresh == NULL)
+        return;
+    snapshot_unref(worker->snapshot);
+    worker->snapshot = fresh;
+}
+
+static void count_made(struct worker *worker, bool fits)
+{
+    worker->ledger.flows_made++;
+    if (!fits)
+        ledger_count(&worker->ledger, REASON_OUTPUT_TOO_LARGE, 1);
+}
+
+// Binary output: the frame as it came, and what is new behind it.
+static int append(struct worker *worker, struct flow_view *view, const uint8_t *body, size_t len)
+{
+    uint8_t *room = sink_room(worker->writer, enrich_frame_bound(worker->snapshot, len));
+    if (room == NULL) {
+        count_made(worker, false);
+        return 0;
+    }
+    const uint8_t *end = enrich_frame(worker->snapshot, &worker->options.enrich, body, len, room);
+    if (end == NULL)
+        return -1;
+    count_made(worker, true);
+    worker->sink_dead |= sink_write(worker->writer, view, room, (size_t)(end - room)) != 0;
+    return 0;
+}
+
+static int decode(struct worker *worker, struct flow_view *view, const uint8_t *body, size_t len)
+{
+    const struct format *format = worker->options.format;
+    if (wire_read(&worker->flow, body, len) != 0)
+        return -1;
+    enrich_flow(worker->snapshot, &worker->options.enrich, &worker->flow);
+    uint8_t *room = sink_room(worker->writer, format_bound(format, &worker->flow));
+    count_made(worker, room != NULL);
+    if (room == NULL)
+        return 0;
+    view->flow = &worker->flow;
+    const uint8_t *end = format_flow(format, &worker->flow, room);
+    worker->sink_dead |= sink_write(worker->writer, view, room, (size_t)(end - room)) != 0;
+    return 0;
+}
+
+// 0, or the reason why the input is over: one of its frames is no flow.
+static int process(struct worker *worker, const struct source_block *block)
+{
+    struct flow_view view = {.origin = {.stream = block->stream, .sequence = block->sequence}};
+    for (size_t at = 0; at < block->len; view.origin.index++) {
+        size_t head = 0;
+        size_t len = 0;
+        const uint8_t *frame = block->data + at;
+        if (wire_frame(frame, block->len - at, &head, &len) != WIRE_FRAME ||
+            (worker->decodes ? decode : append)(worker, &view, frame + head, len) != 0) {
+            source_log_invalid(worker->options.source, block->offset + at, "not a flow");
+            return -1;
+        }
+        at += head + len + block->lines;
+    }
+    return 0;
+}
+
+// What the sink has not taken yet must go out even when no new flow comes.
+static void wait(struct worker *worker)
+{
+    int sink_fd = sink_poll_fd(worker->options.sink);
+    struct pollfd fds[] = {
+        {.fd = source_fd(worker->options.source), .events = POLLIN},
+        {.fd = worker->wake_fd, .events = POLLIN},
+        {.fd = sink_fd, .events = POLLOUT},
+    };
+    bool blind = sink_fd < 0 && worker->ledger.flows_waiting != 0;
+    if (poll(fds, 3, blind ? RETRY_MS : -1) < 0)
+        return;
+    if (fds[1].revents != 0)
+        (void)!read(worker->wake_fd, &(uint64_t){0}, sizeof(uint64_t));
+    if (fds[2].revents != 0)
+        (void)sink_drain(worker->options.sink, 0); // the next flush says if it is dead
+}
+
+static int take_block(struct worker *worker, const struct source_block *block)
+{
+    struct source *source = worker->options.source;
+    if (process(worker, block) != 0)
+        return -1;
+    if (source->ops->acknowledges && sink_sync(worker->writer, -1) != 0)
+        return 0; // not acknowledged: it comes again
+    source_ack(source, block);
+    return 0;
+}
+
+// False when the loop is to end.
+static bool step(struct worker *worker)
+{
+    struct source_block block;
+    switch (source_next(worker->options.source, &block)) {
+    case SOURCE_BLOCK:
+        worker->failed = take_block(worker, &block) != 0;
+        return !worker->failed && !worker->sink_dead;
+    case SOURCE_IDLE:
+        if (sink_flush(worker->writer) != 0)
+            return false;
+        wait(worker);
+        return true;
+    case SOURCE_END:
+        return false;
+    case SOURCE_FAILED:
+        worker->failed = true;
+        return false;
+    }
+    return false;
+}
+
+static void *run(void *argument)
+{
+    struct worker *worker = argument;
+    while (!atomic_load(&worker->stop)) {
+        adopt_offered(worker);
+        if (!step(worker))
+            break;
+    }
+    int drain_ms = atomic_load(&worker->stop) ? worker->options.drain_ms : -1;
+    int result = sink_sync(worker->writer, drain_ms);
+    if (result != 0 && !atomic_load(&worker->stop)) {
+        log_error("output failed", "error", strerror(-result));
+        worker->failed = true;
+    }
+    sink_writer_free(worker->writer);
+    ring(worker->done_fd);
+    return NULL;
+}
+
+static int start(struct worker *worker)
+{
+    worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    worker->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (worker->wake_fd < 0 || worker->done_fd < 0)
+        return -errno;
+    worker->writer = sink_writer_new(worker->options.sink, &worker->ledger);
+    if (worker->writer == NULL)
+        return -ENOMEM;
+    int error = pthread_create(&worker->thread, NULL, run, worker);
+    if (error != 0)
+        sink_writer_free(worker->writer);
+    return -error;
+}
+
+struct worker *worker_start(const struct worker_options *options, struct snapshot *take)
+{
+    int error = -ENOMEM;
+    struct worker *worker = calloc(1, sizeof *worker);
+    if (worker == NULL) {
+        snapshot_unref(take);
+        goto out;
+    }
+    worker->options = *options;
+    worker->snapshot = take;
+    worker->wake_fd = worker->done_fd = -1;
+    worker->decodes = format_kind(options->format) != FORMAT_BIN ||
+                      options->sink->ops->wants_fields;
+    error = start(worker);
+    if (error == 0)
+        return worker;
+    worker_free(worker);
+out:
+    log_error("worker cannot start", "error", strerror(-error));
+    return NULL;
+}
+
+void worker_offer(struct worker *worker, struct snapshot *take)
+{
+    snapshot_unref(atomic_exchange(&worker->offered, take));
+    ring(worker->wake_fd);
+}
+
+void worker_stop(struct worker *worker)
+{
+    atomic_store(&worker->stop, true);
+    ring(worker->wake_fd);
+}
+
+int worker_done_fd(const struct worker *worker)
+{
+    return worker->done_fd;
+}
+
+int worker_join(struct worker *worker)
+{
+    pthread_join(worker->thread, NULL);
+    return worker->failed ? -1 : 0;
+}
+
+const struct ledger *worker_ledger(const struct worker *worker)
+{
+    return &worker->ledger;
+}
+
+void worker_free(struct worker *worker)
+{
+    snapshot_unref(worker->snapshot);
+    snapshot_unref(atomic_load(&worker->offered));
+    if (worker->wake_fd >= 0)
+        close(worker->wake_fd);
+    if (worker->done_fd >= 0)
+        close(worker->done_fd);
+    free(worker);
+}
