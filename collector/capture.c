@@ -1,0 +1,242 @@
+#include "collector/capture.h"
+
+#include "collector/frame.h"
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pcap/pcap.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FLUSH_FRAMES 256       // datagrams between two flushes
+#define READ_BYTES   (1 << 18) // asked from a file at once
+#define SYNC_MS      200 // how often the mailbox is looked into while the output is waited for
+
+struct capture {
+    pthread_t thread;
+    struct capture_options options;
+    struct lane *lane;
+    atomic_bool ended;
+    int result;
+
+    int fd; // of the file that is being read
+    char *room;
+    unsigned unflushed;
+    uint64_t frames;
+};
+
+// Waits for input and for mail, having handed on what was read so far: stdin may be a live tcpdump.
+// False when the lane is to stop.
+static bool await_input(struct capture *capture)
+{
+    struct pollfd ready[] = {{.fd = capture->fd, .events = POLLIN},
+                             {.fd = lane_mail_fd(capture->lane), .events = POLLIN}};
+    if (poll(ready, 1, 0) > 0)
+        return lane_serve(capture->lane);
+    (void)lane_flush(capture->lane); // a dead output stops the lane through its owner
+    capture->unflushed = 0;
+    while (lane_serve(capture->lane)) {
+        if (poll(ready, 2, -1) > 0 && ready[0].revents != 0)
+            return true;
+    }
+    return false;
+}
+
+// The read function of the stream that libpcap reads from. A stop looks like the end of the file.
+static ssize_t read_input(void *user, char *out, size_t size)
+{
+    struct capture *capture = user;
+    return await_input(capture) ? read(capture->fd, out, size) : 0;
+}
+
+static int close_input(void *user)
+{
+    struct capture *capture = user;
+    if (capture->fd != STDIN_FILENO)
+        close(capture->fd);
+    return 0;
+}
+
+static int fail(const char *path, const char *what)
+{
+    log_error("cannot read the capture", "file", path, "error", what);
+    return -1;
+}
+
+static pcap_t *open_capture(struct capture *capture, const char *path)
+{
+    static const cookie_io_functions_t functions = {.read = read_input, .close = close_input};
+    char why[PCAP_ERRBUF_SIZE] = "";
+    bool standard = strcmp(path, "-") == 0;
+    capture->fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (capture->fd < 0) {
+        fail(path, strerror(errno));
+        return NULL;
+    }
+    FILE *in = fopencookie(capture, "r", functions);
+    if (in == NULL) {
+        fail(path, strerror(errno));
+        close_input(capture);
+        return NULL;
+    }
+    setvbuf(in, capture->room, _IOFBF, READ_BYTES);
+    pcap_t *pcap = pcap_fopen_offline_with_tstamp_precision(in, PCAP_TSTAMP_PRECISION_NANO, why);
+    if (pcap == NULL) {
+        fclose(in);
+        fail(path, why);
+    }
+    return pcap;
+}
+
+static void take_frame(struct capture *capture, int link_type, const struct pcap_pkthdr *header,
+                       const uint8_t *bytes)
+{
+    struct frame_udp udp;
+    enum reason why;
+    if (!frame_udp(&udp, link_type, bytes, header->caplen, &why)) {
+        lane_note(capture->lane, why);
+        return;
+    }
+    if (udp.cut)
+        lane_note(capture->lane, REASON_CAPTURE_SHORT);
+    const struct datagram datagram = {
+        .data = udp.payload,
+        .len = udp.len,
+        .source = udp.source,
+        .port = udp.port,
+        // tv_usec holds nanoseconds: that precision was asked for.
+        .received_ns = (uint64_t)header->ts.tv_sec * 1000000000 + (uint64_t)header->ts.tv_usec,
+    };
+    lane_datagram(capture->lane, DECODE_FLOW, &datagram);
+    capture->unflushed++;
+}
+
+// Reads the file to its end, or until the lane is told to stop.
+static int read_frames(struct capture *capture, const char *path, pcap_t *pcap,
+                       const struct bpf_program *filter)
+{
+    struct pcap_pkthdr *header;
+    const uint8_t *bytes;
+    int link_type = pcap_datalink(pcap);
+    int got = 0;
+    while (lane_serve(capture->lane) && (got = pcap_next_ex(pcap, &header, &bytes)) == 1) {
+        capture->frames++;
+        if (filter == NULL || pcap_offline_filter(filter, header, bytes) != 0)
+            take_frame(capture, link_type, header, bytes);
+        if (capture->unflushed < FLUSH_FRAMES)
+            continue;
+        (void)lane_flush(capture->lane); // a dead output stops the lane through its owner
+        capture->unflushed = 0;
+    }
+    if (got == PCAP_ERROR && lane_serve(capture->lane))
+        return fail(path, pcap_geterr(pcap));
+    return 0;
+}
+
+static int read_filtered(struct capture *capture, const char *path, pcap_t *pcap)
+{
+    struct bpf_program filter;
+    const char *expression = capture->options.filter;
+    int link_type = pcap_datalink(pcap);
+    if (!frame_link_known(link_type)) {
+        char what[128];
+        const char *name = pcap_datalink_val_to_name(link_type);
+        snprintf(what, sizeof what,
+                 "link type %d (%s): wanted Ethernet, Linux cooked, raw IP or "
+                 "loopback",
+                 link_type, name == NULL ? "unknown" : name);
+        return fail(path, what);
+    }
+    if (expression == NULL || *expression == '\0')
+        return read_frames(capture, path, pcap, NULL);
+    if (pcap_compile(pcap, &filter, expression, 1, PCAP_NETMASK_UNKNOWN) != 0) {
+        log_error("-read.filter: bad expression", "got", expression, "error", pcap_geterr(pcap));
+        return -1;
+    }
+    int result = read_frames(capture, path, pcap, &filter);
+    pcap_freecode(&filter);
+    return result;
+}
+
+static int read_file(struct capture *capture, const char *path)
+{
+    capture->frames = 0;
+    pcap_t *pcap = open_capture(capture, path);
+    if (pcap == NULL)
+        return lane_serve(capture->lane) ? -1 : 0;
+    int result = read_filtered(capture, path, pcap);
+    pcap_close(pcap);
+    log_info("read capture", "file", path, "frames", log_unsigned(capture->frames).text);
+    return result;
+}
+
+static int read_files(struct capture *capture)
+{
+    int result = 0;
+    char *list = strdup(capture->options.files);
+    if (list == NULL)
+        return fail(capture->options.files, "out of memory");
+    char *rest = list;
+    char *path;
+    while (result == 0 && (path = strsep(&rest, ",")) != NULL)
+        result = read_file(capture, path);
+    free(list);
+    return result;
+}
+
+static void *run(void *user)
+{
+    struct capture *capture = user;
+    struct lane *lane = capture->lane;
+    capture->result = read_files(capture);
+    while (lane_sync(lane, SYNC_MS) == -ETIMEDOUT && lane_serve(lane))
+        continue;
+    lane_finish(lane);
+    atomic_store(&capture->ended, true);
+    const uint64_t one = 1;
+    ssize_t written = write(capture->options.done_fd, &one, sizeof one);
+    (void)written; // fails only when it is readable already
+    return NULL;
+}
+
+struct capture *capture_start(const struct capture_options *options, struct lane *lane)
+{
+    struct capture *capture = calloc(1, sizeof *capture);
+    int error = ENOMEM;
+    if (capture != NULL && (capture->room = malloc(READ_BYTES)) != NULL) {
+        capture->options = *options;
+        capture->lane = lane;
+        error = pthread_create(&capture->thread, NULL, run, capture);
+    }
+    if (error == 0)
+        return capture;
+    log_error("cannot start reading", "error", strerror(error));
+    if (capture != NULL)
+        free(capture->room);
+    free(capture);
+    return NULL;
+}
+
+bool capture_ended(const struct capture *capture)
+{
+    return capture->ended;
+}
+
+int capture_join(struct capture *capture, const struct timespec *until)
+{
+    return -pthread_timedjoin_np(capture->thread, NULL, until);
+}
+
+int capture_free(struct capture *capture)
+{
+    int result = capture->result;
+    free(capture->room);
+    free(capture);
+    return result;
+}

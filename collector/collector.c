@@ -1,0 +1,340 @@
+#include "collector/collector.h"
+
+#include "collector/capture.h"
+#include "collector/lane.h"
+#include "collector/listener.h"
+#include "collector/reload.h"
+#include "collector/spread.h"
+#include "collector/worker.h"
+#include "common/base/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SPREAD_MS     60000 // between looks at how datagrams spread over the workers
+#define FOREVER_S     (INT64_C(1) << 40)
+#define NS_PER_SECOND INT64_C(1000000000)
+
+struct collector {
+    const struct collector_options *options;
+    struct sink *sink;
+    struct format *format;
+    struct snapshot *snapshot;
+    struct listener *listeners;
+    int listener_count;
+    struct lane *lanes[LISTEN_SOCKETS_MAX];
+    unsigned lane_count;
+    struct worker *workers[LISTEN_SOCKETS_MAX];
+    unsigned worker_count;
+    struct capture *capture;
+    struct reload *reload;
+    struct spread spread;
+    int signal_fd;
+    int alarm_fd; // a lane's: the output is dead
+    int done_fd;  // the capture's: it has ended
+};
+
+static int fail(const char *what)
+{
+    log_error("cannot start", "what", what, "error", strerror(errno));
+    return -1;
+}
+
+static void block_signals(const sigset_t *signals)
+{
+    pthread_sigmask(SIG_BLOCK, signals, NULL);
+}
+
+// SIGHUP never ends the process. The others do as long as the opening of a FIFO waits for its
+// reader; from then on all come through a descriptor.
+static int open_output(struct collector *c)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGHUP);
+    block_signals(&signals);
+    c->sink = c->options->sink_ops->open(&c->options->sink);
+    if (c->sink == NULL)
+        return -1;
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    block_signals(&signals);
+    c->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    c->alarm_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    c->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (c->signal_fd < 0 || c->alarm_fd < 0 || c->done_fd < 0)
+        return fail("event descriptors");
+    return 0;
+}
+
+static bool given(const char *path)
+{
+    return path != NULL && *path != '\0';
+}
+
+static void adopt(void *user, struct snapshot *snapshot)
+{
+    struct collector *c = user;
+    for (unsigned i = 0; i < c->lane_count; i++)
+        lane_adopt(c->lanes[i], snapshot_ref(snapshot));
+    snapshot_unref(snapshot);
+}
+
+static int open_enrichment(struct collector *c)
+{
+    const struct snapshot_options *files = &c->options->snapshot;
+    unsigned columns = (given(files->country_path) ? FORMAT_COUNTRY : 0) |
+                       (given(files->asn_path) ? FORMAT_AS_NAME : 0) |
+                       (given(files->context_path) ? FORMAT_CONTEXT : 0);
+    c->format = format_new(c->options->format, columns);
+    if (c->format == NULL)
+        return fail("format");
+    if (columns == 0)
+        return 0;
+    c->snapshot = snapshot_new(files);
+    if (c->snapshot == NULL)
+        return -1;
+    reload_log("loaded context and databases", c->snapshot);
+    return 0;
+}
+
+static int open_listeners(struct collector *c)
+{
+    const struct collector_options *options = c->options;
+    c->listeners = calloc((size_t)options->uri_count, sizeof c->listeners[0]);
+    if (c->listeners == NULL)
+        return fail("listeners");
+    for (int i = 0; i < options->uri_count; i++) {
+        if (listener_open(&c->listeners[i], &options->uris[i]) != 0)
+            return -1;
+        c->listener_count++;
+    }
+    return 0;
+}
+
+static int make_lanes(struct collector *c, unsigned count)
+{
+    struct decode_options decode = {.templates_shared = c->options->templates_shared};
+    if (getrandom(&decode.hash_seed, sizeof decode.hash_seed, 0) < 0)
+        return fail("random numbers");
+    const struct lane_options options = {.decode = &decode,
+                                         .format = c->format,
+                                         .sink = c->sink,
+                                         .snapshot = c->snapshot,
+                                         .alarm_fd = c->alarm_fd};
+    for (; c->lane_count < count; c->lane_count++) {
+        c->lanes[c->lane_count] = lane_new(&options);
+        if (c->lanes[c->lane_count] == NULL)
+            return -1;
+    }
+    // The lanes hold it now; a reload replaces it there.
+    snapshot_unref(c->snapshot);
+    c->snapshot = NULL;
+    return 0;
+}
+
+static int start_capture(struct collector *c)
+{
+    const struct capture_options options = {
+        .files = c->options->read, .filter = c->options->read_filter, .done_fd = c->done_fd};
+    if (make_lanes(c, 1) != 0)
+        return -1;
+    c->capture = capture_start(&options, c->lanes[0]);
+    return c->capture == NULL ? -1 : 0;
+}
+
+// Every listener's socket i belongs to worker i, so the largest listener says how many there are.
+static int start_workers(struct collector *c)
+{
+    const struct worker_options options = {
+        .sink = c->sink, .blocking = c->options->sink.blocking, .drain_ns = c->options->drain_ns};
+    unsigned count = 0;
+    if (open_listeners(c) != 0)
+        return -1;
+    for (int i = 0; i < c->listener_count; i++)
+        count = c->listeners[i].count > count ? c->listeners[i].count : count;
+    if (make_lanes(c, count) != 0)
+        return -1;
+    for (; c->worker_count < count; c->worker_count++) {
+        unsigned number = c->worker_count;
+        c->workers[number] = worker_start(&options, c->lanes[number], c->listeners,
+                                          c->listener_count, number);
+        if (c->workers[number] == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+static int start(struct collector *c)
+{
+    if (open_output(c) != 0 || open_enrichment(c) != 0)
+        return -1;
+    bool enriches = c->snapshot != NULL;
+    if ((given(c->options->read) ? start_capture(c) : start_workers(c)) != 0)
+        return -1;
+    if (enriches)
+        c->reload = reload_start(&c->options->snapshot, adopt, c);
+    return enriches && c->reload == NULL ? -1 : 0;
+}
+
+static void hang_up(struct collector *c)
+{
+    int result = sink_reopen(c->sink);
+    if (result != 0)
+        log_error("cannot open the output again, the old one stays", "file", c->options->sink.path,
+                  "error", strerror(-result));
+    else if (given(c->options->sink.path))
+        log_info("opened the output again", "file", c->options->sink.path);
+    if (c->reload != NULL)
+        reload_request(c->reload);
+}
+
+// False when the signal ends the process.
+static bool take_signal(struct collector *c)
+{
+    struct signalfd_siginfo info;
+    if (read(c->signal_fd, &info, sizeof info) != sizeof info)
+        return true;
+    if (info.ssi_signo == SIGHUP) {
+        hang_up(c);
+        return true;
+    }
+    log_info("ending", "signal", info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+    return false;
+}
+
+// Waits for the reason to end. 0, or 1 when the output is dead.
+static int supervise(struct collector *c)
+{
+    struct pollfd ready[] = {{.fd = c->signal_fd, .events = POLLIN},
+                             {.fd = c->alarm_fd, .events = POLLIN},
+                             {.fd = c->done_fd, .events = POLLIN}};
+    for (;;) {
+        int count = poll(ready, 3, SPREAD_MS);
+        if (count == 0)
+            spread_watch(&c->spread, c->lanes, c->lane_count);
+        if (count <= 0)
+            continue;
+        if (ready[1].revents != 0)
+            return 1;
+        if (ready[2].revents != 0 || (ready[0].revents != 0 && !take_signal(c)))
+            return 0;
+    }
+}
+
+static struct timespec after_ns(int64_t ns)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_REALTIME, &at);
+    at.tv_sec += ns / NS_PER_SECOND;
+    at.tv_nsec += ns % NS_PER_SECOND;
+    at.tv_sec += at.tv_nsec / NS_PER_SECOND;
+    at.tv_nsec %= NS_PER_SECOND;
+    return at;
+}
+
+static int left_ms(const struct timespec *until)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    int64_t ms = (until->tv_sec - now.tv_sec) * 1000 + (until->tv_nsec - now.tv_nsec) / 1000000;
+    return ms < 0 ? 0 : ms > 1 << 30 ? 1 << 30 : (int)ms;
+}
+
+static int join_one(struct collector *c, unsigned i, const struct timespec *until)
+{
+    return c->capture != NULL ? capture_join(c->capture, until) : worker_join(c->workers[i], until);
+}
+
+// A thread that waits for the reader of the output gets until then; afterwards it drops.
+static void stop_threads(struct collector *c, const struct timespec *until)
+{
+    unsigned threads = c->capture != NULL ? 1 : c->worker_count;
+    const struct timespec forever = {.tv_sec = FOREVER_S};
+    for (unsigned i = 0; i < threads; i++)
+        lane_stop(c->lanes[i]);
+    for (unsigned i = 0; i < threads; i++) {
+        if (join_one(c, i, until) == 0)
+            continue;
+        sink_abandon(c->sink);
+        (void)join_one(c, i, &forever);
+    }
+    for (unsigned i = threads; i < c->lane_count; i++) // made, but never started
+        lane_finish(c->lanes[i]);
+}
+
+// The books of all threads. They are complete only after sink_close.
+static uint64_t log_books(const struct collector *c)
+{
+    struct ledger sum = {.datagrams_received = 0};
+    uint64_t kernel_drops = 0;
+    for (unsigned i = 0; i < c->lane_count; i++) {
+        struct lane_report report;
+        lane_final(c->lanes[i], &report);
+        ledger_add(&sum, &report.ledger);
+        kernel_drops += report.kernel_drops;
+    }
+    ledger_log(&sum);
+    if (c->capture == NULL)
+        log_info("ledger kernel", "dropped", log_unsigned(kernel_drops).text);
+    return ledger_lost(&sum, REASON_CLASS_FLOW);
+}
+
+static void close_all(struct collector *c)
+{
+    for (unsigned i = 0; i < c->worker_count; i++)
+        worker_free(c->workers[i]);
+    for (int i = 0; i < c->listener_count; i++)
+        listener_close(&c->listeners[i]);
+    for (unsigned i = 0; i < c->lane_count; i++)
+        lane_free(c->lanes[i]);
+    free(c->listeners);
+    snapshot_unref(c->snapshot);
+    format_free(c->format);
+    const int fds[] = {c->signal_fd, c->alarm_fd, c->done_fd};
+    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+// Ends in the order of the flows' way: threads, output, books. 0, or 1 when a capture did not go
+// out whole.
+static int finish(struct collector *c, bool started)
+{
+    struct timespec until = after_ns(c->options->drain_ns);
+    int status = 0;
+    stop_threads(c, &until);
+    reload_end(c->reload);
+    if (c->sink != NULL) {
+        (void)sink_drain(c->sink, left_ms(&until)); // what still waits is counted by the close
+        sink_close(c->sink);
+    }
+    if (started && log_books(c) != 0 && c->capture != NULL)
+        status = 1;
+    if (c->capture != NULL && capture_free(c->capture) != 0)
+        status = 1;
+    close_all(c);
+    return status;
+}
+
+int collector_run(const struct collector_options *options)
+{
+    struct collector *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return 1;
+    *c = (struct collector){.options = options, .signal_fd = -1, .alarm_fd = -1, .done_fd = -1};
+    log_info("starting GoFlow2+");
+    bool started = start(c) == 0;
+    int status = started ? supervise(c) : 1;
+    status |= finish(c, started);
+    free(c);
+    return status;
+}

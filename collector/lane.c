@@ -1,0 +1,237 @@
+#include "collector/lane.h"
+
+#include "collector/mailbox.h"
+#include "common/base/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct lane {
+    const struct format *format;
+    struct sink *sink;
+    struct sink_writer *writer;
+    struct snapshot *snapshot;
+    struct decoder *decoder;
+    struct mailbox mailbox;
+    int alarm_fd;
+    bool alarmed;
+    bool stopping;
+    struct lane_report books;
+
+    pthread_mutex_t lock; // guards all below
+    pthread_cond_t answered;
+    uint64_t asked;
+    uint64_t answer;
+    struct lane_report copy;
+};
+
+// Of the flow's way, the part behind the decoder.
+static void take_flow(void *user, struct flow *flow)
+{
+    struct lane *lane = user;
+    static const struct enrich_options as_it_is = {.sampling_rate = 0};
+    if (lane->snapshot != NULL)
+        enrich_flow(lane->snapshot, &as_it_is, flow);
+    uint8_t *room = sink_room(lane->writer, format_bound(lane->format, flow));
+    if (room == NULL) {
+        ledger_count(&lane->books.ledger, REASON_OUTPUT_TOO_LARGE, 1);
+        return;
+    }
+    size_t len = (size_t)(format_flow(lane->format, flow, room) - room);
+    const struct flow_view view = {.flow = flow};
+    // A dead sink counts the flow, and the flush at the end of the batch tells.
+    (void)sink_write(lane->writer, &view, room, len);
+}
+
+static bool init_shared(struct lane *lane)
+{
+    pthread_condattr_t monotonic;
+    if (mailbox_init(&lane->mailbox) != 0)
+        return false;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&lane->lock, NULL);
+    pthread_cond_init(&lane->answered, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return true;
+}
+
+struct lane *lane_new(const struct lane_options *options)
+{
+    struct lane *lane = calloc(1, sizeof *lane);
+    if (lane == NULL || !init_shared(lane)) {
+        log_error("cannot make a worker", "error", strerror(errno));
+        free(lane);
+        return NULL;
+    }
+    lane->format = options->format;
+    lane->sink = options->sink;
+    lane->alarm_fd = options->alarm_fd;
+    lane->snapshot = options->snapshot == NULL ? NULL : snapshot_ref(options->snapshot);
+    lane->writer = sink_writer_new(options->sink, &lane->books.ledger);
+    lane->decoder = decoder_new(options->decode, &lane->books.ledger, take_flow, lane);
+    if (lane->writer != NULL && lane->decoder != NULL)
+        return lane;
+    log_error("cannot make a worker", "error", "out of memory");
+    lane_finish(lane);
+    lane_free(lane);
+    return NULL;
+}
+
+// What was posted after the thread last looked.
+static void discard_mail(struct lane *lane)
+{
+    struct mail *next;
+    for (struct mail *mail = mailbox_take(&lane->mailbox); mail != NULL; mail = next) {
+        next = mail->next;
+        if (mail->kind == MAIL_SNAPSHOT)
+            snapshot_unref(mail->payload);
+        free(mail);
+    }
+}
+
+void lane_free(struct lane *lane)
+{
+    if (lane == NULL)
+        return;
+    assert(lane->writer == NULL);
+    discard_mail(lane);
+    mailbox_fini(&lane->mailbox);
+    decoder_free(lane->decoder);
+    snapshot_unref(lane->snapshot);
+    pthread_mutex_destroy(&lane->lock);
+    pthread_cond_destroy(&lane->answered);
+    free(lane);
+}
+
+void lane_final(const struct lane *lane, struct lane_report *report)
+{
+    *report = lane->books;
+}
+
+void lane_stop(struct lane *lane)
+{
+    while (mailbox_post(&lane->mailbox, MAIL_STOP, NULL) != 0)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); // no memory: it must arrive
+}
+
+void lane_adopt(struct lane *lane, struct snapshot *snapshot)
+{
+    if (mailbox_post(&lane->mailbox, MAIL_SNAPSHOT, snapshot) == 0)
+        return;
+    log_error("new context and databases not handed to a worker", "error", "out of memory");
+    snapshot_unref(snapshot);
+}
+
+static struct timespec after_ms(int timeout_ms)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += timeout_ms / 1000;
+    at.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    at.tv_sec += at.tv_nsec / 1000000000;
+    at.tv_nsec %= 1000000000;
+    return at;
+}
+
+int lane_ask(struct lane *lane, struct lane_report *report, int timeout_ms)
+{
+    struct timespec until = after_ms(timeout_ms);
+    pthread_mutex_lock(&lane->lock);
+    uint64_t question = ++lane->asked;
+    int result = mailbox_post(&lane->mailbox, MAIL_LEDGER, NULL);
+    while (result == 0 && lane->answer < question)
+        result = -pthread_cond_timedwait(&lane->answered, &lane->lock, &until);
+    *report = lane->copy;
+    pthread_mutex_unlock(&lane->lock);
+    return result;
+}
+
+static void answer(struct lane *lane)
+{
+    pthread_mutex_lock(&lane->lock);
+    lane->copy = lane->books;
+    lane->answer = lane->asked;
+    pthread_cond_broadcast(&lane->answered);
+    pthread_mutex_unlock(&lane->lock);
+}
+
+int lane_mail_fd(const struct lane *lane)
+{
+    return mailbox_fd(&lane->mailbox);
+}
+
+static void serve_one(struct lane *lane, const struct mail *mail)
+{
+    switch (mail->kind) {
+    case MAIL_STOP:
+        lane->stopping = true;
+        break;
+    case MAIL_SNAPSHOT: // no flow is in flight between batches
+        snapshot_unref(lane->snapshot);
+        lane->snapshot = mail->payload;
+        break;
+    case MAIL_LEDGER:
+        answer(lane);
+        break;
+    }
+}
+
+bool lane_serve(struct lane *lane)
+{
+    struct mail *next;
+    for (struct mail *mail = mailbox_take(&lane->mailbox); mail != NULL; mail = next) {
+        next = mail->next;
+        serve_one(lane, mail);
+        free(mail);
+    }
+    return !lane->stopping;
+}
+
+void lane_datagram(struct lane *lane, enum decode_scheme scheme, const struct datagram *datagram)
+{
+    decoder_run(lane->decoder, scheme, datagram);
+}
+
+void lane_refuse(struct lane *lane, enum reason reason, size_t len)
+{
+    lane->books.ledger.datagrams_received++;
+    lane->books.ledger.bytes_received += len;
+    ledger_count(&lane->books.ledger, reason, 1);
+}
+
+void lane_note(struct lane *lane, enum reason reason)
+{
+    ledger_count(&lane->books.ledger, reason, 1);
+}
+
+void lane_kernel_drops(struct lane *lane, uint64_t count)
+{
+    lane->books.kernel_drops += count;
+}
+
+int lane_flush(struct lane *lane)
+{
+    int result = sink_flush(lane->writer);
+    if (result != 0 && !lane->alarmed) {
+        const uint64_t one = 1;
+        lane->alarmed = write(lane->alarm_fd, &one, sizeof one) > 0;
+    }
+    return result;
+}
+
+int lane_sync(struct lane *lane, int timeout_ms)
+{
+    return sink_sync(lane->writer, timeout_ms);
+}
+
+void lane_finish(struct lane *lane)
+{
+    if (lane->writer != NULL)
+        sink_writer_free(lane->writer);
+    lane->writer = NULL;
+}

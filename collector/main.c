@@ -1,0 +1,21 @@
+#include "collector/collector.h"
+#include "common/base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char *argv[])
+{
+    struct collector_options options;
+    enum options_result result = collector_options_read(&options, argc, argv);
+    if (result != OPTIONS_OK)
+        return result == OPTIONS_HELP ? 0 : 2;
+    if (options.version) {
+        printf("GoFlow2+ %s\n", GOFLOW2PLUS_VERSION);
+        return 0;
+    }
+    // Errors are always said: a process that ends without a word cannot be helped.
+    int level = options.log_level > LOG_LEVEL_ERROR ? LOG_LEVEL_ERROR : options.log_level;
+    log_setup(level, strcmp(options.log_format, "json") == 0);
+    return collector_run(&options);
+}

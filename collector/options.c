@@ -1,0 +1,128 @@
+#include "collector/options.h"
+
+#include "common/base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static const char SYNOPSIS[] =
+    "goflow2plus [flags]\n"
+    "\n"
+    "Receives NetFlow, IPFIX and sFlow and writes flows. Logs go to stderr. SIGHUP opens the "
+    "output\n"
+    "file again and reloads context and databases; SIGTERM finishes what was received and ends.";
+
+static const struct collector_options DEFAULTS = {
+    .listen = "sflow://:6343,netflow://:2055",
+    .read = "",
+    .read_filter = "",
+    .produce = "sample",
+    .format_name = "json",
+    .transport = "file",
+    .templates_scope = "port",
+    .log_level_name = "info",
+    .log_format = "normal",
+    .buffer_bytes = 64 << 20,
+    .drain_ns = INT64_C(5000000000),
+    .snapshot = {.context_path = "", .asn_path = "", .country_path = ""},
+    .sink = {.path = "", .separator = "\n"},
+};
+
+static int refuse(const char *flag, const char *got, const char *wanted)
+{
+    dprintf(STDERR_FILENO, "-%s: got \"%s\", wanted %s\n", flag, got, wanted);
+    return -1;
+}
+
+static int read_uris(struct collector_options *o)
+{
+    struct fault fault = {.text = ""};
+    o->uri_count = listen_uris_parse(o->uris, o->listen, &fault);
+    if (o->uri_count < 0) {
+        dprintf(STDERR_FILENO, "%s\n", fault.text);
+        return -1;
+    }
+    for (int i = 0; i < o->uri_count; i++)
+        o->sink.blocking |= o->uris[i].blocking;
+    return 0;
+}
+
+// What the texts mean. The output is one for all listeners: when one of them is to wait for it
+// instead of dropping, all are.
+static int interpret(struct collector_options *o)
+{
+    if (log_level_parse(o->log_level_name, &o->log_level) != 0)
+        return refuse("loglevel", o->log_level_name, "debug, info, warn or error");
+    if (strcmp(o->produce, "sample") != 0)
+        return refuse("produce", o->produce, "sample, the only producer there is");
+    if (format_kind_parse(o->format_name, &o->format) != 0)
+        return refuse("format", o->format_name, "bin, json or text");
+    o->sink_ops = sink_find(o->transport);
+    if (o->sink_ops == NULL)
+        return refuse("transport", o->transport, "file");
+    o->templates_shared = strcmp(o->templates_scope, "address") == 0;
+    if (!o->templates_shared && strcmp(o->templates_scope, "port") != 0)
+        return refuse("templates.scope", o->templates_scope, "port or address");
+    if (o->drain_ns < 0)
+        return refuse("drain", "a negative duration", "0 or more");
+    o->sink.buffer_bytes = o->buffer_bytes;
+    if (*o->read == '\0')
+        return read_uris(o);
+    o->sink.blocking = true;
+    return 0;
+}
+
+enum options_result collector_options_read(struct collector_options *o, int argc,
+                                           char *const argv[])
+{
+    const struct option table[] = {
+        {"listen", OPTION_STRING, &o->listen,
+         "Where to receive, comma-separated `URIs`: sflow://, netflow:// (v5, v9, IPFIX) or "
+         "flow://\n"
+         "(any of them), then [host]:port and, after a ?, joined by &:\n"
+         "count=N       sockets, each with a worker thread of its own; workers=N means the same\n"
+         "balance=B     what pins a sender to a socket: address, address+port or packet\n"
+         "blocking=true wait for a slow reader of the output instead of dropping flows\n"
+         "rcvbuf=BYTES  receive buffer of each socket, 32 MiB unless given; queue_size=N: room\n"
+         "              for N datagrams\n"
+         "gro=1         let the kernel join bursts of one sender",
+         "Input"},
+        {"read", OPTION_STRING, &o->read,
+         "Read capture `files` (pcap, pcapng; comma-separated, - is stdin) instead of listening",
+         NULL},
+        {"read.filter", OPTION_STRING, &o->read_filter,
+         "Of the captured frames, only those that match this BPF `expression`", NULL},
+        {"templates.scope", OPTION_STRING, &o->templates_scope,
+         "Templates belong to an exporter's address and `port`, or to its address", NULL},
+        {"produce", OPTION_STRING, &o->produce, "What to make of datagrams: `sample`", "Output"},
+        {"format", OPTION_STRING, &o->format_name, "How to write flows: `bin, json or text`", NULL},
+        {"transport", OPTION_STRING, &o->transport, "Where to write them: `file`", NULL},
+        {"transport.file", OPTION_STRING, &o->sink.path, "Output `file`; empty is stdout", NULL},
+        {"transport.file.sep", OPTION_STRING, &o->sink.separator,
+         "Written after each flow, as it is; may be empty", NULL},
+        {"transport.file.buffer", OPTION_BYTES, &o->buffer_bytes,
+         "Flows kept for a reader that is behind, at least 1MiB", NULL},
+        {"drain", OPTION_DURATION_NS, &o->drain_ns,
+         "How long the end waits for the reader of the output", NULL},
+        {"context.config", OPTION_STRING, &o->snapshot.context_path,
+         "Networks and their tags, a yaml `file`", "Enrichment"},
+        {"db.asn", OPTION_STRING, &o->snapshot.asn_path, "MaxMind ASN database `file`", NULL},
+        {"db.country", OPTION_STRING, &o->snapshot.country_path,
+         "MaxMind country or city database `file`", NULL},
+        {"loglevel", OPTION_STRING, &o->log_level_name,
+         "`level` from which lines are logged: debug, info, warn or error", "Other"},
+        {"logfmt", OPTION_STRING, &o->log_format, "Shape of log lines: `normal or json`", NULL},
+        {"v", OPTION_BOOL, &o->version, "Print the version", NULL},
+    };
+    int rest;
+    *o = DEFAULTS;
+    enum options_result result = options_parse(table, COUNT(table), argc, argv, &rest);
+    if (result == OPTIONS_HELP)
+        options_help(table, COUNT(table), SYNOPSIS, STDERR_FILENO);
+    if (result == OPTIONS_OK && !o->version && interpret(o) != 0)
+        return OPTIONS_BAD;
+    return result;
+}

@@ -1,0 +1,40 @@
+// The command line of the collector: one line of the table per flag, checked as far as that goes
+// without touching files or the network.
+#pragma once
+
+#include "collector/listen_uri.h"
+#include "common/base/options.h"
+#include "common/enrich/snapshot.h"
+#include "common/flow/format.h"
+#include "common/sink/sink.h"
+
+struct collector_options {
+    // As given.
+    const char *listen;
+    const char *read;
+    const char *read_filter;
+    const char *produce;
+    const char *format_name;
+    const char *transport;
+    const char *templates_scope;
+    const char *log_level_name;
+    const char *log_format;
+    uint64_t buffer_bytes;
+    int64_t drain_ns;
+    bool version;
+    struct snapshot_options snapshot;
+    struct sink_options sink;
+
+    // What it means.
+    struct listen_uri uris[LISTEN_URIS_MAX];
+    int uri_count;
+    const struct sink_ops *sink_ops;
+    enum format_kind format;
+    bool templates_shared;
+    int log_level;
+};
+
+// Fills everything, defaults included. With OPTIONS_BAD one line on stderr has said why; with
+// OPTIONS_HELP the help was written to stderr.
+enum options_result collector_options_read(struct collector_options *out, int argc,
+                                           char *const argv[]);

@@ -1,0 +1,23 @@
+// New snapshots of context and databases, built aside while flows go on: the thread behind SIGHUP.
+//
+// One build at a time; a request during it starts another one afterwards, since the files may have
+// changed meanwhile. A broken file is logged, and what was loaded before stays.
+#pragma once
+
+#include "common/enrich/snapshot.h"
+
+// Called in the helper thread with each new snapshot; takes the reference over.
+typedef void reload_adopt(void *user, struct snapshot *snapshot);
+
+struct reload;
+
+// Borrows the options. NULL after having logged why.
+struct reload *reload_start(const struct snapshot_options *options, reload_adopt *adopt,
+                            void *user);
+void reload_request(struct reload *reload);
+
+// Waits for a build that is under way. NULL is allowed.
+void reload_end(struct reload *reload);
+
+// One line about what the snapshot holds.
+void reload_log(const char *message, const struct snapshot *snapshot);
