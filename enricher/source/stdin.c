@@ -62,17 +62,12 @@ static enum separation decide(const struct stdin_source *in, const uint8_t *at)
         return SEPARATION_NONE;
     if (at + 1 == end)
         return in->at_end ? SEPARATION_NEWLINE : SEPARATION_UNKNOWN;
-    switch (look(at + 1, end)) {
-    case WIRE_FRAME:
-        return SEPARATION_NEWLINE;
-    case WIRE_MORE:
-        if (!in->at_end)
-            return SEPARATION_UNKNOWN;
-        break;
-    case WIRE_INVALID:
-        break;
-    }
-    return look(at, end) == WIRE_FRAME ? SEPARATION_NONE : SEPARATION_NEWLINE;
+    enum wire_frame behind = look(at + 1, end);
+    if (behind == WIRE_MORE && !in->at_end)
+        return SEPARATION_UNKNOWN;
+    if (behind == WIRE_MORE)
+        behind = look(at, end) == WIRE_FRAME ? WIRE_INVALID : WIRE_FRAME;
+    return behind == WIRE_FRAME ? SEPARATION_NEWLINE : SEPARATION_NONE;
 }
 
 // Takes the decision when it is due. False: more bytes are needed for it.

@@ -1,0 +1,252 @@
+// The worker between a pipe and a file: what comes out, when it ends, and what a reload changes.
+#include "enricher/worker.h"
+
+#include "common/base/log.h"
+#include "common/flow/wire.h"
+#include "enricher/source/stdin.h"
+#include "tests/support/scratch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+// Long enough that only what never happens takes longer.
+#define PATIENCE_MS 60000
+
+struct fixture {
+    int in[2];
+    int out[2];
+    char out_path[64];
+    struct format *format;
+    struct source *source;
+    struct sink *sink;
+    struct worker *worker;
+};
+
+static struct snapshot *context(const char *name)
+{
+    char yaml[256];
+    snprintf(yaml, sizeof yaml, "networks: [{name: %s, cidr: 192.0.2.0/24}]", name);
+    const struct snapshot_options options = {.context_path = scratch_text(yaml)};
+    struct snapshot *snapshot = snapshot_new(&options);
+    assert_non_null(snapshot);
+    return snapshot;
+}
+
+static void begin(struct fixture *f, enum format_kind kind, struct snapshot *take)
+{
+    *f = (struct fixture){.format = format_new(kind, 0)};
+    assert_int_equal(pipe(f->in), 0);
+    assert_int_equal(pipe(f->out), 0);
+    snprintf(f->out_path, sizeof f->out_path, "/proc/self/fd/%d", f->out[1]);
+    const struct sink_options sink = {
+        .path = f->out_path, .separator = "", .buffer_bytes = 1 << 20, .blocking = true};
+    f->source = stdin_open(f->in[0]);
+    f->sink = sink_find("file")->open(&sink);
+    assert_non_null(f->sink);
+    close(f->out[1]);
+    const struct worker_options options = {
+        .source = f->source, .sink = f->sink, .format = f->format, .drain_ms = 1000};
+    f->worker = worker_start(&options, take);
+    assert_non_null(f->worker);
+}
+
+static void feed(struct fixture *f, unsigned sequence)
+{
+    static const uint8_t addr[] = {192, 0, 2, 1};
+    uint8_t frame[256];
+    struct flow flow;
+    flow_reset(&flow);
+    flow_set_num(&flow, FLOW_SEQUENCE_NUM, sequence);
+    flow_set_bytes(&flow, FLOW_SRC_ADDR, addr, sizeof addr);
+    size_t len = (size_t)(wire_write(frame, &flow) - frame);
+    assert_int_equal(write(f->in[1], frame, len), len);
+}
+
+// Reads one frame of the output, waiting for it.
+static void assert_comes(struct fixture *f, unsigned sequence, const char *group)
+{
+    uint8_t frame[256];
+    size_t have = 0;
+    size_t head;
+    size_t len;
+    struct flow flow;
+    while (wire_frame(frame, have, &head, &len) != WIRE_FRAME) {
+        struct pollfd fd = {.fd = f->out[0], .events = POLLIN};
+        assert_int_equal(poll(&fd, 1, PATIENCE_MS), 1);
+        assert_int_equal(read(f->out[0], frame + have, 1), 1);
+        have++;
+    }
+    assert_int_equal(wire_read(&flow, frame + head, len), 0);
+    struct span got = flow_bytes(&flow, FLOW_SRC_GROUP);
+    assert_int_equal(flow_num(&flow, FLOW_SEQUENCE_NUM), sequence);
+    assert_int_equal(got.len, strlen(group));
+    if (got.len != 0)
+        assert_memory_equal(got.data, group, got.len);
+}
+
+// Waits for the worker's end: its result, and the balance of its books.
+static int finish(struct fixture *f, struct ledger *ledger)
+{
+    struct pollfd done = {.fd = worker_done_fd(f->worker), .events = POLLIN};
+    assert_int_equal(poll(&done, 1, PATIENCE_MS), 1);
+    int result = worker_join(f->worker);
+    sink_close(f->sink);
+    *ledger = *worker_ledger(f->worker);
+    assert_true(ledger_balanced(ledger));
+    assert_int_equal(ledger->flows_waiting, 0);
+    worker_free(f->worker);
+    source_close(f->source);
+    format_free(f->format);
+    close(f->in[0]);
+    if (f->in[1] >= 0)
+        close(f->in[1]);
+    if (f->out[0] >= 0)
+        close(f->out[0]);
+    return result;
+}
+
+static void end_input(struct fixture *f)
+{
+    close(f->in[1]);
+    f->in[1] = -1;
+}
+
+static void enriches_until_the_end(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct ledger ledger;
+    begin(&f, FORMAT_BIN, context("web"));
+    for (unsigned i = 1; i <= 100; i++)
+        feed(&f, i);
+    end_input(&f);
+    for (unsigned i = 1; i <= 100; i++)
+        assert_comes(&f, i, "web");
+    assert_int_equal(finish(&f, &ledger), 0);
+    assert_int_equal(ledger.flows_made, 100);
+    assert_int_equal(ledger.flows_delivered, 100);
+}
+
+// With the input still open, a flow is out as soon as nothing more is to be read.
+static void hands_on_without_waiting_for_more(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct ledger ledger;
+    begin(&f, FORMAT_BIN, context("web"));
+    for (unsigned i = 1; i <= 3; i++) {
+        feed(&f, i);
+        assert_comes(&f, i, "web");
+    }
+    end_input(&f);
+    assert_int_equal(finish(&f, &ledger), 0);
+}
+
+static void stops_while_it_waits_for_input(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct ledger ledger;
+    begin(&f, FORMAT_BIN, context("web"));
+    feed(&f, 1);
+    assert_comes(&f, 1, "web");
+    worker_stop(f.worker);
+    assert_int_equal(finish(&f, &ledger), 0);
+    assert_int_equal(ledger.flows_delivered, 1);
+}
+
+static void stops_while_the_reader_of_its_output_stands_still(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct ledger ledger;
+    begin(&f, FORMAT_JSON, context("web"));
+    for (unsigned i = 0; i < 5000; i++) // more JSON than pipe and ring hold
+        feed(&f, i + 1);
+    worker_stop(f.worker);
+    sink_abandon(f.sink);
+    assert_int_equal(finish(&f, &ledger), 0);
+}
+
+static void takes_up_an_offered_snapshot(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct ledger ledger;
+    begin(&f, FORMAT_BIN, context("old"));
+    feed(&f, 1);
+    assert_comes(&f, 1, "old");
+    worker_offer(f.worker, context("passed-over"));
+    worker_offer(f.worker, context("new"));
+    feed(&f, 2);
+    assert_comes(&f, 2, "new");
+    worker_offer(f.worker, context("too-late"));
+    end_input(&f);
+    assert_int_equal(finish(&f, &ledger), 0);
+}
+
+static void fails_at_a_frame_that_is_no_flow(void **state)
+{
+    (void)state;
+    static const uint8_t bad[] = {3, 0x0f, 0x0f, 0x0f};
+    static const enum format_kind kinds[] = {FORMAT_BIN, FORMAT_JSON};
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture f;
+        struct ledger ledger;
+        begin(&f, kinds[i], context("web"));
+        feed(&f, 1);
+        assert_int_equal(write(f.in[1], bad, sizeof bad), sizeof bad);
+        assert_int_equal(finish(&f, &ledger), -1);
+        assert_int_equal(ledger.flows_made, 1);
+        assert_int_equal(ledger.flows_delivered, 1);
+    }
+}
+
+static void fails_when_nobody_reads_its_output(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct ledger ledger;
+    begin(&f, FORMAT_BIN, context("web"));
+    close(f.out[0]);
+    f.out[0] = -1;
+    feed(&f, 1);
+    assert_int_equal(finish(&f, &ledger), -1);
+    assert_int_equal(ledger.reasons[REASON_OUTPUT_FAILED], 1);
+}
+
+static int quiet(void **state)
+{
+    (void)state;
+    log_setup(LOG_LEVEL_ERROR + 1, false);
+    return 0;
+}
+
+static int remove_scratch(void **state)
+{
+    (void)state;
+    scratch_remove();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(enriches_until_the_end),
+        cmocka_unit_test(hands_on_without_waiting_for_more),
+        cmocka_unit_test(stops_while_it_waits_for_input),
+        cmocka_unit_test(stops_while_the_reader_of_its_output_stands_still),
+        cmocka_unit_test(takes_up_an_offered_snapshot),
+        cmocka_unit_test(fails_at_a_frame_that_is_no_flow),
+        cmocka_unit_test(fails_when_nobody_reads_its_output),
+    };
+    return cmocka_run_group_tests(tests, quiet, remove_scratch);
+}
