@@ -20,6 +20,7 @@ struct decoder {
     decode_emit *emit;
     void *user;
     struct domain_store *domains;
+    struct hold hold;
     struct exporter_table exporters;
     struct flow flow;
 };
@@ -33,8 +34,9 @@ struct decoder *decoder_new(const struct decode_options *options, struct ledger 
     decoder->ledger = ledger;
     decoder->emit = emit;
     decoder->user = user;
+    decoder->hold = (struct hold){.limits = options->hold, .ledger = ledger};
     decoder->domains = domain_store_new(options->templates_shared, options->hash_seed, ledger);
-    if (exporter_table_init(&decoder->exporters, options->hash_seed) == 0 &&
+    if (exporter_table_init(&decoder->exporters, options->hash_seed, &decoder->hold) == 0 &&
         decoder->domains != NULL)
         return decoder;
     decoder_free(decoder);
@@ -46,6 +48,7 @@ void decoder_free(struct decoder *decoder)
     if (decoder == NULL)
         return;
     domain_store_free(decoder->domains);
+    hold_fini(&decoder->hold);
     exporter_table_fini(&decoder->exporters);
     free(decoder);
 }
@@ -66,17 +69,24 @@ static void decode_netflow(struct decoder *decoder, struct decode_run *run, unsi
     }
 }
 
+static uint64_t units_dropped(const struct ledger *ledger)
+{
+    return ledger->units_received - ledger->units_decoded - ledger->units_held;
+}
+
 void decoder_run(struct decoder *decoder, enum decode_scheme scheme,
                  const struct datagram *datagram)
 {
     struct decode_run run = {.datagram = datagram,
                              .ledger = decoder->ledger,
+                             .hold = &decoder->hold,
                              .exporters = &decoder->exporters,
                              .flow = &decoder->flow,
                              .emit = decoder->emit,
                              .user = decoder->user};
+    hold_expire(&decoder->hold, datagram->received_ns);
     uint64_t flows = decoder->ledger->flows_made;
-    uint64_t undecoded = decoder->ledger->units_received - decoder->ledger->units_decoded;
+    uint64_t dropped = units_dropped(decoder->ledger);
     decoder->ledger->datagrams_received++;
     decoder->ledger->bytes_received += datagram->len;
     if (datagram->len < sizeof(uint32_t)) {
@@ -93,8 +103,7 @@ void decoder_run(struct decoder *decoder, enum decode_scheme scheme,
         ledger_count(decoder->ledger, REASON_PROTOCOL_UNKNOWN, 1);
     if (run.exporter == NULL)
         return;
-    run.exporter->units_dropped += decoder->ledger->units_received -
-                                   decoder->ledger->units_decoded - undecoded;
+    run.exporter->units_dropped += units_dropped(decoder->ledger) - dropped;
     if (decoder->ledger->flows_made != flows)
         exporter_gave_flows(&decoder->exporters, run.exporter, decoder->ledger->flows_made - flows);
 }

@@ -4,6 +4,7 @@
 // the part that is wrong, and is never an error of the caller. A decoder belongs to one thread.
 #pragma once
 
+#include "collector/decode/hold.h"
 #include "common/base/addr.h"
 #include "common/base/ledger.h"
 #include "common/flow/flow.h"
@@ -32,8 +33,9 @@ struct datagram {
 typedef void decode_emit(void *user, struct flow *flow);
 
 struct decode_options {
-    bool templates_shared; // -templates.scope=address: ports of one address share templates
-    uint64_t hash_seed;    // random, so that senders cannot choose collisions
+    bool templates_shared;   // -templates.scope=address: ports of one address share templates
+    uint64_t hash_seed;      // random, so that senders cannot choose collisions
+    struct hold_limits hold; // of data sets that came before their template
 };
 
 struct decoder;

@@ -7,6 +7,7 @@
 struct decode_run {
     const struct datagram *datagram;
     struct ledger *ledger;
+    struct hold *hold;
     struct exporter_table *exporters;
     struct exporter *exporter; // NULL until decode_from
     struct flow *flow;         // scratch: reset, fill, decode_emit_flow

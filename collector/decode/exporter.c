@@ -5,16 +5,19 @@
 
 #define BUCKETS 16384
 
-int exporter_table_init(struct exporter_table *table, uint64_t seed)
+int exporter_table_init(struct exporter_table *table, uint64_t seed, struct hold *hold)
 {
     table->seed = seed;
+    table->hold = hold;
     return table_init(&table->table, BUCKETS);
 }
 
 static void remove_exporter(struct exporter_table *table, struct table_entry *entry)
 {
+    struct exporter *exporter = (struct exporter *)entry;
+    hold_drop_exporter(table->hold, exporter);
     table_remove(&table->table, entry);
-    free((struct exporter *)entry);
+    free(exporter);
 }
 
 void exporter_table_fini(struct exporter_table *table)

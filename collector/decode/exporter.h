@@ -5,6 +5,7 @@
 // One thread.
 #pragma once
 
+#include "collector/decode/hold.h"
 #include "collector/decode/sequence.h"
 #include "collector/decode/table.h"
 #include "common/base/addr.h"
@@ -50,15 +51,17 @@ struct exporter {
     enum exporter_sampling sampling;
     int64_t skew_ns; // its clock against ours at the latest datagram, 0 without one (sFlow)
     struct sequence sequence;
+    struct held_list held;
 };
 
 struct exporter_table {
     struct table table;
     uint64_t seed;
+    struct hold *hold; // what is held of an exporter goes with it
 };
 
-// 0, or -1 without memory.
-int exporter_table_init(struct exporter_table *table, uint64_t seed);
+// 0, or -1 without memory. `hold` stays the caller's.
+int exporter_table_init(struct exporter_table *table, uint64_t seed, struct hold *hold);
 void exporter_table_fini(struct exporter_table *table);
 
 // The exporter of a datagram received now, made when it is new, counted as seen; NULL only without

@@ -1,5 +1,6 @@
 #include "collector/decode/netflow.h"
 
+#include "collector/decode/netflow_clock.h"
 #include "collector/decode/plan.h"
 #include "collector/decode/template.h"
 
@@ -7,7 +8,6 @@
 #define FIRST_DATA_SET 256
 #define INIT_TIME      160 // systemInitTimeMilliseconds
 #define DEFERRED_MAX   64
-#define NS_PER_MS      1000000
 #define NS_PER_S       1000000000
 
 struct set {
@@ -25,9 +25,11 @@ struct walk {
     struct cursor sets;
     uint64_t export_ns;
     uint32_t uptime_ms; // v9
+    uint32_t sequence;
     uint64_t base;      // the bits of what all flows of the message have in common
     uint32_t records;   // data records decoded, of options too
     bool records_known; // no data set was left undecoded
+    bool learned;       // a template that was not known so
 
     // Data sets wait for the end of the message: its templates and sampling rates hold for all of
     // it, wherever they stand.
@@ -46,14 +48,14 @@ static void drop_data(struct walk *walk, enum reason reason)
     drop_unit(walk, reason);
 }
 
-static bool read_header(struct walk *walk, struct cursor *c, uint32_t *sequence)
+static bool read_header(struct walk *walk, struct cursor *c)
 {
     uint16_t version = cursor_u16(c);
     uint16_t second = cursor_u16(c); // v9: a count of records, which the sets tell anyway
     if (version == TEMPLATE_V9)
         walk->uptime_ms = cursor_u32(c);
     walk->export_ns = (uint64_t)cursor_u32(c) * NS_PER_S;
-    *sequence = cursor_u32(c);
+    walk->sequence = cursor_u32(c);
     walk->key.id = cursor_u32(c);
     if (!cursor_ok(c)) {
         ledger_count(walk->run->ledger, REASON_HEADER_SHORT, 1);
@@ -75,71 +77,22 @@ static bool read_header(struct walk *walk, struct cursor *c, uint32_t *sequence)
     return true;
 }
 
-static void fill_base(struct walk *walk, enum flow_type type, uint32_t sequence)
+static enum flow_type type_of(const struct walk *walk)
+{
+    return walk->dialect == TEMPLATE_V9 ? FLOW_TYPE_NETFLOW_V9 : FLOW_TYPE_IPFIX;
+}
+
+static void fill_base(struct walk *walk)
 {
     const struct datagram *datagram = walk->run->datagram;
     struct flow *flow = walk->run->flow;
     flow_reset(flow);
-    flow_set_num(flow, FLOW_TYPE, type);
+    flow_set_num(flow, FLOW_TYPE, type_of(walk));
     flow_set_num(flow, FLOW_TIME_RECEIVED_NS, datagram->received_ns);
-    flow_set_num(flow, FLOW_SEQUENCE_NUM, sequence);
+    flow_set_num(flow, FLOW_SEQUENCE_NUM, walk->sequence);
     flow_set_bytes(flow, FLOW_SAMPLER_ADDRESS, datagram->source.bytes, datagram->source.len);
     flow_set_num(flow, FLOW_OBSERVATION_DOMAIN_ID, walk->key.id);
     walk->base = flow->set;
-}
-
-// Milliseconds of uptime as Unix time. Uptimes are 32 bits and wrap after 49.7 days; of the times
-// that they can mean the one nearest to the export is taken.
-static uint64_t uptime_ns(const struct walk *walk, uint64_t init_ms, uint64_t uptime_ms)
-{
-    if (walk->dialect == TEMPLATE_V9) {
-        int64_t before_ms = (int32_t)(walk->uptime_ms - (uint32_t)uptime_ms);
-        return walk->export_ns - (uint64_t)(before_ms * NS_PER_MS);
-    }
-    uint64_t elapsed_ms = walk->export_ns / NS_PER_MS - init_ms;
-    int64_t before_ms = (int32_t)((uint32_t)elapsed_ms - (uint32_t)uptime_ms);
-    return (init_ms + elapsed_ms - (uint64_t)before_ms) * NS_PER_MS;
-}
-
-static uint64_t time_ns(const struct walk *walk, const struct plan_time *time, uint64_t init_ms)
-{
-    switch (time->clock) {
-    case PLAN_CLOCK_UPTIME:
-        return uptime_ns(walk, init_ms, time->value);
-    case PLAN_CLOCK_ABSOLUTE:
-        return time->value;
-    case PLAN_CLOCK_DELTA: // microseconds before the export time
-        return walk->export_ns - time->value * 1000;
-    case PLAN_CLOCK_NONE:
-        break;
-    }
-    return walk->export_ns;
-}
-
-static void set_times(const struct walk *walk, const struct plan_result *result)
-{
-    uint64_t init_ms = result->init_ms != 0 ? result->init_ms : domain_init_ms(walk->domain);
-    struct flow *flow = walk->run->flow;
-    uint64_t start_ns;
-    uint64_t end_ns;
-    bool both = result->start.clock == PLAN_CLOCK_UPTIME && result->end.clock == PLAN_CLOCK_UPTIME;
-    if (walk->dialect == TEMPLATE_V9 || init_ms != 0) {
-        start_ns = time_ns(walk, &result->start, init_ms);
-        end_ns = time_ns(walk, &result->end, init_ms);
-    } else if (both) {
-        // IPFIX uptimes without the start they count from: the flow ended as it was exported.
-        uint32_t duration_ms = (uint32_t)(result->end.value - result->start.value);
-        end_ns = walk->export_ns;
-        start_ns = end_ns - (uint64_t)duration_ms * NS_PER_MS;
-    } else {
-        static const struct plan_time unknown = {.clock = PLAN_CLOCK_NONE};
-        bool start_known = result->start.clock != PLAN_CLOCK_UPTIME;
-        bool end_known = result->end.clock != PLAN_CLOCK_UPTIME;
-        start_ns = time_ns(walk, start_known ? &result->start : &unknown, 0);
-        end_ns = time_ns(walk, end_known ? &result->end : &unknown, 0);
-    }
-    flow_set_num(flow, FLOW_TIME_FLOW_START_NS, start_ns);
-    flow_set_num(flow, FLOW_TIME_FLOW_END_NS, end_ns);
 }
 
 static void set_sampling(struct walk *walk, const struct sampling_table *table,
@@ -171,6 +124,8 @@ static void decode_records(struct walk *walk, const struct template *template, s
 {
     struct decode_run *run = walk->run;
     const struct sampling_table *sampling = domain_sampling(walk->store, &walk->key, walk->domain);
+    struct netflow_clock clock = {walk->dialect, walk->export_ns, walk->uptime_ms,
+                                  domain_init_ms(walk->domain)};
     struct plan_result result;
     unsigned records = 0;
     while (records == 0 || !is_padding(&body, template->min_len)) {
@@ -187,7 +142,9 @@ static void decode_records(struct walk *walk, const struct template *template, s
         body.at += len;
         records++;
         walk->records++;
-        set_times(walk, &result);
+        if (result.init_ms != 0)
+            clock.init_ms = result.init_ms;
+        netflow_clock_set(&clock, &result, run->flow);
         set_sampling(walk, sampling, &result);
         decode_emit_flow(run);
     }
@@ -234,11 +191,21 @@ static void decode_options(struct walk *walk, const struct template *template, s
     walk->run->ledger->units_decoded++;
 }
 
-static void missing(struct walk *walk, enum reason reason)
+// A data set whose template is not there, or not certain: held until it is.
+static void miss(struct walk *walk, enum reason reason, const struct set *set)
 {
-    drop_data(walk, reason);
-    if (walk->run->exporter != NULL)
-        walk->run->exporter->last_missing_ns = walk->run->datagram->received_ns;
+    struct decode_run *run = walk->run;
+    const struct held_message message = {.received_ns = run->datagram->received_ns,
+                                         .export_ns = walk->export_ns,
+                                         .uptime_ms = walk->uptime_ms,
+                                         .sequence = walk->sequence,
+                                         .port = walk->key.port};
+    walk->records_known = false;
+    if (run->exporter != NULL)
+        run->exporter->last_missing_ns = message.received_ns;
+    if (run->exporter == NULL || !hold_put(run->hold, run->exporter, &message, reason, set->id,
+                                           set->body.at, cursor_left(&set->body)))
+        drop_unit(walk, reason);
 }
 
 static void decode_data(struct walk *walk, const struct set *set)
@@ -247,9 +214,9 @@ static void decode_data(struct walk *walk, const struct set *set)
     enum domain_answer answer = domain_template(walk->store, &walk->key, walk->domain, set->id,
                                                 &template);
     if (answer == DOMAIN_MISSING)
-        missing(walk, REASON_TEMPLATE_MISSING);
+        miss(walk, REASON_TEMPLATE_MISSING, set);
     else if (answer == DOMAIN_AMBIGUOUS)
-        missing(walk, REASON_TEMPLATE_AMBIGUOUS);
+        miss(walk, REASON_TEMPLATE_AMBIGUOUS, set);
     else if (template->min_len == 0) // records of no bytes would never end
         drop_data(walk, REASON_TEMPLATE_EMPTY);
     else if (template->options)
@@ -297,6 +264,7 @@ static void learn(struct walk *walk, struct template *template)
         decode_note(walk->run, REASON_TEMPLATE_CHANGED);
         decode_deferred(walk);
     }
+    walk->learned = true;
     if (domain_put(walk->store, walk->domain, template) != 0)
         decode_note(walk->run, REASON_TEMPLATE_EVICTED);
 }
@@ -373,42 +341,85 @@ static bool next_set(struct walk *walk, struct set *set)
 }
 
 // v9 counts datagrams (RFC 3954, section 5.1), IPFIX data records (RFC 7011, section 3.1).
-static void count_sequence(struct walk *walk, uint32_t sequence)
+static void count_sequence(struct walk *walk)
 {
     if (walk->dialect == TEMPLATE_V9)
-        decode_sequence(walk->run, sequence, 1);
+        decode_sequence(walk->run, walk->sequence, 1);
     else if (walk->records_known)
-        decode_sequence(walk->run, sequence, walk->records);
+        decode_sequence(walk->run, walk->sequence, walk->records);
     else if (walk->run->exporter != NULL)
-        sequence_take_unknown(&walk->run->exporter->sequence, sequence);
+        sequence_take_unknown(&walk->run->exporter->sequence, walk->sequence);
+}
+
+static void decode_held(const struct walk *walk, const struct held *held)
+{
+    const struct datagram datagram = {.source = walk->key.source,
+                                      .port = held->message.port,
+                                      .received_ns = held->message.received_ns};
+    struct decode_run run = *walk->run;
+    struct walk past = {.run = &run, .store = walk->store, .dialect = walk->dialect};
+    const struct set set = {.id = held->set_id, .body = cursor_over(held->data, held->len)};
+    run.datagram = &datagram;
+    past.key = walk->key;
+    past.key.port = held->message.port;
+    past.export_ns = held->message.export_ns;
+    past.uptime_ms = held->message.uptime_ms;
+    past.sequence = held->message.sequence;
+    past.domain = domain_find(past.store, &past.key);
+    fill_base(&past);
+    decode_data(&past, &set);
+}
+
+// What the exporter sent before the templates of this message, as far as they were all it lacked.
+static void decode_all_held(struct walk *walk)
+{
+    const struct template *template;
+    struct held *next;
+    for (struct held *held = walk->run->exporter->held.first; held != NULL; held = next) {
+        struct domain_key key = walk->key;
+        key.port = held->message.port;
+        next = held->next;
+        if (domain_template(walk->store, &key, domain_find(walk->store, &key), held->set_id,
+                            &template) != DOMAIN_FOUND)
+            continue;
+        decode_held(walk, held);
+        hold_release(walk->run->hold, held);
+    }
+}
+
+static void start(struct walk *walk, const struct cursor *sets)
+{
+    struct decode_run *run = walk->run;
+    run->ledger->datagrams_parsed++;
+    walk->key.source = run->datagram->source;
+    walk->key.port = run->datagram->port;
+    walk->key.version = (uint8_t)walk->dialect;
+    walk->domain = domain_find(walk->store, &walk->key);
+    walk->sets = *sets;
+    walk->deferred_count = 0;
+    walk->records = 0;
+    walk->records_known = true;
+    walk->learned = false;
+    decode_from(run, &run->datagram->source, type_of(walk), walk->key.id);
+    decode_clock(run, walk->export_ns);
+    fill_base(walk);
 }
 
 void netflow_decode(struct decode_run *run, struct domain_store *store)
 {
-    struct walk walk;
+    struct walk walk; // not initialised whole: most of it is the deferred sets
     struct cursor c = cursor_over(run->datagram->data, run->datagram->len);
-    uint32_t sequence;
     struct set set;
     walk.run = run;
     walk.store = store;
     walk.uptime_ms = 0;
-    walk.deferred_count = 0;
-    walk.records = 0;
-    walk.records_known = true;
-    if (!read_header(&walk, &c, &sequence))
+    if (!read_header(&walk, &c))
         return;
-    run->ledger->datagrams_parsed++;
-    walk.key.source = run->datagram->source;
-    walk.key.port = run->datagram->port;
-    walk.key.version = (uint8_t)walk.dialect;
-    walk.domain = domain_find(store, &walk.key);
-    walk.sets = c;
-    enum flow_type type = walk.dialect == TEMPLATE_V9 ? FLOW_TYPE_NETFLOW_V9 : FLOW_TYPE_IPFIX;
-    decode_from(run, &run->datagram->source, type, walk.key.id);
-    decode_clock(run, walk.export_ns);
-    fill_base(&walk, type, sequence);
+    start(&walk, &c);
     while (next_set(&walk, &set))
         take_set(&walk, &set);
     decode_deferred(&walk);
-    count_sequence(&walk, sequence);
+    count_sequence(&walk);
+    if (walk.learned && run->exporter != NULL)
+        decode_all_held(&walk);
 }

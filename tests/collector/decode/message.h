@@ -112,14 +112,19 @@ static inline void rig_keep(void *user, struct flow *flow)
     rig->count++;
 }
 
-static inline struct rig *rig_new(bool shared)
+static inline struct rig *rig_with(const struct decode_options *options)
 {
     struct rig *rig = calloc(1, sizeof *rig);
-    const struct decode_options options = {.templates_shared = shared, .hash_seed = 1};
     assert(rig != NULL);
-    rig->decoder = decoder_new(&options, &rig->ledger, rig_keep, rig);
+    rig->decoder = decoder_new(options, &rig->ledger, rig_keep, rig);
     assert(rig->decoder != NULL);
     return rig;
+}
+
+static inline struct rig *rig_new(bool shared)
+{
+    const struct decode_options options = {.templates_shared = shared, .hash_seed = 1};
+    return rig_with(&options);
 }
 
 static inline void rig_free(struct rig *rig)
@@ -138,8 +143,11 @@ static inline bool rig_balanced(const struct rig *rig)
                l->units_decoded + l->units_held + ledger_lost(l, REASON_CLASS_UNIT);
 }
 
+#define RIG_NOW_NS UINT64_C(1700000000123456789)
+
 // Decodes one datagram from 192.0.2.1 and that port; returns how many flows it gave.
-static inline unsigned rig_send(struct rig *rig, uint16_t port, const void *data, size_t len)
+static inline unsigned rig_send_at(struct rig *rig, uint64_t now_ns, uint16_t port,
+                                   const void *data, size_t len)
 {
     free(rig->datagram);
     rig->datagram = malloc(len == 0 ? 1 : len); // no byte more, for the sanitizer
@@ -149,11 +157,16 @@ static inline unsigned rig_send(struct rig *rig, uint16_t port, const void *data
                                 .len = len,
                                 .source = {.bytes = {192, 0, 2, 1}, .len = 4},
                                 .port = port,
-                                .received_ns = UINT64_C(1700000000123456789)};
+                                .received_ns = now_ns};
     rig->count = 0;
     decoder_run(rig->decoder, DECODE_FLOW, &datagram);
     assert(rig_balanced(rig));
     return rig->count;
+}
+
+static inline unsigned rig_send(struct rig *rig, uint16_t port, const void *data, size_t len)
+{
+    return rig_send_at(rig, RIG_NOW_NS, port, data, len);
 }
 
 static inline unsigned rig_message(struct rig *rig, uint16_t port, struct message *m)

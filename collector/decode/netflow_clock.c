@@ -1,0 +1,49 @@
+#include "collector/decode/netflow_clock.h"
+
+#define NS_PER_MS 1000000
+
+// Milliseconds of uptime as Unix time. Uptimes are 32 bits and wrap after 49.7 days; of the times
+// that they can mean the one nearest to the export is taken.
+static uint64_t uptime_ns(const struct netflow_clock *clock, uint64_t uptime_ms)
+{
+    if (clock->dialect == TEMPLATE_V9) {
+        int64_t before_ms = (int32_t)(clock->uptime_ms - (uint32_t)uptime_ms);
+        return clock->export_ns - (uint64_t)(before_ms * NS_PER_MS);
+    }
+    uint64_t elapsed_ms = clock->export_ns / NS_PER_MS - clock->init_ms;
+    int64_t before_ms = (int32_t)((uint32_t)elapsed_ms - (uint32_t)uptime_ms);
+    return (clock->init_ms + elapsed_ms - (uint64_t)before_ms) * NS_PER_MS;
+}
+
+static uint64_t time_ns(const struct netflow_clock *clock, const struct plan_time *time)
+{
+    switch (time->clock) {
+    case PLAN_CLOCK_UPTIME:
+        if (clock->dialect == TEMPLATE_V9 || clock->init_ms != 0)
+            return uptime_ns(clock, time->value);
+        break;
+    case PLAN_CLOCK_ABSOLUTE:
+        return time->value;
+    case PLAN_CLOCK_DELTA: // microseconds before the export time
+        return clock->export_ns - time->value * 1000;
+    case PLAN_CLOCK_NONE:
+        break;
+    }
+    return clock->export_ns;
+}
+
+void netflow_clock_set(const struct netflow_clock *clock, const struct plan_result *record,
+                       struct flow *flow)
+{
+    bool uptimes = record->start.clock == PLAN_CLOCK_UPTIME &&
+                   record->end.clock == PLAN_CLOCK_UPTIME;
+    uint64_t start_ns = time_ns(clock, &record->start);
+    uint64_t end_ns = time_ns(clock, &record->end);
+    if (uptimes && clock->dialect == TEMPLATE_IPFIX && clock->init_ms == 0) {
+        // Uptimes without the start they count from: the flow ended as it was exported.
+        uint32_t duration_ms = (uint32_t)(record->end.value - record->start.value);
+        start_ns = end_ns - (uint64_t)duration_ms * NS_PER_MS;
+    }
+    flow_set_num(flow, FLOW_TIME_FLOW_START_NS, start_ns);
+    flow_set_num(flow, FLOW_TIME_FLOW_END_NS, end_ns);
+}
