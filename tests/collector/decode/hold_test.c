@@ -51,8 +51,8 @@ static void held_sets_are_decoded_when_the_template_comes(void **state)
     // Later, with another clock: the flows keep the times of their own message.
     assert_int_equal(rig_send_at(rig, RIG_NOW_NS + MINUTE_NS, 1, m.bytes, m.len), 2);
     assert_int_equal(rig->ledger.units_held, 1);
-    assert_int_equal(bytes_u32(flow_bytes(&rig->flows[0], FLOW_SRC_ADDR).data), 0x0a000001);
-    assert_int_equal(bytes_u32(flow_bytes(&rig->flows[1], FLOW_SRC_ADDR).data), 0x0a000003);
+    assert_int_equal(rig->sources[0], 0x0a000001);
+    assert_int_equal(rig->sources[1], 0x0a000003);
     assert_int_equal(flow_num(&rig->flows[0], FLOW_TIME_RECEIVED_NS), RIG_NOW_NS);
     assert_int_equal(flow_num(&rig->flows[0], FLOW_SEQUENCE_NUM), 99);
 }

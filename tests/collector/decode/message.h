@@ -101,14 +101,18 @@ struct rig {
     struct decoder *decoder;
     unsigned count;
     struct flow flows[RIG_FLOWS_MAX];
+    uint32_t sources[RIG_FLOWS_MAX]; // IPv4 source addresses, copied
     uint8_t *datagram;
 };
 
 static inline void rig_keep(void *user, struct flow *flow)
 {
     struct rig *rig = user;
-    if (rig->count < RIG_FLOWS_MAX)
+    if (rig->count < RIG_FLOWS_MAX) {
+        struct span source = flow_bytes(flow, FLOW_SRC_ADDR);
         rig->flows[rig->count] = *flow;
+        rig->sources[rig->count] = source.len == 4 ? bytes_u32(source.data) : 0;
+    }
     rig->count++;
 }
 
