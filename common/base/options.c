@@ -198,38 +198,61 @@ static void put_head(struct buf *out, const struct option *option)
 static void put_bytes_default(struct buf *out, uint64_t bytes)
 {
     if (bytes % (1 << 20) == 0)
-        buf_printf(out, " (default %lluMiB)", (unsigned long long)(bytes >> 20));
+        buf_printf(out, "(default %lluMiB)", (unsigned long long)(bytes >> 20));
     else
-        buf_printf(out, " (default %llu)", (unsigned long long)bytes);
+        buf_printf(out, "(default %llu)", (unsigned long long)bytes);
 }
 
 static void put_duration_default(struct buf *out, int64_t ns)
 {
     if (ns % 1000000000 == 0)
-        buf_printf(out, " (default %llds)", (long long)(ns / 1000000000));
+        buf_printf(out, "(default %llds)", (long long)(ns / 1000000000));
     else if (ns % 1000000 == 0)
-        buf_printf(out, " (default %lldms)", (long long)(ns / 1000000));
+        buf_printf(out, "(default %lldms)", (long long)(ns / 1000000));
     else
-        buf_printf(out, " (default %lldns)", (long long)ns);
+        buf_printf(out, "(default %lldns)", (long long)ns);
 }
 
 // As in Go, a default that is the kind's zero is not worth saying.
+static bool has_default(const struct option *option)
+{
+    switch (option->kind) {
+    case OPTION_STRING:
+        return **(const char **)option->target != '\0';
+    case OPTION_BOOL:
+        return *(bool *)option->target;
+    case OPTION_INT:
+    case OPTION_DURATION_NS:
+        return *(int64_t *)option->target != 0;
+    case OPTION_BYTES:
+        return *(uint64_t *)option->target != 0;
+    }
+    return false;
+}
+
 static void put_default(struct buf *out, const struct option *option)
 {
-    const char *text = option->kind == OPTION_STRING ? *(const char **)option->target : NULL;
-    if (text != NULL && *text != '\0') {
-        buf_text(out, " (default \"");
+    const char *text;
+    switch (option->kind) {
+    case OPTION_STRING:
+        text = *(const char **)option->target;
+        buf_text(out, "(default \"");
         buf_json_escaped(out, text, strlen(text));
         buf_text(out, "\")");
-    }
-    if (option->kind == OPTION_BOOL && *(bool *)option->target)
-        buf_text(out, " (default true)");
-    if (option->kind == OPTION_INT && *(int64_t *)option->target != 0)
-        buf_printf(out, " (default %lld)", (long long)*(int64_t *)option->target);
-    if (option->kind == OPTION_BYTES && *(uint64_t *)option->target != 0)
+        break;
+    case OPTION_BOOL:
+        buf_text(out, "(default true)");
+        break;
+    case OPTION_INT:
+        buf_printf(out, "(default %lld)", (long long)*(int64_t *)option->target);
+        break;
+    case OPTION_BYTES:
         put_bytes_default(out, *(uint64_t *)option->target);
-    if (option->kind == OPTION_DURATION_NS && *(int64_t *)option->target != 0)
+        break;
+    case OPTION_DURATION_NS:
         put_duration_default(out, *(int64_t *)option->target);
+        break;
+    }
 }
 
 static void put_option(struct buf *out, const struct option *option)
@@ -242,7 +265,10 @@ static void put_option(struct buf *out, const struct option *option)
         else if (*at != '`')
             buf_byte(out, *at);
     }
-    put_default(out, option);
+    if (has_default(option)) {
+        buf_text(out, strchr(option->help, '\n') == NULL ? " " : "\n        ");
+        put_default(out, option);
+    }
     buf_byte(out, '\n');
 }
 

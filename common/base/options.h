@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 enum option_kind {
-    OPTION_STRING,      // const char *
+    OPTION_STRING,      // const char *, never NULL
     OPTION_BOOL,        // bool
     OPTION_INT,         // int64_t
     OPTION_BYTES,       // uint64_t, with an optional KiB, MiB, GiB (or k, m, g)
