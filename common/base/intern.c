@@ -6,6 +6,12 @@
 
 #define FIRST_CAP 64 // a power of two
 
+// The hash beside the number spares a look at the bytes, which are elsewhere in memory.
+struct slot {
+    uint32_t number; // 0: free
+    uint32_t hash;
+};
+
 struct intern {
     uint8_t *bytes;
     size_t bytes_len;
@@ -13,7 +19,7 @@ struct intern {
     uint32_t *ends; // of each number's bytes; they begin where those of the number before end
     uint32_t count;
     uint32_t cap;
-    uint32_t *slots; // open addressing: numbers, 0 is free
+    struct slot *slots; // open addressing, at most half of them in use
     uint32_t slot_count;
 };
 
@@ -59,7 +65,7 @@ const void *intern_get(const struct intern *intern, uint32_t number, size_t *len
 }
 
 // Eight bytes a step, each folded in by a multiplication (odd constant: the golden ratio).
-static uint64_t hash(const uint8_t *bytes, size_t len)
+static uint32_t hash_of(const uint8_t *bytes, size_t len)
 {
     const uint64_t factor = 0x9E3779B97F4A7C15;
     uint64_t sum = len * factor;
@@ -72,21 +78,37 @@ static uint64_t hash(const uint8_t *bytes, size_t len)
         bytes += take;
         len -= take;
     }
-    return sum * factor >> 32;
+    return (uint32_t)(sum * factor >> 32);
 }
 
 // The slot that holds these bytes, or the free one where they belong.
-static uint32_t *find_slot(const struct intern *intern, const void *bytes, size_t len)
+static struct slot *find_slot(const struct intern *intern, const void *bytes, size_t len,
+                              uint32_t hash)
 {
     uint32_t mask = intern->slot_count - 1;
-    for (uint32_t at = (uint32_t)hash(bytes, len) & mask;; at = (at + 1) & mask) {
-        uint32_t number = intern->slots[at];
-        if (number == 0)
-            return &intern->slots[at];
+    for (uint32_t at = hash & mask;; at = (at + 1) & mask) {
+        struct slot *slot = &intern->slots[at];
+        if (slot->number == 0)
+            return slot;
+        if (slot->hash != hash)
+            continue;
         size_t have_len;
-        const void *have = intern_get(intern, number, &have_len);
+        const void *have = intern_get(intern, slot->number, &have_len);
         if (have_len == len && memcmp(have, bytes, len) == 0)
-            return &intern->slots[at];
+            return slot;
+    }
+}
+
+// Numbers are all different, so the next free slot is the right one.
+static void move_slots(const struct intern *intern, struct slot *slots, uint32_t slot_count)
+{
+    for (uint32_t i = 0; i < intern->slot_count; i++) {
+        uint32_t at = intern->slots[i].hash & (slot_count - 1);
+        if (intern->slots[i].number == 0)
+            continue;
+        while (slots[at].number != 0)
+            at = (at + 1) & (slot_count - 1);
+        slots[at] = intern->slots[i];
     }
 }
 
@@ -98,18 +120,15 @@ static int grow_numbers(struct intern *intern)
     if (ends == NULL)
         return -1;
     intern->ends = ends;
-    uint32_t *slots = calloc(4 * (size_t)intern->cap, sizeof *slots);
+    uint32_t slot_count = 4 * intern->cap;
+    struct slot *slots = calloc(slot_count, sizeof *slots);
     if (slots == NULL)
         return -1;
+    move_slots(intern, slots, slot_count);
     free(intern->slots);
     intern->slots = slots;
+    intern->slot_count = slot_count;
     intern->cap *= 2;
-    intern->slot_count = 2 * intern->cap;
-    for (uint32_t number = 1; number <= intern->count; number++) {
-        size_t len;
-        const void *bytes = intern_get(intern, number, &len);
-        *find_slot(intern, bytes, len) = number;
-    }
     return 0;
 }
 
@@ -129,9 +148,10 @@ static int grow_bytes(struct intern *intern, size_t need)
 uint32_t intern_put(struct intern *intern, const void *bytes, size_t len)
 {
     assert(intern->slots != NULL);
-    uint32_t *slot = find_slot(intern, bytes, len);
-    if (*slot != 0)
-        return *slot;
+    uint32_t hash = hash_of(bytes, len);
+    struct slot *slot = find_slot(intern, bytes, len, hash);
+    if (slot->number != 0)
+        return slot->number;
     if (len > UINT32_MAX - intern->bytes_len)
         return 0;
     if (intern->bytes_len + len > intern->bytes_cap &&
@@ -140,13 +160,13 @@ uint32_t intern_put(struct intern *intern, const void *bytes, size_t len)
     if (intern->count == intern->cap) {
         if (grow_numbers(intern) != 0)
             return 0;
-        slot = find_slot(intern, bytes, len);
+        slot = find_slot(intern, bytes, len, hash);
     }
     if (len != 0)
         memcpy(intern->bytes + intern->bytes_len, bytes, len);
     intern->bytes_len += len;
     intern->ends[intern->count++] = (uint32_t)intern->bytes_len;
-    *slot = intern->count;
+    *slot = (struct slot){.number = intern->count, .hash = hash};
     return intern->count;
 }
 

@@ -237,21 +237,18 @@ static int compile(struct loader *loader, const char *path, struct fault *fault)
 {
     struct context *context = loader->context;
     context->entries = malloc(loader->count * sizeof *context->entries);
-    if (context->entries == NULL)
-        goto out;
+    context->matches = malloc((loader->count + 1) * sizeof *context->matches);
+    if (context->entries == NULL || context->matches == NULL || loader->count > LPM_VALUE_MAX ||
+        tags_freeze(context->tags) != 0)
+        return fault_set(fault, "%s: out of memory", path);
     for (size_t i = 0; i < loader->count; i++) {
         const struct line *line = &loader->lines[i];
-        struct context_match match = {.name = line->name, .tags = line->tags};
-        uint32_t number = intern_put(context->matches, &match, sizeof match);
-        if (number == 0)
-            goto out;
+        const uint32_t number = (uint32_t)i + 1;
         context->entries[i] = (struct lpm_entry){.prefix = line->prefix, .value = number};
+        context->matches[number] = (struct context_match){.name = line->name, .tags = line->tags};
     }
     context->entry_count = loader->count;
-    if (tags_freeze(context->tags) == 0)
-        return 0;
-out:
-    return fault_set(fault, "%s: out of memory", path);
+    return 0;
 }
 
 int context_load(struct context *context, const char *path, struct fault *fault)
@@ -259,8 +256,8 @@ int context_load(struct context *context, const char *path, struct fault *fault)
     struct loader loader = {.context = context};
     uint8_t object;
     int result = -1;
-    *context = (struct context){.matches = intern_new(), .names = intern_new(), .tags = tags_new()};
-    if (context->matches == NULL || context->names == NULL || context->tags == NULL)
+    *context = (struct context){.names = intern_new(), .tags = tags_new()};
+    if (context->names == NULL || context->tags == NULL)
         return fault_set(fault, "%s: out of memory", path);
     if (conf_read(path, &CONTEXT_FILE, &object, &loader, fault) == 0 &&
         sort(&loader, path, fault) == 0 && inherit(&loader, path, fault) == 0)
@@ -272,7 +269,7 @@ int context_load(struct context *context, const char *path, struct fault *fault)
 void context_fini(struct context *context)
 {
     free(context->entries);
-    intern_free(context->matches);
+    free(context->matches);
     intern_free(context->names);
     tags_free(context->tags);
     *context = (struct context){0};

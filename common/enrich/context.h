@@ -19,10 +19,10 @@ struct context_match {
 };
 
 struct context {
-    struct lpm_entry *entries; // sorted as lpm_new wants; values are numbers of `matches`
+    struct lpm_entry *entries; // sorted as lpm_new wants; values index `matches`, from 1
+    struct context_match *matches;
     size_t entry_count;
     size_t network_count;
-    struct intern *matches; // struct context_match
     struct intern *names;
     struct tags *tags; // frozen
 };

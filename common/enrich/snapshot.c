@@ -47,7 +47,7 @@ enum source_id { SOURCE_CONTEXT, SOURCE_ASN, SOURCE_COUNTRY, SOURCE_COUNT };
 
 struct merger {
     struct source sources[SOURCE_COUNT];
-    const struct intern *matches;
+    const struct context_match *matches;
     struct intern *places;
     struct lpm_entry *entries;
     size_t count;
@@ -97,11 +97,8 @@ static struct place take_place(struct merger *merger, const struct prefix *prefi
     uint32_t as = take(&merger->sources[SOURCE_ASN], prefix);
     uint32_t country = take(&merger->sources[SOURCE_COUNTRY], prefix);
     if (match != 0) {
-        struct context_match found;
-        size_t len;
-        memcpy(&found, intern_get(merger->matches, match, &len), sizeof found);
-        place.name = found.name;
-        place.tags = found.tags;
+        place.name = merger->matches[match].name;
+        place.tags = merger->matches[match].tags;
     }
     if (as != 0)
         place.as = as;

@@ -25,9 +25,8 @@ static void describe(char *out, size_t cap)
     for (size_t i = 0; i < context.entry_count; i++) {
         const struct lpm_entry *entry = &context.entries[i];
         char text[PREFIX_TEXT_MAX];
-        struct context_match match;
+        const struct context_match match = context.matches[entry->value];
         size_t len;
-        memcpy(&match, intern_get(context.matches, entry->value, &len), sizeof match);
         const char *name = intern_get(context.names, match.name, &len);
         at += (size_t)snprintf(out + at, cap - at, "%s %.*s", prefix_string(text, &entry->prefix),
                                (int)len, name);
