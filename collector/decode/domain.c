@@ -1,11 +1,24 @@
 #include "collector/decode/domain.h"
 
+#include "collector/decode/template_table.h"
+#include "common/base/siphash.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS        16384 // of sessions, and of groups
-#define TEMPLATES_INIT 8     // slots of a domain's first template table
+#define BUCKETS      16384 // of sessions, and of groups
+#define ALLOCATION   16    // what an allocation costs besides its own size, at most
+#define DOMAIN_BYTES (sizeof(struct domain) + ALLOCATION)
+#define GROUP_BYTES  (sizeof(struct group) + ALLOCATION)
+
+// How much a domain has shown that it is an exporter's; who has shown least is given up first.
+enum standing {
+    NEWCOMER,
+    PROVEN,      // had data decoded
+    ESTABLISHED, // had data decoded DOMAIN_TENURE_NS after it was first heard of
+    STANDING_COUNT,
+};
 
 // The domains of one address, version and id, whatever their ports.
 struct group {
@@ -24,12 +37,12 @@ struct domain {
     struct domain *next_member;
     struct domain *newer; // in its list of recency
     struct domain *older;
-    bool proven; // had data decoded
+    enum standing standing;
+    uint64_t made_ns;
+    uint64_t used_ns;
     struct sampling_table *sampling;
     uint64_t init_ms;
-    struct template **slots; // open addressing by template id; a power of two
-    unsigned slot_count;
-    unsigned template_count;
+    struct template_table templates;
 };
 
 struct recency {
@@ -41,27 +54,21 @@ struct domain_store {
     bool shared;
     uint64_t seed;
     struct ledger *ledger;
+    uint64_t now_ns;
     unsigned count;
-    size_t bytes; // of templates
-    struct recency proven;
-    struct recency newcomers;
+    size_t bytes; // of all that is allocated but the store itself
+    struct recency recency[STANDING_COUNT];
     struct domain *buckets[BUCKETS];
     struct group *group_buckets[BUCKETS];
 };
 
-static uint64_t mix(uint64_t value)
-{
-    value *= 0x9e3779b97f4a7c15;
-    return value ^ value >> 32;
-}
-
 static uint64_t hash_key(const struct domain_store *store, const struct domain_key *key)
 {
-    uint64_t words[2];
-    memcpy(words, key->source.bytes, sizeof words);
-    uint64_t rest = (uint64_t)key->id << 32 | (uint64_t)key->port << 16 |
-                    (uint64_t)key->version << 8 | key->source.len;
-    return mix(mix(mix(words[0] ^ store->seed) ^ words[1]) ^ rest);
+    uint64_t words[3];
+    memcpy(words, key->source.bytes, sizeof key->source.bytes);
+    words[2] = (uint64_t)key->id << 32 | (uint64_t)key->port << 16 | (uint64_t)key->version << 8 |
+               key->source.len;
+    return siphash_words(store->seed, words, 3);
 }
 
 static bool same_key(const struct domain_key *a, const struct domain_key *b)
@@ -120,26 +127,28 @@ static void recency_push(struct recency *list, struct domain *domain)
     list->newest = domain;
 }
 
-static struct recency *recency_of(struct domain_store *store, const struct domain *domain)
+void domain_clock(struct domain_store *store, uint64_t now_ns)
 {
-    return domain->proven ? &store->proven : &store->newcomers;
+    store->now_ns = now_ns;
+}
+
+// Whether that moment is at least so long ago; a clock that was set back makes nothing old.
+static bool is_past(const struct domain_store *store, uint64_t then_ns, uint64_t age_ns)
+{
+    return store->now_ns >= then_ns && store->now_ns - then_ns >= age_ns;
 }
 
 void domain_touch(struct domain_store *store, struct domain *domain)
 {
-    if (domain->proven && store->proven.newest == domain)
+    enum standing standing = domain->standing;
+    if (standing != ESTABLISHED)
+        standing = is_past(store, domain->made_ns, DOMAIN_TENURE_NS) ? ESTABLISHED : PROVEN;
+    domain->used_ns = store->now_ns;
+    if (standing == domain->standing && store->recency[standing].newest == domain)
         return;
-    recency_remove(recency_of(store, domain), domain);
-    domain->proven = true;
-    recency_push(&store->proven, domain);
-}
-
-static void drop_template(struct domain_store *store, struct template *template)
-{
-    if (template == NULL)
-        return;
-    store->bytes -= template_bytes(template);
-    template_free(template);
+    recency_remove(&store->recency[domain->standing], domain);
+    domain->standing = standing;
+    recency_push(&store->recency[standing], domain);
 }
 
 static void leave_group(struct domain_store *store, struct domain *domain)
@@ -155,6 +164,7 @@ static void leave_group(struct domain_store *store, struct domain *domain)
     while (*link != group)
         link = &(*link)->next;
     *link = group->next;
+    store->bytes -= GROUP_BYTES;
     free(group);
 }
 
@@ -164,40 +174,58 @@ static void remove_domain(struct domain_store *store, struct domain *domain)
     while (*link != domain)
         link = &(*link)->next;
     *link = domain->next;
-    recency_remove(recency_of(store, domain), domain);
+    recency_remove(&store->recency[domain->standing], domain);
     leave_group(store, domain);
-    for (unsigned i = 0; i < domain->slot_count; i++)
-        drop_template(store, domain->slots[i]);
-    free(domain->slots);
+    store->bytes -= DOMAIN_BYTES + domain->templates.bytes;
+    template_table_fini(&domain->templates);
+    if (domain->sampling != NULL)
+        store->bytes -= sizeof *domain->sampling + ALLOCATION;
     free(domain->sampling);
     free(domain);
     store->count--;
+}
+
+static void evict(struct domain_store *store, struct domain *domain)
+{
+    ledger_count(store->ledger, REASON_TEMPLATE_EVICTED, template_table_count(&domain->templates));
+    remove_domain(store, domain);
 }
 
 void domain_store_free(struct domain_store *store)
 {
     if (store == NULL)
         return;
-    while (store->newcomers.oldest != NULL)
-        remove_domain(store, store->newcomers.oldest);
-    while (store->proven.oldest != NULL)
-        remove_domain(store, store->proven.oldest);
+    for (int i = 0; i < STANDING_COUNT; i++)
+        while (store->recency[i].oldest != NULL)
+            remove_domain(store, store->recency[i].oldest);
     free(store);
+}
+
+// Who goes first: an established domain that fell silent, else the least recently used of the
+// lowest standing. Never `keep`; NULL when there is no other.
+static struct domain *victim(const struct domain_store *store, const struct domain *keep)
+{
+    struct domain *silent = store->recency[ESTABLISHED].oldest;
+    if (silent != NULL && silent != keep && is_past(store, silent->used_ns, DOMAIN_SILENT_NS))
+        return silent;
+    for (int i = 0; i < STANDING_COUNT; i++) {
+        struct domain *oldest = store->recency[i].oldest;
+        if (oldest != NULL && oldest == keep)
+            oldest = oldest->newer;
+        if (oldest != NULL)
+            return oldest;
+    }
+    return NULL;
 }
 
 // Gives domains up, never `keep`, until the store is within its bounds.
 static void make_room(struct domain_store *store, const struct domain *keep)
 {
     while (store->count > DOMAIN_COUNT_MAX || store->bytes > DOMAIN_BYTES_MAX) {
-        struct domain *victim = store->newcomers.oldest;
-        if (victim == keep && victim != NULL)
-            victim = victim->newer;
-        if (victim == NULL)
-            victim = store->proven.oldest;
-        if (victim == NULL || victim == keep)
+        struct domain *domain = victim(store, keep);
+        if (domain == NULL)
             return;
-        ledger_count(store->ledger, REASON_TEMPLATE_EVICTED, victim->template_count);
-        remove_domain(store, victim);
+        evict(store, domain);
     }
 }
 
@@ -233,16 +261,32 @@ static struct group *make_group(struct domain_store *store, const struct domain_
     group->hash = hash_key(store, &group->key);
     group->next = store->group_buckets[group->hash % BUCKETS];
     store->group_buckets[group->hash % BUCKETS] = group;
+    store->bytes += GROUP_BYTES;
     return group;
 }
 
-// The member that came first: new ones are put at the front.
-static struct domain *first_member(const struct group *group)
+// The member of the lowest standing, of these the one not used for longest: forged ports push each
+// other out, not the exporter's own.
+static struct domain *weakest_member(const struct group *group, const struct domain *keep)
 {
-    struct domain *member = group->members;
-    while (member->next_member != NULL)
-        member = member->next_member;
-    return member;
+    struct domain *weakest = NULL;
+    for (struct domain *d = group->members; d != NULL; d = d->next_member) {
+        if (d == keep)
+            continue;
+        // New members are put at the front: of equals the last one seen came first.
+        if (weakest == NULL || d->standing < weakest->standing ||
+            (d->standing == weakest->standing && d->used_ns <= weakest->used_ns))
+            weakest = d;
+    }
+    return weakest;
+}
+
+static void join_group(struct group *group, struct domain *domain)
+{
+    domain->group = group;
+    domain->next_member = group->members;
+    group->members = domain;
+    group->count++;
 }
 
 struct domain *domain_make(struct domain_store *store, const struct domain_key *key)
@@ -251,38 +295,28 @@ struct domain *domain_make(struct domain_store *store, const struct domain_key *
     if (domain != NULL)
         return domain;
     struct group *group = make_group(store, key);
-    domain = calloc(1, sizeof *domain);
-    if (domain == NULL || group == NULL) {
-        free(domain);
+    domain = group == NULL ? NULL : calloc(1, sizeof *domain);
+    if (domain == NULL)
         return NULL;
-    }
     domain->key = session_key(store, key);
     domain->hash = hash_key(store, &domain->key);
     domain->next = store->buckets[domain->hash % BUCKETS];
     store->buckets[domain->hash % BUCKETS] = domain;
-    domain->group = group;
-    domain->next_member = group->members;
-    group->members = domain;
-    group->count++;
-    recency_push(&store->newcomers, domain);
+    domain->made_ns = domain->used_ns = store->now_ns;
+    template_table_init(&domain->templates, store->seed);
+    join_group(group, domain);
+    recency_push(&store->recency[NEWCOMER], domain);
     store->count++;
+    store->bytes += DOMAIN_BYTES;
     if (group->count > DOMAIN_PORTS_MAX)
-        remove_domain(store, first_member(group));
+        evict(store, weakest_member(group, domain));
     make_room(store, domain);
     return domain;
 }
 
-static unsigned slot_of(const struct domain *domain, uint16_t id)
-{
-    unsigned slot = id & (domain->slot_count - 1);
-    while (domain->slots[slot] != NULL && domain->slots[slot]->id != id)
-        slot = (slot + 1) & (domain->slot_count - 1);
-    return slot;
-}
-
 const struct template *domain_own_template(const struct domain *domain, uint16_t id)
 {
-    return domain->slot_count == 0 ? NULL : domain->slots[slot_of(domain, id)];
+    return template_table_find(&domain->templates, id);
 }
 
 enum domain_answer domain_template(struct domain_store *store, const struct domain_key *key,
@@ -295,7 +329,7 @@ enum domain_answer domain_template(struct domain_store *store, const struct doma
     for (const struct domain *d = group == NULL ? NULL : group->members; d != NULL;
          d = d->next_member) {
         const struct template *other = domain_own_template(d, id);
-        if (other != NULL && *out != NULL && !template_same_layout(*out, other))
+        if (other != NULL && *out != NULL && (*out)->layout != other->layout)
             return DOMAIN_AMBIGUOUS;
         if (other != NULL)
             *out = other;
@@ -303,69 +337,30 @@ enum domain_answer domain_template(struct domain_store *store, const struct doma
     return *out == NULL ? DOMAIN_MISSING : DOMAIN_FOUND;
 }
 
-static bool grow(struct domain *domain)
-{
-    unsigned old_count = domain->slot_count;
-    struct template **old = domain->slots;
-    unsigned count = old_count == 0 ? TEMPLATES_INIT : 2 * old_count;
-    struct template **slots = calloc(count, sizeof(struct template *));
-    if (slots == NULL)
-        return false;
-    domain->slots = slots;
-    domain->slot_count = count;
-    for (unsigned i = 0; i < old_count; i++)
-        if (old[i] != NULL)
-            slots[slot_of(domain, old[i]->id)] = old[i];
-    free(old);
-    return true;
-}
-
 int domain_put(struct domain_store *store, struct domain *domain, struct template *template)
 {
-    // Half the slots stay free, so that probes are short.
-    bool full = 2 * domain->template_count >= domain->slot_count;
-    bool known = domain_own_template(domain, template->id) != NULL;
-    if (!known && (domain->template_count == DOMAIN_TEMPLATES_MAX || (full && !grow(domain)))) {
-        template_free(template);
+    store->bytes -= domain->templates.bytes;
+    int evicted = template_table_put(&domain->templates, template);
+    store->bytes += domain->templates.bytes;
+    if (evicted < 0)
         return -1;
-    }
-    unsigned slot = slot_of(domain, template->id);
-    drop_template(store, domain->slots[slot]);
-    domain->slots[slot] = template;
-    domain->template_count += known ? 0 : 1;
-    store->bytes += template_bytes(template);
+    ledger_count(store->ledger, REASON_TEMPLATE_EVICTED, (uint64_t)evicted);
     make_room(store, domain);
     return 0;
 }
 
-// Empties the slot and puts the templates behind it back where their probes now begin.
-static void empty_slot(struct domain_store *store, struct domain *domain, unsigned slot)
-{
-    drop_template(store, domain->slots[slot]);
-    domain->slots[slot] = NULL;
-    domain->template_count--;
-    for (unsigned i = (slot + 1) & (domain->slot_count - 1); domain->slots[i] != NULL;
-         i = (i + 1) & (domain->slot_count - 1)) {
-        struct template *moved = domain->slots[i];
-        domain->slots[i] = NULL;
-        domain->slots[slot_of(domain, moved->id)] = moved;
-    }
-}
-
 void domain_withdraw(struct domain_store *store, struct domain *domain, uint16_t id)
 {
-    if (domain_own_template(domain, id) != NULL)
-        empty_slot(store, domain, slot_of(domain, id));
+    store->bytes -= domain->templates.bytes;
+    template_table_remove(&domain->templates, id);
+    store->bytes += domain->templates.bytes;
 }
 
 void domain_withdraw_all(struct domain_store *store, struct domain *domain, bool options)
 {
-    for (unsigned i = 0; i < domain->slot_count;) {
-        if (domain->slots[i] != NULL && domain->slots[i]->options == options)
-            empty_slot(store, domain, i); // another one may have moved here
-        else
-            i++;
-    }
+    store->bytes -= domain->templates.bytes;
+    template_table_remove_all(&domain->templates, options);
+    store->bytes += domain->templates.bytes;
 }
 
 const struct sampling_table *domain_sampling(struct domain_store *store,
@@ -386,11 +381,20 @@ const struct sampling_table *domain_sampling(struct domain_store *store,
     return found;
 }
 
-struct sampling_table *domain_own_sampling(struct domain *domain)
+struct sampling_table *domain_own_sampling(struct domain_store *store, struct domain *domain)
 {
+    if (domain->sampling != NULL)
+        return domain->sampling;
+    domain->sampling = calloc(1, sizeof *domain->sampling);
     if (domain->sampling == NULL)
-        domain->sampling = calloc(1, sizeof *domain->sampling);
+        return NULL;
+    store->bytes += sizeof *domain->sampling + ALLOCATION; // room is made by the next domain_make
     return domain->sampling;
+}
+
+size_t domain_store_bytes(const struct domain_store *store)
+{
+    return sizeof *store + store->bytes;
 }
 
 uint64_t domain_init_ms(const struct domain *domain)

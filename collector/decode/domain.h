@@ -6,20 +6,25 @@
 // so what is not found under a port is taken from another port of the same address, version and
 // domain, as long as all of these agree; several exporters behind one address commonly do not.
 //
-// Bounded: at most DOMAIN_COUNT_MAX domains and DOMAIN_BYTES_MAX of templates; the least recently
-// used domain goes first, one that never had data decoded before one that had.
+// Bounded: at most DOMAIN_COUNT_MAX domains, and DOMAIN_BYTES_MAX of them with all they hold; each
+// bounded by itself too (template_table.h). Anyone can forge a source address, so a flood of new
+// domains pushes out new domains: first go those that never had data decoded, then those that had,
+// and last those that had it for DOMAIN_TENURE_NS; of equals the least recently used. Only one
+// that was silent for DOMAIN_SILENT_NS goes before all.
 // One thread.
 #pragma once
 
 #include "collector/decode/sampling.h"
-#include "collector/decode/template.h"
+#include "collector/decode/template_table.h"
 #include "common/base/addr.h"
 #include "common/base/ledger.h"
 
 #define DOMAIN_COUNT_MAX     65536
-#define DOMAIN_BYTES_MAX     (64u << 20)
-#define DOMAIN_TEMPLATES_MAX 16384 // templates of one domain
-#define DOMAIN_PORTS_MAX     64    // ports of one address, version and domain
+#define DOMAIN_BYTES_MAX     (128u << 20)
+#define DOMAIN_TEMPLATES_MAX TEMPLATE_TABLE_COUNT_MAX // of one domain
+#define DOMAIN_PORTS_MAX     64                       // of one address, version and domain
+#define DOMAIN_TENURE_NS     (UINT64_C(60) * 1000000000)
+#define DOMAIN_SILENT_NS     (UINT64_C(3600) * 1000000000)
 
 struct domain_key {
     struct addr source;
@@ -35,6 +40,12 @@ struct domain_store;
 // the table's order unknown to senders.
 struct domain_store *domain_store_new(bool shared, uint64_t seed, struct ledger *ledger);
 void domain_store_free(struct domain_store *store);
+
+// What the store takes of memory, itself included.
+size_t domain_store_bytes(const struct domain_store *store);
+
+// Says what time it is, Unix nanoseconds; once for each datagram.
+void domain_clock(struct domain_store *store, uint64_t now_ns);
 
 // The domain of that key, or NULL. A domain stays valid until the next domain_make.
 struct domain *domain_find(struct domain_store *store, const struct domain_key *key);
@@ -55,8 +66,8 @@ enum domain_answer domain_template(struct domain_store *store, const struct doma
 // The template of that id in this very domain, or NULL.
 const struct template *domain_own_template(const struct domain *domain, uint16_t id);
 
-// Takes the template over, in place of one of the same id. 0, or -1 when the domain is full and the
-// template was freed.
+// Takes the template over, in place of one of the same id, or of another one when the domain is
+// full (counted in the ledger). 0, or -1 without memory, when the template was freed.
 int domain_put(struct domain_store *store, struct domain *domain, struct template *template);
 
 // RFC 7011, section 8.1: one template; or all data or all options templates.
@@ -70,6 +81,7 @@ void domain_touch(struct domain_store *store, struct domain *domain);
 // of the exporter, while all that have one agree. NULL and 0 when there is none.
 const struct sampling_table *domain_sampling(struct domain_store *store,
                                              const struct domain_key *key, struct domain *domain);
-struct sampling_table *domain_own_sampling(struct domain *domain); // made when new; NULL: no memory
+// Made when new; NULL without memory.
+struct sampling_table *domain_own_sampling(struct domain_store *store, struct domain *domain);
 uint64_t domain_init_ms(const struct domain *domain);
 void domain_set_init_ms(struct domain *domain, uint64_t init_ms);

@@ -10,6 +10,13 @@
 #define DEFERRED_MAX   64
 #define NS_PER_S       1000000000
 
+// What one datagram may cost. A record of one byte is legal, and a flow is a thousand times that;
+// the limits are what the largest datagram holds of sets of one IPv4 flow, of records of 16 bytes,
+// and of fields of one byte.
+#define SETS_MAX           2048
+#define RECORDS_MAX        4096
+#define OPTIONS_FIELDS_MAX 65536
+
 struct set {
     uint16_t id;
     struct cursor body;
@@ -29,7 +36,9 @@ struct walk {
     uint64_t base;      // the bits of what all flows of the message have in common
     uint32_t records;   // data records decoded, of options too
     bool records_known; // no data set was left undecoded
-    bool learned;       // a template that was not known so
+    uint32_t set_count;
+    uint32_t options_fields; // read of options records
+    bool learned;            // a template that was not known so
 
     // Data sets wait for the end of the message: its templates and sampling rates hold for all of
     // it, wherever they stand.
@@ -129,6 +138,10 @@ static void decode_records(struct walk *walk, const struct template *template, s
     struct plan_result result;
     unsigned records = 0;
     while (records == 0 || !is_padding(&body, template->min_len)) {
+        if (walk->records == RECORDS_MAX) {
+            drop_data(walk, REASON_RECORD_LIMIT);
+            return;
+        }
         size_t left = cursor_left(&body);
         run->flow->set = walk->base;
         run->flow->list_cut = false;
@@ -171,24 +184,40 @@ static void decode_option(struct walk *walk, const struct template *template, st
     }
     struct sampling_table *table = sampling_rate(&terms) == 0 || !cursor_ok(body)
                                        ? NULL
-                                       : domain_own_sampling(walk->domain);
+                                       : domain_own_sampling(walk->store, walk->domain);
     if (table != NULL)
         sampling_learn(table, &terms);
 }
 
 static void decode_options(struct walk *walk, const struct template *template, struct cursor body)
 {
-    // The template may be that of another port: what it says is remembered for this one.
-    walk->domain = domain_make(walk->store, &walk->key);
-    while (walk->domain != NULL && cursor_ok(&body) && cursor_left(&body) >= template->min_len) {
+    while (cursor_ok(&body) && cursor_left(&body) >= template->min_len) {
+        walk->options_fields += template->field_count;
+        if (walk->options_fields > OPTIONS_FIELDS_MAX) {
+            drop_data(walk, REASON_RECORD_LIMIT);
+            return;
+        }
         decode_option(walk, template, &body);
         walk->records++;
     }
-    if (walk->domain == NULL || !cursor_ok(&body)) {
+    if (!cursor_ok(&body)) {
         drop_data(walk, REASON_RECORD_TRUNCATED);
         return;
     }
     walk->run->ledger->units_decoded++;
+}
+
+// What options say is remembered for the very port that sent them, even when their template is that
+// of another one; and making room for that port may cost the other one: look again.
+static void decode_options_set(struct walk *walk, const struct set *set)
+{
+    const struct template *template = NULL;
+    walk->domain = domain_make(walk->store, &walk->key);
+    if (walk->domain != NULL &&
+        domain_template(walk->store, &walk->key, walk->domain, set->id, &template) == DOMAIN_FOUND)
+        decode_options(walk, template, set->body);
+    else
+        drop_data(walk, REASON_TEMPLATE_MISSING);
 }
 
 // A data set whose template is not there, or not certain: held until it is.
@@ -220,7 +249,7 @@ static void decode_data(struct walk *walk, const struct set *set)
     else if (template->min_len == 0) // records of no bytes would never end
         drop_data(walk, REASON_TEMPLATE_EMPTY);
     else if (template->options)
-        decode_options(walk, template, set->body);
+        decode_options_set(walk, set);
     else if (cursor_left(&set->body) == 0)
         walk->run->ledger->units_decoded++;
     else
@@ -325,6 +354,10 @@ static bool next_set(struct walk *walk, struct set *set)
         return false;
     }
     walk->run->ledger->units_received++;
+    if (walk->set_count++ == SETS_MAX) {
+        drop_data(walk, REASON_SET_LIMIT);
+        return false;
+    }
     set->id = cursor_u16(sets);
     size_t len = cursor_u16(sets);
     if (len < SET_HEADER_LEN) { // RFC 7011, section 3.3.2: the length counts the header
@@ -394,11 +427,14 @@ static void start(struct walk *walk, const struct cursor *sets)
     walk->key.source = run->datagram->source;
     walk->key.port = run->datagram->port;
     walk->key.version = (uint8_t)walk->dialect;
+    domain_clock(walk->store, run->datagram->received_ns);
     walk->domain = domain_find(walk->store, &walk->key);
     walk->sets = *sets;
     walk->deferred_count = 0;
     walk->records = 0;
     walk->records_known = true;
+    walk->set_count = 0;
+    walk->options_fields = 0;
     walk->learned = false;
     decode_from(run, &run->datagram->source, type_of(walk), walk->key.id);
     decode_clock(run, walk->export_ns);

@@ -160,7 +160,9 @@ static void compile_field(struct compiler *c, const struct template_field *field
         compile_variable(c, &element);
         return;
     }
-    if (element.code != OP_NONE)
+    // Without bytes there is no value; and a thousand fields without bytes would cost as much as
+    // any.
+    if (element.code != OP_NONE && field->length != 0)
         add_op(c, specialised(&element, field->length), &element)->length = field->length;
     c->offset += field->length;
 }

@@ -1,6 +1,7 @@
 #include "collector/decode/template.h"
 
 #include "collector/decode/plan.h"
+#include "common/base/siphash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #define ENTERPRISE_BIT 0x8000
 #define RECORD_LEN_MAX 0xffff // what a set can hold
 #define FIRST_DATA_ID  256    // ids below are sets of their own kind (RFC 7011, section 3.3.2)
+#define ALLOCATION     16     // what an allocation costs besides its own size, at most
 
 struct header {
     uint16_t id;
@@ -57,6 +59,20 @@ static bool add_plan(struct template *template)
     return template->plan != NULL;
 }
 
+// Templates of the same layout have the same number, others hardly ever: it is what tells the ports
+// of one address apart, each time again, and a template may have a thousand fields.
+static uint64_t layout_of(const struct template *t)
+{
+    uint64_t layout = (uint64_t)t->scope_count << 1 | t->options;
+    for (unsigned i = 0; i < t->field_count; i++) {
+        const struct template_field *field = &t->fields[i];
+        const uint64_t words[] = {layout, (uint64_t)field->enterprise << 32 |
+                                              (uint64_t)field->element << 16 | field->length};
+        layout = siphash_words(0, words, 2);
+    }
+    return layout;
+}
+
 static struct template *read_fields(struct cursor *set, enum template_dialect dialect, bool options,
                                     const struct header *h)
 {
@@ -73,6 +89,7 @@ static struct template *read_fields(struct cursor *set, enum template_dialect di
         t->variable |= variable;
         t->min_len += variable ? 1 : t->fields[i].length;
     }
+    t->layout = layout_of(t);
     if (cursor_ok(set) && t->min_len <= RECORD_LEN_MAX && (options || add_plan(t)))
         return t;
     template_free(t);
@@ -107,15 +124,15 @@ void template_free(struct template *template)
 
 bool template_same_layout(const struct template *a, const struct template *b)
 {
-    return a->options == b->options && a->field_count == b->field_count &&
+    return a->layout == b->layout && a->options == b->options && a->field_count == b->field_count &&
            a->scope_count == b->scope_count &&
            memcmp(a->fields, b->fields, a->field_count * sizeof a->fields[0]) == 0;
 }
 
 size_t template_bytes(const struct template *template)
 {
-    return sizeof *template + template->field_count * sizeof template->fields[0] +
-           (template->plan == NULL ? 0 : plan_bytes(template->plan));
+    return sizeof *template + template->field_count * sizeof template->fields[0] + ALLOCATION +
+           (template->plan == NULL ? 0 : plan_bytes(template->plan) + ALLOCATION);
 }
 
 struct cursor template_value(const struct template_field *field, struct cursor *record)

@@ -33,7 +33,9 @@ struct template
     uint16_t field_count;
     uint16_t scope_count; // options: the first fields, the record's scope
     bool variable;        // some field is of variable length
+    bool used;            // lately; the mark of template_table.h
     uint32_t min_len;     // of a record: its very length unless variable
+    uint64_t layout;      // the same for templates of the same layout
     struct plan *plan;    // of a data template; owned
     struct template_field fields[];
 };

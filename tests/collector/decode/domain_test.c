@@ -74,33 +74,88 @@ static void many_templates_survive_withdrawals(void **state)
     struct domain_store *store = *state;
     const struct template *found;
     struct domain_key key = key_of(1, 1, 1);
-    for (uint16_t id = 256; id < 5256; id++)
+    for (uint16_t id = 256; id < 4256; id++)
         put(store, &key, id, id);
     struct domain *domain = domain_find(store, &key);
-    for (uint16_t id = 256; id < 5256; id += 2)
+    for (uint16_t id = 256; id < 4256; id += 2)
         domain_withdraw(store, domain, id);
-    for (uint16_t id = 256; id < 5256; id++) {
+    for (uint16_t id = 256; id < 4256; id++) {
         assert_int_equal(ask(store, &key, id, &found), id % 2 == 0 ? DOMAIN_MISSING : DOMAIN_FOUND);
         if (id % 2 != 0)
             assert_int_equal(found->fields[0].element, id);
     }
     assert_int_equal(domain_put(store, domain, make_template(300, 1, true)), 0);
     domain_withdraw_all(store, domain, false);
-    for (uint16_t id = 256; id < 5256; id++)
+    for (uint16_t id = 256; id < 4256; id++)
         assert_int_equal(ask(store, &key, id, &found), id == 300 ? DOMAIN_FOUND : DOMAIN_MISSING);
     domain_withdraw_all(store, domain, true);
     assert_int_equal(ask(store, &key, 300, &found), DOMAIN_MISSING);
 }
 
+// A full domain takes new templates in place of such as are neither announced nor used any more.
 static void a_domain_holds_so_many_templates(void **state)
 {
     struct domain_store *store = *state;
+    const struct template *found;
     struct domain_key key = key_of(1, 1, 1);
-    for (unsigned i = 0; i < DOMAIN_TEMPLATES_MAX; i++)
-        put(store, &key, (uint16_t)(256 + i), 1);
-    struct domain *domain = domain_find(store, &key);
-    assert_int_equal(domain_put(store, domain, make_template(60000, 1, false)), -1);
-    assert_int_equal(domain_put(store, domain, make_template(256, 2, false)), 0); // replaces
+    for (unsigned i = 0; i < 3 * DOMAIN_TEMPLATES_MAX; i++) {
+        put(store, &key, (uint16_t)(300 + i), 1);
+        put(store, &key, 256, (uint16_t)(1 + i)); // replaces
+        if (i % 100 == 0)
+            put(store, &key, 257, 7);
+        assert_int_equal(ask(store, &key, 257, &found), DOMAIN_FOUND);
+    }
+    assert_int_equal(ask(store, &key, 256, &found), DOMAIN_FOUND);
+    unsigned count = 0;
+    for (unsigned id = 256; id < 65536; id++)
+        count += ask(store, &key, (uint16_t)id, &found) == DOMAIN_FOUND;
+    assert_int_equal(count, DOMAIN_TEMPLATES_MAX);
+    assert_int_equal(ledger.reasons[REASON_TEMPLATE_EVICTED], 2 * DOMAIN_TEMPLATES_MAX + 2);
+}
+
+// One domain with the largest templates pushes out its own, not those of other exporters.
+static void a_domain_holds_so_many_bytes(void **state)
+{
+    struct domain_store *store = *state;
+    const struct template *found;
+    struct domain_key honest = key_of(0xc0000201, 2055, 1);
+    struct domain_key greedy = key_of(0x0a000001, 2055, 1);
+    static uint8_t record[4 + 4 * TEMPLATE_FIELDS_MAX];
+    put(store, &honest, 256, 1);
+    for (unsigned id = 256; id < 8192; id++) {
+        uint16_t parsed_id;
+        struct template *template = NULL;
+        record[0] = (uint8_t)(id >> 8);
+        record[1] = (uint8_t)id;
+        record[2] = TEMPLATE_FIELDS_MAX >> 8;
+        for (unsigned i = 0; i < TEMPLATE_FIELDS_MAX; i++)
+            record[4 + 4 * i + 1] = record[4 + 4 * i + 3] = 1;
+        struct cursor c = cursor_over(record, sizeof record);
+        assert_int_equal(template_parse(&c, TEMPLATE_V9, false, &template, &parsed_id),
+                         TEMPLATE_PARSED);
+        assert_int_equal(domain_put(store, domain_make(store, &greedy), template), 0);
+    }
+    assert_int_equal(ask(store, &greedy, 8191, &found), DOMAIN_FOUND);
+    assert_int_equal(ask(store, &honest, 256, &found), DOMAIN_FOUND);
+    assert_true(domain_store_bytes(store) < TEMPLATE_TABLE_BYTES_MAX + (1u << 20));
+}
+
+// Whatever comes and goes, the books of memory come back to where they began.
+static void bytes_are_given_back(void **state)
+{
+    struct domain_store *store = *state;
+    struct domain_key key = key_of(1, 1, 1);
+    assert_non_null(domain_make(store, &key));
+    size_t before = domain_store_bytes(store);
+    for (uint16_t id = 256; id < 2256; id++)
+        put(store, &key, id, id);
+    assert_true(domain_store_bytes(store) > before + 2000 * sizeof(struct template));
+    domain_withdraw(store, domain_find(store, &key), 256);
+    domain_withdraw_all(store, domain_find(store, &key), true);
+    domain_withdraw_all(store, domain_find(store, &key), false);
+    assert_int_equal(domain_store_bytes(store), before);
+    assert_non_null(domain_own_sampling(store, domain_find(store, &key)));
+    assert_true(domain_store_bytes(store) >= before + sizeof(struct sampling_table));
 }
 
 // One that had data decoded outlives any number of forged newcomers.
@@ -136,6 +191,70 @@ static void ports_of_an_exporter_are_bounded(void **state)
     assert_non_null(domain_find(store, &kept));
 }
 
+#define SECOND UINT64_C(1000000000)
+
+static void decode_at(struct domain_store *store, const struct domain_key *key, uint64_t now_ns)
+{
+    domain_clock(store, now_ns);
+    put(store, key, 256, 1);
+    domain_touch(store, domain_find(store, key));
+}
+
+// Forged exporters can send data too: what they cannot is to have sent it for long.
+static void a_flood_with_data_does_not_evict_the_established(void **state)
+{
+    struct domain_store *store = *state;
+    struct domain_key honest = key_of(0xc0000201, 2055, 1);
+    struct domain_key fresh = key_of(0xc0000202, 2055, 1);
+    decode_at(store, &honest, 1000 * SECOND);
+    decode_at(store, &honest, 1000 * SECOND + DOMAIN_TENURE_NS);
+    decode_at(store, &fresh, 1000 * SECOND + DOMAIN_TENURE_NS);
+    for (uint32_t i = 0; i < DOMAIN_COUNT_MAX + 1000; i++) {
+        struct domain_key forged = key_of(0x0a000000 + i, 1, 1);
+        decode_at(store, &forged, 1000 * SECOND + DOMAIN_TENURE_NS + 1);
+    }
+    assert_non_null(domain_find(store, &honest));
+    assert_null(domain_find(store, &fresh));
+}
+
+// An exporter that is gone makes room for one that begins.
+static void the_silent_go_first(void **state)
+{
+    struct domain_store *store = *state;
+    struct domain_key gone = key_of(0xc0000201, 2055, 1);
+    struct domain_key begins = key_of(0xc0000202, 2055, 1);
+    uint64_t now_ns = 1000 * SECOND + DOMAIN_TENURE_NS;
+    decode_at(store, &gone, 1000 * SECOND);
+    decode_at(store, &gone, now_ns);
+    now_ns += DOMAIN_SILENT_NS;
+    domain_clock(store, now_ns);
+    put(store, &begins, 256, 1);
+    for (uint32_t i = 2; i < DOMAIN_COUNT_MAX; i++) {
+        struct domain_key other = key_of(0x0a000000 + i, 1, 1);
+        put(store, &other, 256, 1);
+    }
+    assert_non_null(domain_find(store, &gone));
+    struct domain_key last = key_of(0x0b000000, 1, 1);
+    put(store, &last, 256, 1);
+    assert_null(domain_find(store, &gone));
+    assert_non_null(domain_find(store, &begins));
+}
+
+// Datagrams forged under an exporter's own address come from any port; its own stays.
+static void forged_ports_do_not_evict_the_exporters_own(void **state)
+{
+    struct domain_store *store = *state;
+    struct domain_key honest = key_of(0xc0000201, 2055, 1);
+    decode_at(store, &honest, 1000 * SECOND);
+    decode_at(store, &honest, 1000 * SECOND + DOMAIN_TENURE_NS);
+    for (uint16_t port = 10000; port < 10000 + 10 * DOMAIN_PORTS_MAX; port++) {
+        struct domain_key forged = key_of(0xc0000201, port, 1);
+        decode_at(store, &forged, 1000 * SECOND + DOMAIN_TENURE_NS + port);
+    }
+    assert_non_null(domain_find(store, &honest));
+    assert_int_equal(ledger.reasons[REASON_TEMPLATE_EVICTED], 9 * DOMAIN_PORTS_MAX + 1);
+}
+
 static int setup(void **state)
 {
     ledger = (struct ledger){.datagrams_received = 0};
@@ -158,7 +277,12 @@ int main(void)
         TEST(many_templates_survive_withdrawals),
         TEST(a_domain_holds_so_many_templates),
         TEST(a_flood_does_not_evict_the_proven),
+        TEST(a_domain_holds_so_many_bytes),
+        TEST(bytes_are_given_back),
         TEST(ports_of_an_exporter_are_bounded),
+        TEST(a_flood_with_data_does_not_evict_the_established),
+        TEST(the_silent_go_first),
+        TEST(forged_ports_do_not_evict_the_exporters_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

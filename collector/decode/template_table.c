@@ -1,0 +1,149 @@
+#include "collector/decode/template_table.h"
+
+#include "common/base/siphash.h"
+
+#include <stdlib.h>
+
+#define SLOTS_INIT 8
+
+void template_table_init(struct template_table *table, uint64_t seed)
+{
+    *table = (struct template_table){.seed = seed};
+}
+
+void template_table_fini(struct template_table *table)
+{
+    for (unsigned i = 0; i < table->slot_count; i++)
+        template_free(table->slots[i]);
+    free(table->slots);
+    template_table_init(table, table->seed);
+}
+
+unsigned template_table_count(const struct template_table *table)
+{
+    return table->count[0] + table->count[1];
+}
+
+// Where the template stands, or the free slot where its probe ends.
+static unsigned slot_of(const struct template_table *table, uint16_t id)
+{
+    const uint64_t word = id;
+    unsigned slot = (unsigned)siphash_words(table->seed, &word, 1) & (table->slot_count - 1);
+    while (table->slots[slot] != NULL && table->slots[slot]->id != id)
+        slot = (slot + 1) & (table->slot_count - 1);
+    return slot;
+}
+
+const struct template *template_table_find(const struct template_table *table, uint16_t id)
+{
+    if (table->slot_count == 0)
+        return NULL;
+    struct template *template = table->slots[slot_of(table, id)];
+    if (template != NULL)
+        template->used = true;
+    return template;
+}
+
+static int grow(struct template_table *table)
+{
+    unsigned old_count = table->slot_count;
+    struct template **old = table->slots;
+    unsigned count = old_count == 0 ? SLOTS_INIT : 2 * old_count;
+    struct template **slots = calloc(count, sizeof(struct template *));
+    if (slots == NULL)
+        return -1;
+    table->slots = slots;
+    table->slot_count = count;
+    table->bytes += (count - old_count) * sizeof(struct template *);
+    for (unsigned i = 0; i < old_count; i++)
+        if (old[i] != NULL)
+            slots[slot_of(table, old[i]->id)] = old[i];
+    free(old);
+    return 0;
+}
+
+static void forget(struct template_table *table, unsigned slot)
+{
+    struct template *template = table->slots[slot];
+    table->slots[slot] = NULL;
+    table->count[template->options]--;
+    table->bytes -= template_bytes(template);
+    template_free(template);
+}
+
+// Empties the slot and puts the templates behind it back where their probes now begin. The last
+// template takes the slots with it: what a table costs does not outlast what is in it.
+static void empty_slot(struct template_table *table, unsigned slot)
+{
+    forget(table, slot);
+    if (template_table_count(table) == 0) {
+        table->bytes -= table->slot_count * sizeof(struct template *);
+        free(table->slots);
+        table->slots = NULL;
+        table->slot_count = 0;
+        return;
+    }
+    for (unsigned i = (slot + 1) & (table->slot_count - 1); table->slots[i] != NULL;
+         i = (i + 1) & (table->slot_count - 1)) {
+        struct template *moved = table->slots[i];
+        table->slots[i] = NULL;
+        table->slots[slot_of(table, moved->id)] = moved;
+    }
+}
+
+// Gives up the first template under the hand that was not used since the hand's last round.
+static void evict(struct template_table *table)
+{
+    for (;;) {
+        table->hand = (table->hand + 1) & (table->slot_count - 1);
+        struct template *template = table->slots[table->hand];
+        if (template != NULL && !template->used)
+            break;
+        if (template != NULL)
+            template->used = false;
+    }
+    empty_slot(table, table->hand);
+}
+
+int template_table_put(struct template_table *table, struct template *template)
+{
+    int evicted = 0;
+    template_table_remove(table, template->id);
+    size_t bytes = template_bytes(template);
+    while (template_table_count(table) != 0 &&
+           (template_table_count(table) >= TEMPLATE_TABLE_COUNT_MAX ||
+            table->bytes + bytes > TEMPLATE_TABLE_BYTES_MAX)) {
+        evict(table);
+        evicted++;
+    }
+    // Half the slots stay free, so that probes are short.
+    if (2 * template_table_count(table) >= table->slot_count && grow(table) != 0) {
+        template_free(template);
+        return -1;
+    }
+    template->used = true;
+    table->slots[slot_of(table, template->id)] = template;
+    table->count[template->options]++;
+    table->bytes += bytes;
+    return evicted;
+}
+
+void template_table_remove(struct template_table *table, uint16_t id)
+{
+    if (table->slot_count == 0)
+        return;
+    unsigned slot = slot_of(table, id);
+    if (table->slots[slot] != NULL)
+        empty_slot(table, slot);
+}
+
+void template_table_remove_all(struct template_table *table, bool options)
+{
+    // The count spares a walk over many empty slots to whoever asks for it again and again.
+    for (unsigned i = 0; i < table->slot_count && table->count[options] != 0;) {
+        if (table->slots[i] != NULL && table->slots[i]->options == options)
+            empty_slot(table, i); // another one may have moved here
+        else
+            i++;
+    }
+}

@@ -1,0 +1,36 @@
+// The templates of one domain, by their id.
+//
+// Bounded in count and bytes. When it is full, the template that was neither announced nor used
+// for longest goes (by the clock algorithm: each use marks it, a hand going round takes the first
+// without a mark): exporters that number their templates anew at each start never lock themselves
+// out. Embedded by its owner. One thread.
+#pragma once
+
+#include "collector/decode/template.h"
+
+#define TEMPLATE_TABLE_COUNT_MAX 4096
+#define TEMPLATE_TABLE_BYTES_MAX (1u << 20)
+
+struct template_table {
+    uint64_t seed;           // senders choose ids: where they stand must not be theirs to choose
+    struct template **slots; // open addressing; a power of two, half of them free
+    unsigned slot_count;
+    unsigned count[2]; // of data and of options templates
+    unsigned hand;
+    size_t bytes; // of everything above and the templates
+};
+
+void template_table_init(struct template_table *table, uint64_t seed);
+void template_table_fini(struct template_table *table);
+
+// The template, marked as used, or NULL.
+const struct template *template_table_find(const struct template_table *table, uint16_t id);
+
+unsigned template_table_count(const struct template_table *table);
+
+// Takes the template over, in place of one of the same id. Returns how many others had to go, or
+// -1 without memory, when the template was freed.
+int template_table_put(struct template_table *table, struct template *template);
+
+void template_table_remove(struct template_table *table, uint16_t id);
+void template_table_remove_all(struct template_table *table, bool options);
