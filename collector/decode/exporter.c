@@ -1,5 +1,7 @@
 #include "collector/decode/exporter.h"
 
+#include "common/base/siphash.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,11 +32,10 @@ void exporter_table_fini(struct exporter_table *table)
 
 static uint64_t hash_key(const struct exporter_table *table, const struct exporter_key *key)
 {
-    uint64_t words[2];
-    memcpy(words, key->source.bytes, sizeof words);
-    uint64_t hash = table_mix(table->seed, words[0]);
-    hash = table_mix(hash, words[1]);
-    return table_mix(hash, (uint64_t)key->id << 32 | (uint64_t)key->type << 8 | key->source.len);
+    uint64_t words[3];
+    memcpy(words, key->source.bytes, sizeof key->source.bytes);
+    words[2] = (uint64_t)key->id << 32 | (uint64_t)key->type << 8 | key->source.len;
+    return siphash_words(table->seed, words, 3);
 }
 
 static bool same_key(const struct exporter_key *a, const struct exporter_key *b)

@@ -64,10 +64,3 @@ static inline struct table_entry *table_next(const struct table_entry *entry)
 {
     return table_match(entry->next, entry->hash);
 }
-
-// Mixes one more word into a hash.
-static inline uint64_t table_mix(uint64_t hash, uint64_t word)
-{
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15;
-    return hash ^ hash >> 32;
-}
