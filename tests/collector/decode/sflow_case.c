@@ -89,13 +89,11 @@ struct result *decode(const uint8_t *data, size_t len)
     result->bytes = bytes_copy(data, len);
     struct datagram datagram = {
         .data = result->bytes.data, .len = len, .port = 50000, .received_ns = RECEIVED_NS};
-    struct decode_run run = {.datagram = &datagram,
-                             .ledger = &result->ledger,
-                             .flow = &result->scratch,
-                             .emit = keep,
-                             .user = result};
-    result->ledger.datagrams_received = 1;
-    sflow_decode(&run);
+    const struct decode_options options = {.hash_seed = 1};
+    struct decoder *decoder = decoder_new(&options, &result->ledger, keep, result);
+    assert_non_null(decoder);
+    decoder_run(decoder, DECODE_SFLOW, &datagram);
+    decoder_free(decoder);
     assert_true(ledger_balanced(&result->ledger));
     assert_int_equal(result->ledger.flows_made, result->count);
     return result;

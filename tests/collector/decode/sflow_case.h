@@ -1,7 +1,7 @@
 // sFlow datagrams written by hand and what sflow_decode makes of them, for its tests.
 #pragma once
 
-#include "collector/decode/sflow.h"
+#include "collector/decode/decode.h"
 
 #include "tests/collector/decode/flow_case.h"
 
@@ -27,7 +27,6 @@ struct result {
     struct ledger ledger;
     size_t count;
     struct flow flows[RESULTS_MAX];
-    struct flow scratch;
     struct bytes bytes;
 };
 
