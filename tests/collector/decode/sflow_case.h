@@ -2,6 +2,7 @@
 #pragma once
 
 #include "collector/decode/decode.h"
+#include "collector/decode/sflow.h"
 
 #include "tests/collector/decode/flow_case.h"
 
