@@ -87,11 +87,12 @@ static pcap_t *open_capture(struct capture *capture, const char *path)
     }
     setvbuf(in, capture->room, _IOFBF, READ_BYTES);
     pcap_t *pcap = pcap_fopen_offline_with_tstamp_precision(in, PCAP_TSTAMP_PRECISION_NANO, why);
-    if (pcap == NULL) {
-        fclose(in);
+    if (pcap != NULL)
+        return pcap;
+    fclose(in);
+    if (lane_serve(capture->lane)) // else it is the stop that ended the file
         fail(path, why);
-    }
-    return pcap;
+    return NULL;
 }
 
 static void take_frame(struct capture *capture, int link_type, const struct pcap_pkthdr *header,
