@@ -7,12 +7,13 @@
 #include <string.h>
 
 struct reload {
-    const struct snapshot_options *options;
+    struct snapshot_options options;
     struct worker *worker;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool requested; // these two are guarded by the lock
+    bool requested; // these are guarded by the lock, and so is the worker's life
+    bool building;
     bool ending;
 };
 
@@ -25,9 +26,19 @@ void reload_log(const char *message, const struct snapshot *snapshot)
              log_unsigned(facts.country_prefixes).text, "bytes", log_unsigned(facts.bytes).text);
 }
 
+// Called with the lock held, which it gives back while the files are read.
 static void build(struct reload *reload)
 {
-    struct snapshot *fresh = snapshot_new(reload->options);
+    reload->requested = false;
+    reload->building = true;
+    pthread_mutex_unlock(&reload->lock);
+    struct snapshot *fresh = snapshot_new(&reload->options);
+    pthread_mutex_lock(&reload->lock);
+    reload->building = false;
+    if (reload->ending) {
+        snapshot_unref(fresh);
+        return;
+    }
     if (fresh == NULL) {
         log_error("reload failed, the data loaded before stays in use");
         return;
@@ -41,14 +52,10 @@ static void *run(void *argument)
     struct reload *reload = argument;
     pthread_mutex_lock(&reload->lock);
     while (!reload->ending) {
-        if (!reload->requested) {
+        if (reload->requested)
+            build(reload);
+        else
             pthread_cond_wait(&reload->changed, &reload->lock);
-            continue;
-        }
-        reload->requested = false;
-        pthread_mutex_unlock(&reload->lock);
-        build(reload);
-        pthread_mutex_lock(&reload->lock);
     }
     pthread_mutex_unlock(&reload->lock);
     return NULL;
@@ -61,7 +68,7 @@ struct reload *reload_new(const struct snapshot_options *options, struct worker 
         log_error("reload: out of memory");
         return NULL;
     }
-    reload->options = options;
+    reload->options = *options;
     reload->worker = worker;
     pthread_mutex_init(&reload->lock, NULL);
     pthread_cond_init(&reload->changed, NULL);
@@ -73,22 +80,27 @@ struct reload *reload_new(const struct snapshot_options *options, struct worker 
     return NULL;
 }
 
-static void tell(struct reload *reload, bool *what)
+void reload_request(struct reload *reload)
 {
     pthread_mutex_lock(&reload->lock);
-    *what = true;
+    reload->requested = true;
     pthread_cond_signal(&reload->changed);
     pthread_mutex_unlock(&reload->lock);
 }
 
-void reload_request(struct reload *reload)
-{
-    tell(reload, &reload->requested);
-}
-
 void reload_free(struct reload *reload)
 {
-    tell(reload, &reload->ending);
+    pthread_mutex_lock(&reload->lock);
+    reload->ending = true;
+    pthread_cond_signal(&reload->changed);
+    bool building = reload->building;
+    pthread_mutex_unlock(&reload->lock);
+    if (building) {
+        // Reading a large file takes seconds that the end of the process need not wait for: the
+        // thread keeps its memory until then.
+        pthread_detach(reload->thread);
+        return;
+    }
     pthread_join(reload->thread, NULL);
     pthread_cond_destroy(&reload->changed);
     pthread_mutex_destroy(&reload->lock);

@@ -9,13 +9,14 @@
 
 struct reload;
 
-// `options` is borrowed for the life of the reload. NULL after having logged why.
+// The texts of `options` are borrowed for the life of the process, `worker` until reload_free. NULL
+// after having logged why.
 struct reload *reload_new(const struct snapshot_options *options, struct worker *worker);
 
 // Builds a snapshot and offers it to the worker; a broken file is logged and the old one stays.
 void reload_request(struct reload *reload);
 
-// Waits for a build that runs.
+// Nothing is offered any more. A build that runs is not waited for: the process is to end soon.
 void reload_free(struct reload *reload);
 
 // One line about what a snapshot holds.
