@@ -120,9 +120,19 @@ static int open_listeners(struct collector *c)
     return 0;
 }
 
+static struct hold_limits hold_limits(const struct collector_options *options, unsigned lanes)
+{
+    return (struct hold_limits){
+        .exporter_bytes = options->hold_ns == 0 ? 0 : options->hold_exporter_bytes,
+        .total_bytes = options->hold_total_bytes / lanes,
+        .time_ns = (uint64_t)options->hold_ns,
+    };
+}
+
 static int make_lanes(struct collector *c, unsigned count)
 {
-    struct decode_options decode = {.templates_shared = c->options->templates_shared};
+    struct decode_options decode = {.templates_shared = c->options->templates_shared,
+                                    .hold = hold_limits(c->options, count)};
     if (getrandom(&decode.hash_seed, sizeof decode.hash_seed, 0) < 0)
         return fail("random numbers");
     const struct lane_options options = {.decode = &decode,

@@ -27,6 +27,9 @@ static const struct collector_options DEFAULTS = {
     .log_format = "normal",
     .buffer_bytes = 64 << 20,
     .drain_ns = INT64_C(5000000000),
+    .hold_exporter_bytes = 64 << 10,
+    .hold_total_bytes = 16 << 20,
+    .hold_ns = INT64_C(300000000000),
     .snapshot = {.context_path = "", .asn_path = "", .country_path = ""},
     .sink = {.path = "", .separator = "\n"},
 };
@@ -68,6 +71,8 @@ static int interpret(struct collector_options *o)
         return refuse("templates.scope", o->templates_scope, "port or address");
     if (o->drain_ns < 0)
         return refuse("drain", "a negative duration", "0 or more");
+    if (o->hold_ns < 0)
+        return refuse("templates.hold", "a negative duration", "0 or more");
     o->sink.buffer_bytes = o->buffer_bytes;
     if (*o->read == '\0')
         return read_uris(o);
@@ -99,6 +104,12 @@ enum options_result collector_options_read(struct collector_options *o, int argc
          "Templates are kept under this `key`: port (an exporter is an address and a port)\nor "
          "address (all ports of an address are one exporter)",
          NULL},
+        {"templates.hold", OPTION_DURATION_NS, &o->hold_ns,
+         "How long data waits for its template; 0 drops it at once", NULL},
+        {"templates.hold.exporter", OPTION_BYTES, &o->hold_exporter_bytes,
+         "Such data of one exporter, at most", NULL},
+        {"templates.hold.total", OPTION_BYTES, &o->hold_total_bytes,
+         "Such data of all exporters, at most", NULL},
         {"produce", OPTION_STRING, &o->produce,
          "What datagrams become, by `name`: sample (flow messages)", "Output"},
         {"format", OPTION_STRING, &o->format_name,

@@ -21,6 +21,9 @@ struct collector_options {
     const char *log_format;
     uint64_t buffer_bytes;
     int64_t drain_ns;
+    uint64_t hold_exporter_bytes;
+    uint64_t hold_total_bytes;
+    int64_t hold_ns;
     bool version;
     struct snapshot_options snapshot;
     struct sink_options sink;
