@@ -62,8 +62,8 @@ static size_t address_bits(const struct addr *addr, unsigned from, unsigned len)
 {
     size_t value = 0;
     for (unsigned bit = from; bit < from + len; bit++) {
-        unsigned set = bit / 8 < sizeof addr->bytes ? addr->bytes[bit / 8] >> (7 - bit % 8) & 1 : 0;
-        value = value << 1 | set;
+        unsigned byte = bit / 8 < sizeof addr->bytes ? addr->bytes[bit / 8] : 0;
+        value = value << 1 | (byte >> (7 - bit % 8) & 1);
     }
     return value;
 }
