@@ -1,0 +1,32 @@
+# Debian packages, for the scripts beside: sourced, never run.
+
+PACKAGES_TO_BUILD="gcc libc6-dev make cmake pkg-config libprotobuf-c-dev protobuf-c-compiler
+    libyaml-dev libmaxminddb-dev libpcap-dev"
+
+package_missing() {
+    for package in "$@"; do
+        case $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) in
+            installed) ;;
+            *) printf '%s ' "$package" ;;
+        esac
+    done
+}
+
+# package_install NAME...: installs what is missing; a second call with the same names is quick.
+package_install() {
+    missing=$(package_missing "$@")
+    [ -n "$missing" ] || return 0
+    as_root=
+    if [ "$(id -u)" -ne 0 ]; then
+        if ! command -v sudo >/dev/null; then
+            echo "install these packages first, or run this as root or with sudo: $missing" >&2
+            return 1
+        fi
+        as_root=sudo
+    fi
+    echo "installing: $missing"
+    $as_root apt-get update -q >/dev/null
+    # shellcheck disable=SC2086 # a list of names
+    $as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -q --no-install-recommends $missing >/dev/null
+}
