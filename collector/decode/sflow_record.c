@@ -84,7 +84,14 @@ static bool read_raw_header(struct flow *flow, struct cursor *c)
     return true;
 }
 
-// XDR pads each address to eight bytes.
+static void set_missing(struct flow *flow, enum flow_field id, uint64_t value)
+{
+    if (!flow_has(flow, id))
+        flow_set_num(flow, id, value);
+}
+
+// XDR pads each address to eight bytes. Beside a raw header, which says more, only what that does
+// not have is taken: its frame length may be that of another layer.
 static bool read_ethernet(struct flow *flow, struct cursor *c)
 {
     uint32_t frame_len = cursor_u32(c);
@@ -93,10 +100,10 @@ static bool read_ethernet(struct flow *flow, struct cursor *c)
     uint32_t etype = cursor_u32(c);
     if (!cursor_ok(c))
         return false;
-    flow_set_num(flow, FLOW_BYTES, frame_len);
-    flow_set_num(flow, FLOW_SRC_MAC, source >> 16);
-    flow_set_num(flow, FLOW_DST_MAC, destination >> 16);
-    flow_set_num(flow, FLOW_ETYPE, etype);
+    set_missing(flow, FLOW_BYTES, frame_len);
+    set_missing(flow, FLOW_SRC_MAC, source >> 16);
+    set_missing(flow, FLOW_DST_MAC, destination >> 16);
+    set_missing(flow, FLOW_ETYPE, etype);
     return true;
 }
 

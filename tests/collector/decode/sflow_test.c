@@ -95,6 +95,15 @@ static void test_sampled_ethernet(void **state)
     assert_nums(&r->flows[0], FLOW_SRC_MAC, 0x0200000000aa, FLOW_DST_MAC, 0x0200000000bb);
     assert_nums(&r->flows[0], FLOW_ETYPE, 0x0800, FLOW_BYTES, 64);
     done(r);
+    // Beside a raw IPv4 header it adds the addresses; the length stays the header's.
+    struct writer *w = start(1);
+    size_t sample = begin_flow(w, 3, 4, 2);
+    put_record(w, 1, "0000000b 00000064 00000004 00000028 " IPV4_TCP);
+    put_record(w, 2, "00000040 0200000000aa0000 0200000000bb0000 00000800");
+    put_end(w, sample);
+    r = finish(w);
+    assert_nums(&r->flows[0], FLOW_BYTES, 100, FLOW_SRC_MAC, 0x0200000000aa);
+    done(r);
 }
 
 static void test_sampled_ip(void **state)
