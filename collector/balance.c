@@ -1,5 +1,6 @@
 #include "collector/balance.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <sys/socket.h>
@@ -12,7 +13,7 @@
 #define MIXER 0x9E3779B1u
 #define SHIFT 16
 
-#define PROGRAM_MAX 32
+#define PROGRAM_MAX 64
 
 struct program {
     struct sock_filter code[PROGRAM_MAX];
@@ -22,6 +23,7 @@ struct program {
 static void put(struct program *program, unsigned code, uint32_t k, uint8_t if_true,
                 uint8_t if_false)
 {
+    assert(program->len < PROGRAM_MAX);
     program->code[program->len++] = (struct sock_filter){
         .code = (uint16_t)code, .jt = if_true, .jf = if_false, .k = k};
 }

@@ -113,6 +113,32 @@ static void with_the_port_each_port_is_a_sender(void **state)
     spread("netflow://127.0.0.1:0?count=4&balance=address+port", false);
 }
 
+// How many of four sockets 32 ports of ::1 meet.
+static unsigned sockets_met(const char *text)
+{
+    struct listener listener = open_listener(text);
+    struct sockaddr_in6 name = {.sin6_family = AF_INET6,
+                                .sin6_port = htons(listener.uri.port),
+                                .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    unsigned met = 0;
+    for (int i = 0; i < 32; i++) {
+        int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&name, sizeof name), 1);
+        met |= 1u << who_got_it(&listener);
+        close(fd);
+    }
+    listener_close(&listener);
+    return (unsigned)__builtin_popcount(met);
+}
+
+static void ipv6_exporters_are_pinned_likewise(void **state)
+{
+    (void)state;
+    assert_int_equal(sockets_met("netflow://[::1]:0?count=4"), 1);
+    assert_int_equal(sockets_met("netflow://:0?count=4"), 1);
+    assert_in_range(sockets_met("netflow://[::1]:0?count=4&balance=address+port"), 2, 4);
+}
+
 static void by_packet_all_sockets_get_some(void **state)
 {
     (void)state;
@@ -216,6 +242,7 @@ int main(void)
         cmocka_unit_test(an_exporter_stays_with_one_socket),
         cmocka_unit_test(also_on_a_dual_stack_socket),
         cmocka_unit_test(with_the_port_each_port_is_a_sender),
+        cmocka_unit_test(ipv6_exporters_are_pinned_likewise),
         cmocka_unit_test(by_packet_all_sockets_get_some),
         cmocka_unit_test(a_port_in_use_is_refused_and_not_shared),
         cmocka_unit_test(datagrams_of_every_size_come_whole),
