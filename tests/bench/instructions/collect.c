@@ -1,0 +1,40 @@
+// The collector's path behind the socket, for counting instructions: datagram to sink. Prints the
+// flows delivered.
+#include "collector/lane.h"
+#include "tests/bench/instructions/replay.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void run(struct lane *lane, const struct replay *replay)
+{
+    for (int64_t i = 0; i <= replay->datagrams; i++) {
+        const struct datagram datagram = replay_datagram(replay, (size_t)i);
+        lane_datagram(lane, DECODE_FLOW, &datagram);
+        if (i % REPLAY_BATCH == 0)
+            lane_flush(lane);
+    }
+    lane_flush(lane);
+    lane_finish(lane);
+}
+
+int main(int argc, char *argv[])
+{
+    static struct replay replay;
+    int result = replay_init(&replay, 0, argc, argv);
+    if (result != 0)
+        return result;
+    const struct lane_options options = {
+        .decode = &REPLAY_DECODE, .format = replay.format, .sink = replay.sink, .alarm_fd = -1};
+    struct lane_report report;
+    struct lane *lane = lane_new(&options);
+    if (lane == NULL)
+        return 1;
+    run(lane, &replay);
+    sink_close(replay.sink);
+    lane_final(lane, &report);
+    lane_free(lane);
+    replay_fini(&replay);
+    printf("%" PRIu64 "\n", report.ledger.flows_delivered);
+    return 0;
+}
