@@ -325,7 +325,7 @@ enum domain_answer domain_template(struct domain_store *store, const struct doma
     *out = domain == NULL ? NULL : domain_own_template(domain, id);
     if (*out != NULL)
         return DOMAIN_FOUND;
-    struct group *group = find_group(store, key);
+    const struct group *group = domain != NULL ? domain->group : find_group(store, key);
     for (const struct domain *d = group == NULL ? NULL : group->members; d != NULL;
          d = d->next_member) {
         const struct template *other = domain_own_template(d, id);
@@ -369,7 +369,7 @@ const struct sampling_table *domain_sampling(struct domain_store *store,
     if (domain != NULL && domain->sampling != NULL)
         return domain->sampling;
     const struct sampling_table *found = NULL;
-    struct group *group = find_group(store, key);
+    const struct group *group = domain != NULL ? domain->group : find_group(store, key);
     for (const struct domain *d = group == NULL ? NULL : group->members; d != NULL;
          d = d->next_member) {
         if (d->sampling == NULL)

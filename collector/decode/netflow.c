@@ -265,10 +265,9 @@ static void decode_deferred(struct walk *walk)
 
 static void take_data_set(struct walk *walk, const struct set *set)
 {
-    const struct template *template = NULL;
-    enum domain_answer answer = domain_template(walk->store, &walk->key, walk->domain, set->id,
-                                                &template);
-    if (answer == DOMAIN_FOUND && template->options) {
+    const struct template *own = walk->domain == NULL ? NULL
+                                                      : domain_own_template(walk->domain, set->id);
+    if (own != NULL && own->options) {
         decode_data(walk, set);
         return;
     }

@@ -4,11 +4,11 @@
 
 #include <stdlib.h>
 
-#define SLOTS_INIT 8
+#define SLOTS_INIT_BITS 3
 
 void template_table_init(struct template_table *table, uint64_t seed)
 {
-    *table = (struct template_table){.seed = seed};
+    *table = (struct template_table){.factor = siphash_words(seed, NULL, 0) | 1};
 }
 
 void template_table_fini(struct template_table *table)
@@ -16,7 +16,7 @@ void template_table_fini(struct template_table *table)
     for (unsigned i = 0; i < table->slot_count; i++)
         template_free(table->slots[i]);
     free(table->slots);
-    template_table_init(table, table->seed);
+    *table = (struct template_table){.factor = table->factor};
 }
 
 unsigned template_table_count(const struct template_table *table)
@@ -27,8 +27,7 @@ unsigned template_table_count(const struct template_table *table)
 // Where the template stands, or the free slot where its probe ends.
 static unsigned slot_of(const struct template_table *table, uint16_t id)
 {
-    const uint64_t word = id;
-    unsigned slot = (unsigned)siphash_words(table->seed, &word, 1) & (table->slot_count - 1);
+    unsigned slot = (unsigned)(id * table->factor >> table->shift);
     while (table->slots[slot] != NULL && table->slots[slot]->id != id)
         slot = (slot + 1) & (table->slot_count - 1);
     return slot;
@@ -48,12 +47,14 @@ static int grow(struct template_table *table)
 {
     unsigned old_count = table->slot_count;
     struct template **old = table->slots;
-    unsigned count = old_count == 0 ? SLOTS_INIT : 2 * old_count;
+    unsigned shift = old_count == 0 ? 64 - SLOTS_INIT_BITS : table->shift - 1;
+    unsigned count = 1u << (64 - shift);
     struct template **slots = calloc(count, sizeof(struct template *));
     if (slots == NULL)
         return -1;
     table->slots = slots;
     table->slot_count = count;
+    table->shift = shift;
     table->bytes += (count - old_count) * sizeof(struct template *);
     for (unsigned i = 0; i < old_count; i++)
         if (old[i] != NULL)

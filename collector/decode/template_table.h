@@ -12,14 +12,16 @@
 #define TEMPLATE_TABLE_BYTES_MAX (1u << 20)
 
 struct template_table {
-    uint64_t seed;           // senders choose ids: where they stand must not be theirs to choose
+    uint64_t factor;         // senders choose ids: where they stand must not be theirs to choose
     struct template **slots; // open addressing; a power of two, half of them free
     unsigned slot_count;
+    unsigned shift;    // 64 less the bits of slot_count
     unsigned count[2]; // of data and of options templates
     unsigned hand;
     size_t bytes; // of everything above and the templates
 };
 
+// The seed is secret.
 void template_table_init(struct template_table *table, uint64_t seed);
 void template_table_fini(struct template_table *table);
 
