@@ -17,5 +17,7 @@ int main(int argc, char *argv[])
     // Errors are always said: a process that ends without a word cannot be helped.
     int level = options.log_level > LOG_LEVEL_ERROR ? LOG_LEVEL_ERROR : options.log_level;
     log_setup(level, strcmp(options.log_format, "json") == 0);
+    if (options.ignored != NULL) // as goflow2 does, but not without a word
+        log_warn("argument ignored, and all behind it", "argument", options.ignored);
     return collector_run(&options);
 }

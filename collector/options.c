@@ -15,6 +15,17 @@ static const char SYNOPSIS[] =
     "output\n"
     "file again and reloads context and databases; SIGTERM finishes what was received and ends.";
 
+static const char LISTEN_HELP[] =
+    "Where to receive, comma-separated `URIs`: sflow://, netflow:// (v5, v9, IPFIX) or "
+    "flow://\n"
+    "(any of them), then [host]:port and, after a ?, joined by &:\n"
+    "count=N       sockets, each with a worker thread of its own; workers=N means the same\n"
+    "balance=B     what pins a sender to a socket: address, address+port or packet\n"
+    "blocking=true wait for a slow reader of the output instead of dropping flows\n"
+    "rcvbuf=BYTES  receive buffer of each socket, 32 MiB unless given; queue_size=N: room\n"
+    "              for N datagrams\n"
+    "gro=1         let the kernel join bursts of one sender";
+
 static const struct collector_options DEFAULTS = {
     .listen = "sflow://:6343,netflow://:2055",
     .read = "",
@@ -84,17 +95,7 @@ enum options_result collector_options_read(struct collector_options *o, int argc
                                            char *const argv[])
 {
     const struct option table[] = {
-        {"listen", OPTION_STRING, &o->listen,
-         "Where to receive, comma-separated `URIs`: sflow://, netflow:// (v5, v9, IPFIX) or "
-         "flow://\n"
-         "(any of them), then [host]:port and, after a ?, joined by &:\n"
-         "count=N       sockets, each with a worker thread of its own; workers=N means the same\n"
-         "balance=B     what pins a sender to a socket: address, address+port or packet\n"
-         "blocking=true wait for a slow reader of the output instead of dropping flows\n"
-         "rcvbuf=BYTES  receive buffer of each socket, 32 MiB unless given; queue_size=N: room\n"
-         "              for N datagrams\n"
-         "gro=1         let the kernel join bursts of one sender",
-         "Input"},
+        {"listen", OPTION_STRING, &o->listen, LISTEN_HELP, "Input"},
         {"read", OPTION_STRING, &o->read,
          "Read capture `files` (pcap, pcapng; comma-separated, - is stdin) instead of listening",
          NULL},
@@ -136,6 +137,7 @@ enum options_result collector_options_read(struct collector_options *o, int argc
     int rest;
     *o = DEFAULTS;
     enum options_result result = options_parse(table, COUNT(table), argc, argv, &rest);
+    o->ignored = rest < argc ? argv[rest] : NULL;
     if (result == OPTIONS_HELP)
         options_help(table, COUNT(table), SYNOPSIS, STDERR_FILENO);
     if (result == OPTIONS_OK && !o->version && interpret(o) != 0)

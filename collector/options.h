@@ -25,6 +25,7 @@ struct collector_options {
     uint64_t hold_total_bytes;
     int64_t hold_ns;
     bool version;
+    const char *ignored; // the first argument that is no flag: it and all behind it; NULL: none
     struct snapshot_options snapshot;
     struct sink_options sink;
 
