@@ -143,8 +143,7 @@ static void decode_records(struct walk *walk, const struct template *template, s
             return;
         }
         size_t left = cursor_left(&body);
-        run->flow->set = walk->base;
-        run->flow->list_cut = false;
+        flow_restart(run->flow, walk->base);
         size_t len = left < template->min_len
                          ? 0
                          : plan_run(template->plan, body.at, left, run->flow, &result, run->ledger);

@@ -99,3 +99,23 @@ void flow_set_item(struct flow *flow, enum flow_field id, size_t index, uint32_t
     list.items[index] = value;
     flow_set_num(flow, id, count);
 }
+
+void flow_add_custom(struct flow *flow, const struct flow_custom *custom)
+{
+    if (flow->custom_count == FLOW_CUSTOM_MAX) {
+        flow->list_cut = true;
+        return;
+    }
+    flow->custom[flow->custom_count++] = *custom;
+}
+
+uint8_t *flow_store(struct flow *flow, size_t len)
+{
+    if (len > (size_t)(FLOW_STORE_MAX - flow->store_len)) {
+        flow->list_cut = true;
+        return NULL;
+    }
+    uint8_t *at = flow->store + flow->store_len;
+    flow->store_len = (uint16_t)(flow->store_len + len);
+    return at;
+}

@@ -4,6 +4,9 @@
 // at set fields alone. A field is set when it is not zero on the wire, as in proto3: a number other
 // than 0, bytes of some length, a list with an item; so setting a zero clears.
 //
+// What the schema has no field for, by mapping.yaml or from a newer sender, is kept as custom
+// values in the order it came.
+//
 // Bytes are borrowed: they point into the datagram, the frame or the snapshot that the flow comes
 // from, and must outlive its use. One thread at a time; each worker keeps one flow and reuses it.
 #pragma once
@@ -45,17 +48,37 @@ enum flow_layer {
 #define FLOW_LIST_MAX       64   // mpls_*, layer_*, ipv6_routing_header_addresses, *_context
 #define FLOW_ROUTE_LIST_MAX 1000 // as_path, bgp_communities
 
+#define FLOW_CUSTOM_MAX 64   // custom values kept
+#define FLOW_STORE_MAX  1024 // bytes kept that stand nowhere as they are
+
 // Borrowed bytes.
 struct span {
     const uint8_t *data;
     size_t len;
 };
 
+// How a custom value is encoded: the wire types of protobuf.
+enum flow_custom_kind {
+    FLOW_CUSTOM_VARINT = 0,
+    FLOW_CUSTOM_FIXED64 = 1,
+    FLOW_CUSTOM_BYTES = 2,
+    FLOW_CUSTOM_FIXED32 = 5,
+};
+
+struct flow_custom {
+    uint32_t number; // of the protobuf field
+    enum flow_custom_kind kind;
+    uint64_t value;    // of a varint; the bits of a fixed one
+    struct span bytes; // FLOW_CUSTOM_BYTES
+};
+
 struct flow {
     uint64_t set;                       // FLOW_BIT(id) of every field that is set
+    uint32_t custom_count;              // a zero among them is a value too
+    uint16_t store_len;                 // used of `store`
+    bool list_cut;                      // a list was longer than is kept
     uint64_t num[FLOW_FIELD_COUNT];     // FIELD_NUM, FIELD_NUM32; the count of items of a list
     struct span span[FLOW_FIELD_COUNT]; // FIELD_BYTES
-    bool list_cut;                      // a list was longer than is kept
 
     uint32_t mpls_ttl[FLOW_LIST_MAX];
     uint32_t mpls_label[FLOW_LIST_MAX];
@@ -67,12 +90,22 @@ struct flow {
     struct span ipv6_routing_header_addresses[FLOW_LIST_MAX];
     struct span src_context[FLOW_LIST_MAX]; // encoded map entries
     struct span dst_context[FLOW_LIST_MAX];
+    struct flow_custom custom[FLOW_CUSTOM_MAX];
+    uint8_t store[FLOW_STORE_MAX];
 };
+
+// Begins a flow of which only the fields in `set` are kept, as they were filled before.
+static inline void flow_restart(struct flow *flow, uint64_t set)
+{
+    flow->set = set;
+    flow->custom_count = 0;
+    flow->store_len = 0;
+    flow->list_cut = false;
+}
 
 static inline void flow_reset(struct flow *flow)
 {
-    flow->set = 0;
-    flow->list_cut = false;
+    flow_restart(flow, 0);
 }
 
 static inline bool flow_has(const struct flow *flow, enum flow_field id)
@@ -119,3 +152,10 @@ void flow_append_bytes(struct flow *flow, enum flow_field id, const void *data, 
 
 // Sets item `index`, growing the list with zeros up to it (MPLS labels come one by one, unordered).
 void flow_set_item(struct flow *flow, enum flow_field id, size_t index, uint32_t value);
+
+// Adds a custom value at the end; beyond FLOW_CUSTOM_MAX they are cut and list_cut is set.
+void flow_add_custom(struct flow *flow, const struct flow_custom *custom);
+
+// Room in the flow for bytes to be borrowed from it, until it is reset; NULL, and list_cut, when it
+// is used up.
+uint8_t *flow_store(struct flow *flow, size_t len);

@@ -10,7 +10,8 @@
 // A frame's prefix, and the overrun of put_varint's eight-byte stores.
 #define FRAME_SLACK 16
 // Tag and value of a number, tag and length of bytes: at most this many bytes.
-#define FIELD_HEAD_MAX 12
+#define FIELD_HEAD_MAX  12
+#define CUSTOM_HEAD_MAX 15
 
 // The tags as they stand on the wire. All field numbers are below 2048: one or two bytes.
 struct tag {
@@ -174,9 +175,19 @@ static size_t list_bound(const struct flow *flow, enum flow_field id)
     return bound;
 }
 
+static size_t custom_bound(const struct flow *flow)
+{
+    size_t bound = 0;
+    for (uint32_t i = 0; i < flow->custom_count; i++)
+        bound += CUSTOM_HEAD_MAX + flow->custom[i].bytes.len;
+    return bound;
+}
+
 size_t wire_bound(const struct flow *flow)
 {
     size_t bound = FRAME_SLACK + FLOW_FIELD_COUNT * FIELD_HEAD_MAX;
+    if (flow->custom_count != 0)
+        bound += custom_bound(flow);
     for (uint64_t left = flow->set & SIZED; left != 0; left &= left - 1) {
         enum flow_field id = (enum flow_field)__builtin_ctzll(left);
         bound += TAGS[id].kind == FIELD_BYTES ? flow->span[id].len : list_bound(flow, id);
@@ -207,11 +218,40 @@ static uint8_t *write_body(uint8_t *out, const struct flow *flow)
     return out;
 }
 
+static uint8_t *put_fixed(uint8_t *out, uint64_t value, unsigned len)
+{
+    for (unsigned i = 0; i < len; i++)
+        *out++ = (uint8_t)(value >> 8 * i);
+    return out;
+}
+
+static uint8_t *put_custom(uint8_t *out, const struct flow_custom *custom)
+{
+    out = wire_put_varint(out, (uint64_t)custom->number << 3 | custom->kind);
+    switch (custom->kind) {
+    case FLOW_CUSTOM_VARINT:
+        return wire_put_varint(out, custom->value);
+    case FLOW_CUSTOM_FIXED64:
+        return put_fixed(out, custom->value, 8);
+    case FLOW_CUSTOM_FIXED32:
+        return put_fixed(out, custom->value, 4);
+    case FLOW_CUSTOM_BYTES:
+        break;
+    }
+    out = wire_put_varint(out, custom->bytes.len);
+    if (custom->bytes.len != 0)
+        memcpy(out, custom->bytes.data, custom->bytes.len);
+    return out + custom->bytes.len;
+}
+
 uint8_t *wire_write(uint8_t *out, const struct flow *flow)
 {
     // Most bodies take two bytes of length: write behind a gap of two, move when it is not so.
     uint8_t *body = out + 2;
-    size_t len = (size_t)(write_body(body, flow) - body);
+    uint8_t *end = write_body(body, flow);
+    for (uint32_t i = 0; i < flow->custom_count; i++)
+        end = put_custom(end, &flow->custom[i]);
+    size_t len = (size_t)(end - body);
     if (len >= 0x80 && len < 0x4000) {
         out[0] = (uint8_t)(len | 0x80);
         out[1] = (uint8_t)(len >> 7);
@@ -266,6 +306,15 @@ static uint64_t take_varint(struct cursor *c)
     return value;
 }
 
+static uint64_t take_fixed(struct cursor *c, size_t len)
+{
+    const uint8_t *at = cursor_take(c, len);
+    uint64_t value = 0;
+    while (at != NULL && len-- != 0)
+        value = value << 8 | at[len];
+    return value;
+}
+
 int wire_next(struct cursor *body, struct wire_field *field)
 {
     if (cursor_left(body) == 0)
@@ -283,10 +332,10 @@ int wire_next(struct cursor *body, struct wire_field *field)
         field->value = take_varint(body);
         break;
     case TYPE_64BIT:
-        cursor_skip(body, 8);
+        field->value = take_fixed(body, 8);
         break;
     case TYPE_32BIT:
-        cursor_skip(body, 4);
+        field->value = take_fixed(body, 4);
         break;
     case TYPE_BYTES: {
         uint64_t len = take_varint(body);
@@ -309,32 +358,49 @@ static int read_packed(struct flow *flow, enum flow_field id, struct span items)
     return cursor_ok(&c) ? 0 : -1;
 }
 
-// A field of another wire type than the schema's is an unknown field, as for every proto3 reader.
+static int keep_unknown(struct flow *flow, const struct wire_field *field)
+{
+    const struct flow_custom custom = {.number = field->number,
+                                       .kind = (enum flow_custom_kind)field->type,
+                                       .value = field->value,
+                                       .bytes = field->bytes};
+    flow_add_custom(flow, &custom);
+    return 0;
+}
+
 static int read_field(struct flow *flow, enum flow_field id, const struct wire_field *field)
 {
     switch ((enum field_kind)TAGS[id].kind) {
     case FIELD_NUM:
-        if (field->type == TYPE_VARINT)
-            flow_set_num(flow, id, field->value);
-        return 0;
+        flow_set_num(flow, id, field->value);
+        break;
     case FIELD_NUM32:
-        if (field->type == TYPE_VARINT)
-            flow_set_num(flow, id, (uint32_t)field->value);
-        return 0;
+        flow_set_num(flow, id, (uint32_t)field->value);
+        break;
     case FIELD_BYTES:
-        if (field->type == TYPE_BYTES)
-            flow_set_bytes(flow, id, field->bytes.data, field->bytes.len);
-        return 0;
+        flow_set_bytes(flow, id, field->bytes.data, field->bytes.len);
+        break;
     case FIELD_NUM_LIST:
-        if (field->type == TYPE_VARINT)
-            flow_append_num(flow, id, (uint32_t)field->value);
-        return field->type == TYPE_BYTES ? read_packed(flow, id, field->bytes) : 0;
-    case FIELD_BYTES_LIST:
         if (field->type == TYPE_BYTES)
-            flow_append_bytes(flow, id, field->bytes.data, field->bytes.len);
-        return 0;
+            return read_packed(flow, id, field->bytes);
+        flow_append_num(flow, id, (uint32_t)field->value);
+        break;
+    case FIELD_BYTES_LIST:
+        flow_append_bytes(flow, id, field->bytes.data, field->bytes.len);
+        break;
     }
     return 0;
+}
+
+// A field of another wire type than the schema's is an unknown field, as for every proto3 reader.
+static bool is_known(int id, const struct wire_field *field)
+{
+    if (id < 0)
+        return false;
+    uint32_t kind = TAGS[id].kind;
+    if (kind == FIELD_NUM || kind == FIELD_NUM32)
+        return field->type == TYPE_VARINT;
+    return field->type == TYPE_BYTES || (kind == FIELD_NUM_LIST && field->type == TYPE_VARINT);
 }
 
 int wire_read(struct flow *flow, const uint8_t *body, size_t len)
@@ -345,7 +411,9 @@ int wire_read(struct flow *flow, const uint8_t *body, size_t len)
     flow_reset(flow);
     while ((more = wire_next(&c, &field)) == 1) {
         int id = field_of_number(field.number);
-        if (id >= 0 && read_field(flow, (enum flow_field)id, &field) != 0)
+        int result = is_known(id, &field) ? read_field(flow, (enum flow_field)id, &field)
+                                          : keep_unknown(flow, &field);
+        if (result != 0)
             return -1;
     }
     return more;

@@ -8,7 +8,8 @@
 size_t wire_bound(const struct flow *flow);
 
 // Writes the flow, length-prefixed, fields in ascending order, zeros left out: byte for byte what a
-// canonical proto3 encoder gives. `out` has room for wire_bound(flow) bytes. Returns the end.
+// canonical proto3 encoder gives. Custom values stand behind them in their order, one by one. `out`
+// has room for wire_bound(flow) bytes. Returns the end.
 uint8_t *wire_write(uint8_t *out, const struct flow *flow);
 
 enum wire_frame {
@@ -25,7 +26,8 @@ enum wire_frame {
 enum wire_frame wire_frame(const uint8_t *in, size_t len, size_t *head, size_t *body);
 
 // Fills `flow` (reset first) from one message body. Known fields are taken in any order, the last
-// one wins, unknown ones are skipped; spans point into `body`. 0, or -1 when it is not protobuf.
+// one wins; what is unknown, or of another wire type, becomes a custom value. Spans point into
+// `body`. 0, or -1 when it is not protobuf.
 int wire_read(struct flow *flow, const uint8_t *body, size_t len);
 
 // One field of a message body, as it lies there.
@@ -34,7 +36,7 @@ struct wire_field {
     uint32_t type;     // 0 varint, 1 64-bit, 2 length-delimited, 5 32-bit
     const uint8_t *at; // the tag
     const uint8_t *end;
-    uint64_t value;    // of a varint
+    uint64_t value;    // of a varint; the bits of a 32-bit or 64-bit field
     struct span bytes; // of a length-delimited field
 };
 
