@@ -11,14 +11,13 @@
 static const char SYNOPSIS[] =
     "goflow2plus [flags]\n"
     "\n"
-    "Receives NetFlow, IPFIX and sFlow and writes flows. Logs go to stderr. SIGHUP opens the "
-    "output\n"
-    "file again and reloads context and databases; SIGTERM finishes what was received and ends.";
+    "Receives NetFlow, IPFIX and sFlow and writes flows. Logs go to stderr. SIGHUP opens the\n"
+    "output file again and reloads context and databases; SIGTERM finishes what was received\n"
+    "and ends.";
 
 static const char LISTEN_HELP[] =
-    "Where to receive, comma-separated `URIs`: sflow://, netflow:// (v5, v9, IPFIX) or "
-    "flow://\n"
-    "(any of them), then [host]:port and, after a ?, joined by &:\n"
+    "Where to receive, comma-separated `URIs`: sflow://, netflow:// (v5, v9, IPFIX) or\n"
+    "flow:// (any of them), then [host]:port and, after a ?, joined by &:\n"
     "count=N       sockets, each with a worker thread of its own; workers=N means the same\n"
     "balance=B     what pins a sender to a socket: address, address+port or packet\n"
     "blocking=true wait for a slow reader of the output instead of dropping flows\n"
