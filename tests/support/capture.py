@@ -116,18 +116,20 @@ def read_datagrams(path):
 
 
 class Recorder:
-    """Receives datagrams on a free port of one loopback address until it is stopped.
+    """Receives datagrams on a free port of one loopback address until it is stopped, and sends
+    them on to another port there if it is given one.
 
     As a context manager it stops at the end of the block, whatever happened there.
     """
 
-    def __init__(self, address="127.0.0.1"):
+    def __init__(self, address="127.0.0.1", forward_to=None):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.socket.bind((address, 0))
         self.socket.settimeout(0.1)
         self.address = address
+        self.forward_to = forward_to
         self.port = self.socket.getsockname()[1]
         self.datagrams = []
         self.stopping = threading.Event()
@@ -148,6 +150,8 @@ class Recorder:
                 if self.stopping.is_set():
                     return
                 continue
+            if self.forward_to is not None:
+                self.socket.sendto(payload, (self.address, self.forward_to))
             self.datagrams.append(Datagram(time.time_ns(), source[0], source[1], self.address,
                                            self.port, payload))
 

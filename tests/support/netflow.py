@@ -1,0 +1,37 @@
+"""NetFlow datagrams made by hand."""
+
+import ipaddress
+import struct
+
+IN_BYTES, PROTOCOL, SRC_PORT, SRC_ADDR, DST_ADDR, DST_PORT = 1, 4, 7, 8, 12, 11
+RECORDS_MAX_V5 = 30
+
+
+def v5(sequence, sources):
+    """A NetFlow v5 datagram with one record for each IPv4 source address."""
+    header = struct.pack("!HHIIIIBBH", 5, len(sources), 60000, 1700000000, 0, sequence, 0, 0, 0)
+    records = b"".join(
+        struct.pack("!4s4s4sHHIIIIHHBBBBHHBBH", ipaddress.IPv4Address(source).packed,
+                    bytes([192, 0, 2, 10]), bytes(4), 1, 2, 3, 1500, 1000, 2000, 40000, 443, 0,
+                    0x1B, 6, 0, 0, 0, 0, 0, 0)
+        for source in sources)
+    return header + records
+
+
+def v9(sequence, domain, *sets):
+    header = struct.pack("!HHIIII", 9, len(sets), 60000, 1700000000, sequence, domain)
+    return header + b"".join(sets)
+
+
+def v9_template(template_id, fields):
+    """A template set; fields are (element, length) pairs."""
+    body = struct.pack("!HH", template_id, len(fields)) + \
+        b"".join(struct.pack("!HH", *field) for field in fields)
+    return struct.pack("!HH", 0, 4 + len(body)) + body
+
+
+def v9_data(template_id, *values):
+    """A data set of one record; values are (number, length) pairs in the template's order."""
+    body = b"".join(value.to_bytes(length, "big") for value, length in values)
+    body += bytes(-len(body) % 4)
+    return struct.pack("!HH", template_id, 4 + len(body)) + body
