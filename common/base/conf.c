@@ -1,11 +1,11 @@
 #include "common/base/conf.h"
 
+#include "common/base/log.h"
 #include "common/base/nearest.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +57,18 @@ int conf_fail(struct conf *conf, unsigned line, const char *format, ...)
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
     return fault_set(conf->fault, "%s:%u: %s", conf->path, line, what);
+}
+
+void conf_warn(const struct conf *conf, unsigned line, const char *format, ...)
+{
+    char what[FAULT_TEXT_MAX];
+    char text[2 * FAULT_TEXT_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    snprintf(text, sizeof text, "%s:%u: %s", conf->path, line, what);
+    log_warn(text);
 }
 
 static void *allocate(struct conf *conf, size_t len)
@@ -276,6 +288,21 @@ static int read_objects(struct conf *conf, const char *name, const struct conf_s
     }
 }
 
+// Passes over the value that begins at the current event.
+static int skip(struct conf *conf)
+{
+    int depth = 0;
+    for (;;) {
+        yaml_event_type_t type = conf->event.type;
+        depth += type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT;
+        depth -= type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT;
+        if (depth == 0)
+            return 0;
+        if (next(conf) != 0)
+            return -1;
+    }
+}
+
 static int read_field(struct conf *conf, const struct conf_field *field, void *object)
 {
     void *target = (uint8_t *)object + field->offset;
@@ -294,38 +321,69 @@ static int read_field(struct conf *conf, const struct conf_field *field, void *o
         return read_object(conf, field->name, field->of, target);
     case CONF_OBJECTS:
         return read_objects(conf, field->name, field->of);
+    case CONF_SKIP:
+        return skip(conf);
     }
     assert(0 && "not a kind of field");
     return -1;
 }
 
-static int unknown_key(struct conf *conf, const struct conf_schema *schema, const char *key)
+static void describe_unknown(const struct conf_schema *schema, const char *key, char *out,
+                             size_t cap)
 {
     struct nearest nearest = {.text = key};
     for (size_t i = 0; i < schema->field_count; i++)
         nearest_offer(&nearest, schema->fields[i].name);
-    if (nearest.name != NULL)
-        return conf_fail(conf, line(conf), "unknown key \"%.*s\" in %s, did you mean \"%s\"?",
-                         QUOTE_MAX, key, schema->what, nearest.name);
-    char names[FAULT_TEXT_MAX / 2] = "";
-    size_t len = 0;
-    for (size_t i = 0; i < schema->field_count && len < sizeof names; i++)
-        len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", i == 0 ? "" : ", ",
+    size_t len = (size_t)snprintf(out, cap, "unknown key \"%.*s\" in %s, ", QUOTE_MAX, key,
+                                  schema->what);
+    if (nearest.name != NULL) {
+        snprintf(out + len, cap - len, "did you mean \"%s\"?", nearest.name);
+        return;
+    }
+    for (size_t i = 0; i < schema->field_count && len < cap; i++)
+        len += (size_t)snprintf(out + len, cap - len, "%s%s", i == 0 ? "valid: " : ", ",
                                 schema->fields[i].name);
-    return conf_fail(conf, line(conf), "unknown key \"%.*s\" in %s, valid: %s", QUOTE_MAX, key,
-                     schema->what, names);
 }
 
-// The index of the field that the current event names, or -1.
-static int find_field(struct conf *conf, const struct conf_schema *schema)
+// Takes a key that the schema does not have, with its value where that is allowed.
+static int take_unknown(struct conf *conf, const struct conf_schema *schema)
+{
+    char what[FAULT_TEXT_MAX];
+    describe_unknown(schema, (const char *)conf->event.data.scalar.value, what, sizeof what);
+    if (!schema->lenient)
+        return conf_fail(conf, line(conf), "%s", what);
+    conf_warn(conf, line(conf), "%s", what);
+    return next(conf) != 0 ? -1 : skip(conf);
+}
+
+// The index of the field of that name, or the count of all.
+static size_t find_field(const struct conf_schema *schema, const char *key)
+{
+    size_t i = 0;
+    while (i < schema->field_count && strcmp(schema->fields[i].name, key) != 0)
+        i++;
+    return i;
+}
+
+// One key with its value; `seen_line` has a line for each field that was given.
+static int read_pair(struct conf *conf, const struct conf_schema *schema, void *object,
+                     unsigned *seen_line)
 {
     if (conf->event.type != YAML_SCALAR_EVENT)
         return wrong_type(conf, schema->what, "text as the key");
-    const char *key = (const char *)conf->event.data.scalar.value;
-    for (size_t i = 0; i < schema->field_count; i++)
-        if (strcmp(schema->fields[i].name, key) == 0)
-            return (int)i;
-    return unknown_key(conf, schema, key);
+    size_t at = find_field(schema, (const char *)conf->event.data.scalar.value);
+    if (at == schema->field_count)
+        return take_unknown(conf, schema);
+    const struct conf_field *field = &schema->fields[at];
+    if (seen_line[at] != 0)
+        return conf_fail(conf, line(conf), "key \"%s\" given twice, first on line %u", field->name,
+                         seen_line[at]);
+    seen_line[at] = line(conf);
+    if (next(conf) != 0)
+        return -1;
+    if (schema->lenient && is_nothing(&conf->event))
+        return 0;
+    return read_field(conf, field, object);
 }
 
 // Recursion ends: each step goes one schema down, and schemas are constant trees.
@@ -342,14 +400,7 @@ static int read_object(struct conf *conf, const char *name, const struct conf_sc
             return -1;
         if (conf->event.type == YAML_MAPPING_END_EVENT)
             break;
-        int at = find_field(conf, schema);
-        if (at < 0)
-            return -1;
-        if (seen_line[at] != 0)
-            return conf_fail(conf, line(conf), "key \"%s\" given twice, first on line %u",
-                             schema->fields[at].name, seen_line[at]);
-        seen_line[at] = line(conf);
-        if (next(conf) != 0 || read_field(conf, &schema->fields[at], object) != 0)
+        if (read_pair(conf, schema, object, seen_line) != 0)
             return -1;
     }
     return schema->done == NULL ? 0 : schema->done(conf, object, begin);

@@ -1,12 +1,14 @@
 // YAML files read through a schema table, one object at a time: nothing but the current item of a
 // list is held in memory, and every error says file:line.
 //
-// Mappings with fixed keys are described by a conf_schema; a key that is in no schema is an error.
+// Mappings with fixed keys are described by a conf_schema; a key that is in no schema is an error,
+// or only a warning where the schema is lenient.
 // Anchors, aliases and more than one document are refused. One thread at a time.
 #pragma once
 
 #include "common/base/fault.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +50,7 @@ enum conf_kind {
     CONF_MAP,     // struct conf_map: {any: text}
     CONF_OBJECT,  // a struct of its own, embedded at the offset
     CONF_OBJECTS, // a list of objects, each handed to its schema's `done`; nothing at the offset
+    CONF_SKIP,    // anything; it is not looked at
 };
 
 struct conf_schema;
@@ -69,6 +72,9 @@ struct conf_schema {
     // Called when an object is complete, with the line it begins on. All that the object points to
     // is borrowed for this call. 0, or -1 after conf_fail. May be NULL.
     int (*done)(struct conf *conf, void *object, unsigned line);
+    // For files that others wrote for another program: unknown keys are logged and passed over, and
+    // a key without a value counts as not given.
+    bool lenient;
 };
 
 // Reads the file into `object` (zeroed first) by way of the schema's `done`. 0, or -1 with the
@@ -81,4 +87,8 @@ const char *conf_path(const struct conf *conf);
 
 // Fills the fault with "path:line: ...". Always returns -1.
 int conf_fail(struct conf *conf, unsigned line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+// Logs a warning of the same shape; the file is read on.
+void conf_warn(const struct conf *conf, unsigned line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

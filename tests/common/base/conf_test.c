@@ -1,5 +1,6 @@
 // YAML by schema: what lands where, and the words for what does not. context_test has more.
 #include "common/base/conf.h"
+#include "common/base/log.h"
 
 #include "tests/support/scratch.h"
 
@@ -76,14 +77,16 @@ static int see_root(struct conf *conf, void *object, unsigned line)
 static const struct conf_field INNER_FIELDS[] = {
     {"depth", CONF_NUMBER, offsetof(struct inner, depth), NULL},
 };
-static const struct conf_schema INNER = {"inner", INNER_FIELDS, 1, sizeof(struct inner), NULL};
+static const struct conf_schema INNER = {"inner", INNER_FIELDS, 1, sizeof(struct inner),
+                                         NULL,    false};
 
 static const struct conf_field ITEM_FIELDS[] = {
     {"name", CONF_TEXT, offsetof(struct item, name), NULL},
     {"size", CONF_NUMBER, offsetof(struct item, size), NULL},
     {"words", CONF_TEXTS, offsetof(struct item, words), NULL},
 };
-static const struct conf_schema ITEM = {"item", ITEM_FIELDS, 3, sizeof(struct item), see_item};
+static const struct conf_schema ITEM = {"item",   ITEM_FIELDS, 3, sizeof(struct item),
+                                        see_item, false};
 
 static const struct conf_field ROOT_FIELDS[] = {
     {"title", CONF_TEXT, offsetof(struct root, title), NULL},
@@ -91,8 +94,12 @@ static const struct conf_field ROOT_FIELDS[] = {
     {"map", CONF_MAP, offsetof(struct root, map), NULL},
     {"inner", CONF_OBJECT, offsetof(struct root, inner), &INNER},
     {"items", CONF_OBJECTS, 0, &ITEM},
+    {"other", CONF_SKIP, 0, NULL},
 };
-static const struct conf_schema ROOT = {"the file", ROOT_FIELDS, 5, sizeof(struct root), see_root};
+static const struct conf_schema ROOT = {"the file",          ROOT_FIELDS, 6,
+                                        sizeof(struct root), see_root,    false};
+static const struct conf_schema LENIENT = {"the file",          ROOT_FIELDS, 6,
+                                           sizeof(struct root), see_root,    true};
 
 static int read_text(const char *yaml)
 {
@@ -193,6 +200,30 @@ static void refuses_bytes_that_are_no_text(void **state)
     assert_non_null(strstr(fault.text, "not valid YAML"));
 }
 
+static void passes_over_what_is_for_others(void **state)
+{
+    (void)state;
+    assert_reads("other: {a: [1, {b: c}], d: }\ntitle: t\n", "root@1 t on=0 depth=0\n");
+    assert_reads("other: text\ntitle: t\n", "root@1 t on=0 depth=0\n");
+    assert_refused("other: [1\n", ":2: not valid YAML: did not find expected ',' or ']'");
+}
+
+static void a_lenient_schema_warns_of_unknown_keys(void **state)
+{
+    (void)state;
+    struct root root;
+    log_setup(LOG_LEVEL_ERROR, false);
+    seen[0] = '\0';
+    assert_int_equal(conf_read(scratch_text("titel: {x: [y]}\ntitle: t\ninner: ~\nmap:\n"),
+                               &LENIENT, &root, seen, &fault),
+                     0);
+    assert_string_equal(seen, "root@1 t on=0 depth=0\n");
+    assert_int_equal(conf_read(scratch_text("title: t\ntitle: u\n"), &LENIENT, &root, seen, &fault),
+                     -1);
+    assert_string_equal(scratch_behind(fault.text),
+                        ":2: key \"title\" given twice, first on line 1");
+}
+
 static int remove_scratch(void **state)
 {
     (void)state;
@@ -208,6 +239,8 @@ int main(void)
         cmocka_unit_test(reads_a_text_of_any_length),
         cmocka_unit_test(refuses_wrong_values),
         cmocka_unit_test(refuses_bytes_that_are_no_text),
+        cmocka_unit_test(passes_over_what_is_for_others),
+        cmocka_unit_test(a_lenient_schema_warns_of_unknown_keys),
     };
     return cmocka_run_group_tests(tests, NULL, remove_scratch);
 }
