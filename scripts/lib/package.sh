@@ -1,7 +1,7 @@
 # Debian packages, for the scripts beside: sourced, never run.
 
 PACKAGES_TO_BUILD="gcc libc6-dev make cmake pkg-config libprotobuf-c-dev protobuf-c-compiler
-    libyaml-dev libmaxminddb-dev libpcap-dev"
+    libyaml-dev libmaxminddb-dev libpcap-dev libmicrohttpd-dev"
 
 package_missing() {
     for package in "$@"; do

@@ -1,0 +1,98 @@
+#include "common/base/http.h"
+
+#include "common/base/endpoint.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define TIMEOUT_S  10
+#define CHUNK_LEN  65536
+#define STATUS_LEN 12 // "HTTP/1.1 200"
+
+static int fail(const char *address, const char *what)
+{
+    dprintf(STDERR_FILENO, "%s: %s\n", address, what);
+    return -1;
+}
+
+static int send_all(int fd, const char *text, size_t len)
+{
+    while (len != 0) {
+        ssize_t sent = send(fd, text, len, MSG_NOSIGNAL);
+        if (sent <= 0)
+            return -1;
+        text += sent;
+        len -= (size_t)sent;
+    }
+    return 0;
+}
+
+// All that comes until the other end closes, terminated by NUL; NULL with errno set.
+static char *read_all(int fd, size_t max_len)
+{
+    char *text = NULL;
+    size_t len = 0;
+    size_t room = 0;
+    for (;;) {
+        if (room - len < CHUNK_LEN + 1) {
+            room += room + 2 * CHUNK_LEN;
+            char *grown = realloc(text, room);
+            if (grown == NULL)
+                break;
+            text = grown;
+        }
+        ssize_t got = recv(fd, text + len, CHUNK_LEN, 0);
+        if (got == 0) {
+            text[len] = '\0';
+            return text;
+        }
+        len += got < 0 ? 0 : (size_t)got;
+        if (got < 0 || len > max_len) {
+            errno = got < 0 ? errno : EMSGSIZE;
+            break;
+        }
+    }
+    free(text);
+    return NULL;
+}
+
+// Splits what came into status and body; the body moves to the front.
+static int take_answer(const char *address, char *text)
+{
+    const char *end = strstr(text, "\r\n\r\n");
+    if (strncmp(text, "HTTP/1.", 7) != 0 || strlen(text) < STATUS_LEN || end == NULL)
+        return fail(address, "no HTTP server answers there");
+    int status = (int)strtol(text + 9, NULL, 10);
+    memmove(text, end + 4, strlen(end + 4) + 1);
+    return status;
+}
+
+int http_get(const char *address, const char *path, size_t max_len, char **body)
+{
+    struct endpoint endpoint;
+    struct fault fault = {.text = ""};
+    char request[1024];
+    if (endpoint_parse(&endpoint, address, &fault) != 0)
+        return fail("-addr", fault.text);
+    int fd = endpoint_connect(&endpoint, TIMEOUT_S, &fault);
+    if (fd < 0)
+        return fail(address, fault.text);
+    // HTTP/1.0: the body ends where the connection does, in no chunks.
+    int len = snprintf(request, sizeof request, "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n", path,
+                       *endpoint.host == '\0' ? "localhost" : endpoint.host);
+    *body = len < (int)sizeof request && send_all(fd, request, (size_t)len) == 0
+                ? read_all(fd, max_len)
+                : NULL;
+    int error = errno;
+    close(fd);
+    int status = *body == NULL ? fail(address, strerror(error)) : take_answer(address, *body);
+    if (status >= 0)
+        return status;
+    free(*body);
+    *body = NULL;
+    return -1;
+}
