@@ -147,11 +147,21 @@ static uint8_t *put_name(uint8_t *out, const char *name, size_t len, uint64_t nu
     return name == NULL ? render_num(out, number) : put(out, name, len);
 }
 
+// In text a flow is a line: control characters of a string must not end it, nor reach a terminal.
+static uint8_t *put_printable(uint8_t *out, struct span span)
+{
+    for (size_t i = 0; i < span.len; i++) {
+        bool control = span.data[i] < 0x20 || span.data[i] == 0x7f;
+        *out++ = control ? '?' : span.data[i];
+    }
+    return out;
+}
+
 static uint8_t *put_string(const struct format *format, uint8_t *out, struct span span)
 {
     if (format->kind == FORMAT_JSON)
         return json_escape(out, span.data, span.len);
-    return span.len == 0 ? out : put(out, (const char *)span.data, span.len);
+    return put_printable(out, span);
 }
 
 // The tags of one side: "key":"value" pairs, or key=value, joined by commas.

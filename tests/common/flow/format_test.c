@@ -187,6 +187,15 @@ static void strings_are_valid_json_whatever_they_hold(void **state)
                 "\\u2028\\ufffd\\ufffd\\ufffd\"}");
 }
 
+// A name with a line break would make two flows of one.
+static void text_is_one_line_whatever_strings_hold(void **state)
+{
+    (void)state;
+    flow_reset(&flow);
+    set_text(FLOW_SRC_AS_NAME, "a\nb\r\x01\x7f\xc3\xa9");
+    assert_ends(FORMAT_TEXT, 0, " src_as_name=a?b???\xc3\xa9");
+}
+
 static void format_names(void **state)
 {
     (void)state;
@@ -211,6 +220,7 @@ int main(void)
         cmocka_unit_test(enrichment_shows_whenever_a_flow_has_it),
         cmocka_unit_test(members_that_do_not_apply_are_left_out),
         cmocka_unit_test(strings_are_valid_json_whatever_they_hold),
+        cmocka_unit_test(text_is_one_line_whatever_strings_hold),
         cmocka_unit_test(format_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
