@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Writes the seed corpora of the fuzzers: tests/fuzz/corpus/<target>/<digest>.
+
+usage: seed.py GOLDEN.jsonl
+
+GOLDEN.jsonl holds one case per line: "name", "packets" (hex), "bin_delimited_hex". Cases named
+upstream_test_* are left out. Other seeds come from the fixtures of this tree. Inputs that are there
+already, fuzzers' finds among them, stay.
+"""
+
+import hashlib
+import json
+import pathlib
+import struct
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+FIXTURES = HERE.parent / "fixtures"
+SEED_MAX = 4096
+
+STRINGS = [
+    b"", b"plain", b'"\\\b\f\n\r\t', b"<>&", bytes(range(256)), "Zürich ΑΣ 日本 😀".encode(),
+    "\u2028\u2029".encode(), b"\xed\xa0\x80\xf4\x90\x80\x80\xc0\x80\xff\xe2\x80",
+]
+
+YAML = [
+    b"networks: []\n",
+    b"networks:\n- {name: a, cidr: 10.0.0.0/8, context: {k: v}}\n",
+    b"networks:\n- name: a\n  cidrs: [10.0.0.0/8, '2001:db8::/32']\n  context: {k: 'v', l: \"w\"}\n"
+    b"- name: b\n  cidr: 10.1.0.0/16\n",
+    b"networks:\n- {name: a, cidr: 10.0.0.1/8}\n",
+    b"networks: &a\n- *a\n",
+    b"%YAML 1.1\n---\nnetworks:\n- {name: |\n  x\n, cidr: ::/0}\n",
+    b"networks:\n- {cidr: 1.2.3.4/33, name: [}\n",
+]
+
+
+def write(target, content):
+    if len(content) > SEED_MAX:
+        return
+    directory = HERE / "corpus" / target
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / hashlib.sha1(content).hexdigest()[:16]).write_bytes(content)
+
+
+def sets(packet):
+    """The sets of a v9 or IPFIX message: id and body."""
+    at = 20 if packet[1] == 9 else 16
+    while at + 4 <= len(packet):
+        number, length = struct.unpack_from(">HH", packet, at)
+        if length < 4:
+            return
+        yield number, packet[at + 4:at + length]
+        at += length
+
+
+def template_seeds(packets):
+    for packet in packets:
+        if packet[:2] not in (b"\0\x09", b"\0\x0a"):
+            continue
+        found = list(sets(packet))
+        data = b"".join(body for number, body in found if number >= 256)
+        for number, body in found:
+            if number < 4:
+                settings = (number < 2) | (number % 2) << 1
+                write("template", bytes([settings]) + struct.pack(">H", len(body)) + body + data)
+
+
+def packet_seeds(packet):
+    """Each raw header record of an sFlow datagram, found by its lengths."""
+    starts = {1: 0, 11: 1, 12: 2, 13: 4}
+    for at in range(0, len(packet) - 24, 4):
+        format_, length, protocol, _, _, header = struct.unpack_from(">6I", packet, at)
+        if format_ == 1 and protocol in starts and header and header + 16 <= length <= header + 20:
+            write("packet", bytes([starts[protocol]]) + packet[at + 24:at + 24 + header])
+
+
+def decoder_seeds(packets):
+    body = b"".join(b"\0" + struct.pack(">H", len(packet)) + packet for packet in packets)
+    later = b"".join(b"\x32" + struct.pack(">H", len(packet)) + packet for packet in packets[::-1])
+    write("decoder", b"\0" + body)
+    write("decoder", b"\x80" + later + body)
+
+
+def golden_seeds(path):
+    for line in open(path, encoding="utf-8"):
+        case = json.loads(line)
+        if case["name"].startswith("upstream_test_"):
+            continue
+        packets = [bytes.fromhex(packet) for packet in case["packets"]]
+        decoder_seeds(packets)
+        template_seeds(packets)
+        for packet in packets:
+            packet_seeds(packet)
+        for message in case["bin_delimited_hex"]:
+            message = bytes.fromhex(message)
+            body = message[2 if message[0] & 0x80 else 1:]
+            write("wire", body)
+            write("enrich", body)
+
+
+def frame_seeds(path):
+    """One frame of each length of a pcap file, with its link type in front."""
+    content = path.read_bytes()
+    order = "<" if content[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+    link = struct.unpack_from(order + "I", content, 20)[0] & 0xff
+    at, seen = 24, set()
+    while at + 16 <= len(content):
+        length = struct.unpack_from(order + "I", content, at + 8)[0]
+        frame = content[at + 16:at + 16 + length]
+        at += 16 + length
+        if length not in seen and len(seen) < 8:
+            seen.add(length)
+            write("frame", bytes([link]) + frame)
+            for other, cut in ((12, 14), (101, 14), (228, 14)):  # raw IP
+                write("frame", bytes([other]) + frame[cut:])
+
+
+def main():
+    golden_seeds(sys.argv[1])
+    for string in STRINGS:
+        write("json", string)
+    for text in YAML + [(FIXTURES / "demo-context.yaml").read_bytes()]:
+        write("context", text)
+    for path in sorted(FIXTURES.glob("*.mmdb")):
+        write("geo", path.read_bytes())
+    frame_seeds(FIXTURES / "demo.pcap")
+
+
+if __name__ == "__main__":
+    main()
