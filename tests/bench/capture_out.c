@@ -32,7 +32,7 @@ struct capture_out *capture_out_new(const char *path, const struct sockaddr_in *
     capture->dumper = pcap_dump_open(capture->pcap, path);
     if (capture->dumper != NULL)
         return capture;
-    dprintf(STDERR_FILENO, "%s: %s\n", path, pcap_geterr(capture->pcap));
+    dprintf(STDERR_FILENO, "%s\n", pcap_geterr(capture->pcap)); // it names the path
     pcap_close(capture->pcap);
     free(capture);
     return NULL;
