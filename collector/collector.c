@@ -135,6 +135,8 @@ static int make_lanes(struct collector *c, unsigned count)
                                     .hold = hold_limits(c->options, count)};
     if (getrandom(&decode.hash_seed, sizeof decode.hash_seed, 0) < 0)
         return fail("random numbers");
+    for (int i = 0; i < c->listener_count; i++)
+        decode.spread |= c->listeners[i].uri.balance == LISTEN_BALANCE_PACKET && count > 1;
     const struct lane_options options = {.decode = &decode,
                                          .format = c->format,
                                          .sink = c->sink,
@@ -145,6 +147,8 @@ static int make_lanes(struct collector *c, unsigned count)
         if (c->lanes[c->lane_count] == NULL)
             return -1;
     }
+    for (unsigned i = 0; i < count; i++)
+        lane_introduce(c->lanes[i], c->lanes, count);
     // The lanes hold it now; a reload replaces it there.
     snapshot_unref(c->snapshot);
     c->snapshot = NULL;

@@ -16,6 +16,8 @@ struct lane {
     struct sink_writer *writer;
     struct snapshot *snapshot;
     struct decoder *decoder;
+    struct lane *const *peers; // itself among them
+    unsigned peer_count;
     struct mailbox mailbox;
     int alarm_fd;
     bool alarmed;
@@ -47,6 +49,23 @@ static void take_flow(void *user, struct flow *flow)
     (void)sink_write(lane->writer, &view, room, len);
 }
 
+// A copy of the announcement for each of the others, in one allocation each.
+static void tell_peers(void *user, const struct datagram *announcement)
+{
+    struct lane *lane = user;
+    for (unsigned i = 0; i < lane->peer_count; i++) {
+        if (lane->peers[i] == lane)
+            continue;
+        struct datagram *copy = malloc(sizeof *copy + announcement->len);
+        if (copy == NULL)
+            return; // the exporter will announce it again
+        *copy = *announcement;
+        copy->data = memcpy(copy + 1, announcement->data, announcement->len);
+        if (mailbox_post(&lane->peers[i]->mailbox, MAIL_ANNOUNCEMENT, copy) != 0)
+            free(copy);
+    }
+}
+
 static bool init_shared(struct lane *lane)
 {
     pthread_condattr_t monotonic;
@@ -73,13 +92,22 @@ struct lane *lane_new(const struct lane_options *options)
     lane->alarm_fd = options->alarm_fd;
     lane->snapshot = options->snapshot == NULL ? NULL : snapshot_ref(options->snapshot);
     lane->writer = sink_writer_new(options->sink, &lane->books.ledger);
-    lane->decoder = decoder_new(options->decode, &lane->books.ledger, take_flow, lane);
+    struct decode_options decode = *options->decode;
+    if (decode.spread)
+        decode.announce = tell_peers;
+    lane->decoder = decoder_new(&decode, &lane->books.ledger, take_flow, lane);
     if (lane->writer != NULL && lane->decoder != NULL)
         return lane;
     log_error("cannot make a worker", "error", "out of memory");
     lane_finish(lane);
     lane_free(lane);
     return NULL;
+}
+
+void lane_introduce(struct lane *lane, struct lane *const *lanes, unsigned count)
+{
+    lane->peers = lanes;
+    lane->peer_count = count;
 }
 
 // What was posted after the thread last looked.
@@ -90,6 +118,8 @@ static void discard_mail(struct lane *lane)
         next = mail->next;
         if (mail->kind == MAIL_SNAPSHOT)
             snapshot_unref(mail->payload);
+        else
+            free(mail->payload);
         free(mail);
     }
 }
@@ -177,6 +207,10 @@ static void serve_one(struct lane *lane, const struct mail *mail)
         break;
     case MAIL_LEDGER:
         answer(lane);
+        break;
+    case MAIL_ANNOUNCEMENT:
+        decoder_learn(lane->decoder, mail->payload);
+        free(mail->payload);
         break;
     }
 }

@@ -31,6 +31,10 @@ struct lane;
 // NULL after having logged why.
 struct lane *lane_new(const struct lane_options *options);
 
+// Lanes that share the datagrams of exporters (decode->spread) tell each other what is announced.
+// Before their threads start; `lanes` stays the caller's and outlives them.
+void lane_introduce(struct lane *lane, struct lane *const *lanes, unsigned count);
+
 // After the thread has ended, and after sink_close: the sink settles its books until then.
 void lane_free(struct lane *lane);
 

@@ -223,17 +223,6 @@ static int read_scheme(struct listen_uri *out, struct piece uri, struct piece sc
     return refuse(fault, uri, "scheme", scheme, "sflow, netflow or flow");
 }
 
-// Templates come in one datagram and are needed for all others: a worker that did not get it
-// could decode nothing.
-static int check_balance(const struct listen_uri *out, struct piece uri, struct fault *fault)
-{
-    if (out->balance != LISTEN_BALANCE_PACKET || out->scheme == DECODE_SFLOW ||
-        listen_uri_sockets(out) == 1)
-        return 0;
-    return refuse(fault, uri, "balance", (struct piece){"packet", 6},
-                  "address or address+port: NetFlow templates must reach the worker of their data");
-}
-
 int listen_uri_parse(struct listen_uri *out, const char *text, size_t len, struct fault *fault)
 {
     struct piece uri = {text, len};
@@ -250,7 +239,7 @@ int listen_uri_parse(struct listen_uri *out, const char *text, size_t len, struc
     if (read_authority(out, uri, cut(&address, '/'), fault) != 0 ||
         read_query(out, uri, rest, fault) != 0)
         return -1;
-    return check_balance(out, uri, fault);
+    return 0;
 }
 
 int listen_uris_parse(struct listen_uri out[static LISTEN_URIS_MAX], const char *text,

@@ -8,9 +8,10 @@
 #include <stdbool.h>
 
 enum mail_kind {
-    MAIL_STOP,     // finish what is received already, then end
-    MAIL_SNAPSHOT, // a struct snapshot reference, taken over
-    MAIL_LEDGER,   // copy the books out
+    MAIL_STOP,         // finish what is received already, then end
+    MAIL_SNAPSHOT,     // a struct snapshot reference, taken over
+    MAIL_LEDGER,       // copy the books out
+    MAIL_ANNOUNCEMENT, // a struct datagram with its bytes behind it, taken over
 };
 
 struct mail {

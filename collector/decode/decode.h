@@ -32,10 +32,16 @@ struct datagram {
 // may set further fields.
 typedef void decode_emit(void *user, struct flow *flow);
 
+// Takes what a datagram announced (templates, options data) when it was news: a message of its own
+// with the source of the datagram, valid for the call.
+typedef void decode_announce(void *user, const struct datagram *announcement);
+
 struct decode_options {
-    bool templates_shared;   // -templates.scope=address: ports of one address share templates
-    uint64_t hash_seed;      // random, so that senders cannot choose collisions
-    struct hold_limits hold; // of data sets that came before their template
+    bool templates_shared;     // -templates.scope=address: ports of one address share templates
+    uint64_t hash_seed;        // random, so that senders cannot choose collisions
+    struct hold_limits hold;   // of data sets that came before their template
+    bool spread;               // other decoders get datagrams of the same exporters
+    decode_announce *announce; // with the emit's user; NULL: nobody is to be told
 };
 
 struct decoder;
@@ -44,6 +50,9 @@ struct decoder;
 struct decoder *decoder_new(const struct decode_options *options, struct ledger *ledger,
                             decode_emit *emit, void *user);
 void decoder_free(struct decoder *decoder);
+
+// Learns from what another decoder announced; nothing is counted but what was held for it.
+void decoder_learn(struct decoder *decoder, const struct datagram *announcement);
 
 // Decodes one datagram: counts it as received and as parsed or refused, and emits its flows.
 void decoder_run(struct decoder *decoder, enum decode_scheme scheme,

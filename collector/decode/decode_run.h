@@ -1,6 +1,7 @@
 // What one protocol's decoder works with while one datagram is decoded; inside decode/ only.
 #pragma once
 
+#include "collector/decode/announcement.h"
 #include "collector/decode/decode.h"
 #include "collector/decode/exporter.h"
 
@@ -9,8 +10,10 @@ struct decode_run {
     struct ledger *ledger;
     struct hold *hold;
     struct exporter_table *exporters;
-    struct exporter *exporter; // NULL until decode_from
-    struct flow *flow;         // scratch: reset, fill, decode_emit_flow
+    struct exporter *exporter;         // NULL until decode_from
+    struct announcement *announcement; // NULL: nobody is to be told
+    bool spread;                       // other decoders get datagrams of the same exporters
+    struct flow *flow;                 // scratch: reset, fill, decode_emit_flow
     decode_emit *emit;
     void *user;
 };
@@ -53,10 +56,11 @@ static inline void decode_sampling(struct decode_run *run, uint64_t rate,
     run->exporter->sampling_missing += rate == 0;
 }
 
-// Takes the datagram's sequence number and its clock, nanoseconds of Unix time.
+// Takes the datagram's sequence number, which means nothing to a decoder that gets only some of
+// the datagrams, and its clock, nanoseconds of Unix time.
 static inline void decode_sequence(struct decode_run *run, uint32_t number, uint32_t step)
 {
-    if (run->exporter != NULL)
+    if (run->exporter != NULL && !run->spread)
         sequence_take(&run->exporter->sequence, number, step);
 }
 

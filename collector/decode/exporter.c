@@ -18,6 +18,7 @@ static void remove_exporter(struct exporter_table *table, struct table_entry *en
 {
     struct exporter *exporter = (struct exporter *)entry;
     hold_drop_exporter(table->hold, exporter);
+    exporter_sums_add(&table->gone[exporter->key.type], exporter);
     table_remove(&table->table, entry);
     free(exporter);
 }
@@ -60,14 +61,33 @@ static struct exporter *make(struct exporter_table *table, const struct exporter
         return NULL;
     exporter->key = *key;
     exporter->first_seen_ns = now_ns;
+    exporter->mark.at_ns = now_ns;
+    exporter->mark_old.at_ns = now_ns;
+    exporter->sampling_default = sampling_default_of(table->defaults, table->default_count,
+                                                     &key->source);
     table_add(&table->table, &exporter->entry, hash);
     if (table->table.count > EXPORTER_COUNT_MAX)
         remove_exporter(table, table_victim(&table->table, &exporter->entry));
     return exporter;
 }
 
+struct exporter *exporter_find(struct exporter_table *table, const struct exporter_key *key)
+{
+    return find(table, key, hash_key(table, key));
+}
+
+static void set_mark(struct exporter *exporter, uint64_t now_ns)
+{
+    exporter->mark_old = exporter->mark;
+    exporter->mark = (struct exporter_mark){.at_ns = now_ns,
+                                            .flows = exporter->counts.flows,
+                                            .taken = exporter->sequence.taken,
+                                            .lost = exporter->sequence.lost};
+}
+
 struct exporter *exporter_seen(struct exporter_table *table, const struct exporter_key *key,
-                               uint16_t port, size_t len, uint64_t now_ns)
+                               const struct addr *router, uint16_t port, size_t len,
+                               uint64_t now_ns)
 {
     uint64_t hash = hash_key(table, key);
     struct exporter *exporter = find(table, key, hash);
@@ -76,17 +96,48 @@ struct exporter *exporter_seen(struct exporter_table *table, const struct export
     if (exporter == NULL)
         return NULL;
     table_use(&table->table, &exporter->entry, false);
+    if (now_ns - exporter->mark.at_ns >= EXPORTER_MARK_NS) // or the clock was set back
+        set_mark(exporter, now_ns);
+    exporter->router = *router;
     exporter->port = port;
     exporter->last_seen_ns = now_ns;
-    exporter->datagrams++;
-    exporter->bytes += len;
+    exporter->counts.datagrams++;
+    exporter->counts.bytes += len;
     return exporter;
 }
 
 void exporter_gave_flows(struct exporter_table *table, struct exporter *exporter, uint64_t flows)
 {
-    exporter->flows += flows;
+    exporter->counts.flows += flows;
     exporter->last_flow_ns = exporter->last_seen_ns;
-    if (!exporter->entry.proven && exporter->datagrams >= EXPORTER_PROVEN)
+    exporter->missing_since_ns = 0;
+    if (!exporter->entry.proven && exporter->counts.datagrams >= EXPORTER_PROVEN)
         table_use(&table->table, &exporter->entry, true);
+}
+
+static void add_counts(struct exporter_counts *sum, const struct exporter_counts *part)
+{
+    sum->datagrams += part->datagrams;
+    sum->bytes += part->bytes;
+    sum->flows += part->flows;
+    sum->flows_limited += part->flows_limited;
+    sum->units_dropped += part->units_dropped;
+    sum->template_missing += part->template_missing;
+    sum->template_changes += part->template_changes;
+    sum->sampling_missing += part->sampling_missing;
+    sum->delays += part->delays;
+    sum->delay_s += part->delay_s;
+    for (int i = 0; i < EXPORTER_PARTS; i++) {
+        sum->parts[i] += part->parts[i];
+        sum->records[i] += part->records[i];
+    }
+}
+
+void exporter_sums_add(struct exporter_sums *sums, const struct exporter *exporter)
+{
+    add_counts(&sums->counts, &exporter->counts);
+    sums->lost += exporter->sequence.lost;
+    sums->duplicates += exporter->sequence.duplicates;
+    sums->reordered += exporter->sequence.reordered;
+    sums->resets += exporter->sequence.resets;
 }

@@ -6,6 +6,8 @@
 #pragma once
 
 #include "collector/decode/hold.h"
+#include "collector/decode/limit.h"
+#include "collector/decode/sampling.h"
 #include "collector/decode/sequence.h"
 #include "collector/decode/table.h"
 #include "common/base/addr.h"
@@ -30,34 +32,91 @@ struct exporter_key {
     uint32_t id;
 };
 
+// Its parts by kind: sets of NetFlow v9 and IPFIX, or samples of sFlow.
+enum exporter_part {
+    EXPORTER_TEMPLATE_SETS = 0,
+    EXPORTER_OPTIONS_TEMPLATE_SETS = 1,
+    EXPORTER_DATA_SETS = 2, // of NetFlow v5: records
+    EXPORTER_OPTIONS_DATA_SETS = 3,
+
+    EXPORTER_FLOW_SAMPLES = 0,
+    EXPORTER_FLOW_SAMPLES_EXPANDED = 1,
+    EXPORTER_COUNTER_SAMPLES = 2,
+    EXPORTER_COUNTER_SAMPLES_EXPANDED = 3,
+    EXPORTER_OTHER_SAMPLES = 4, // discarded packets, unknown, announced but missing
+
+    EXPORTER_PARTS = 5,
+};
+
+struct exporter_counts {
+    uint64_t datagrams;
+    uint64_t bytes;
+    uint64_t flows;         // decoded
+    uint64_t flows_limited; // of these dropped by -limit.flows
+    uint64_t units_dropped;
+    uint64_t template_missing; // data sets whose template was not there when they came
+    uint64_t template_changes; // templates announced again with another layout
+    uint64_t sampling_missing; // flows whose rate is not known
+    uint64_t parts[EXPORTER_PARTS];
+    uint64_t records[EXPORTER_PARTS];
+    uint64_t delays; // datagrams whose last flow says when it ended
+    double delay_s;  // from then to the arrival of the datagram, the sum
+};
+
+// Totals at one moment, for what is said of the latest one or two minutes.
+#define EXPORTER_MARK_NS UINT64_C(60000000000)
+
+struct exporter_mark {
+    uint64_t at_ns;
+    uint64_t flows;
+    uint64_t taken;
+    uint64_t lost;
+};
+
 struct exporter {
     struct table_entry entry;
     struct exporter_key key;
-    uint16_t port; // of the latest datagram
+    struct addr router; // the sender of the latest datagram; the key of sFlow is its agent
+    uint16_t port;      // of the latest datagram
 
     uint64_t first_seen_ns;
     uint64_t last_seen_ns;
     uint64_t last_flow_ns;     // received; 0: never
     uint64_t last_template_ns; // 0: never
     uint64_t last_missing_ns;  // data without template; 0: never
+    uint64_t missing_since_ns; // the first of it since flows came last; 0: none
 
-    uint64_t datagrams;
-    uint64_t bytes;
-    uint64_t flows;
-    uint64_t units_dropped;
-    uint64_t sampling_missing; // flows whose rate is not known
-    uint64_t elements_unused;  // of its latest data template, what no field takes
+    struct exporter_counts counts;
+    struct exporter_mark mark;     // at most EXPORTER_MARK_NS old while datagrams come
+    struct exporter_mark mark_old; // the one before
+    uint64_t elements_unused;      // of its latest data template, what no field takes
     uint64_t sampling_rate;
+    uint64_t sampling_default; // of -sampling.default, 0: none
     enum exporter_sampling sampling;
     int64_t skew_ns; // its clock against ours at the latest datagram, 0 without one (sFlow)
     struct sequence sequence;
+    struct limit limit;
     struct held_list held;
 };
+
+// What exporters counted, summed.
+struct exporter_sums {
+    struct exporter_counts counts;
+    uint64_t lost;
+    uint64_t duplicates;
+    uint64_t reordered;
+    uint64_t resets;
+};
+
+#define EXPORTER_TYPES (FLOW_TYPE_IPFIX + 1)
 
 struct exporter_table {
     struct table table;
     uint64_t seed;
     struct hold *hold; // what is held of an exporter goes with it
+    const struct sampling_default *defaults;
+    size_t default_count;
+    struct exporter_sums gone[EXPORTER_TYPES]; // those given up
 };
 
 // 0, or -1 without memory. `hold` stays the caller's.
@@ -67,7 +126,13 @@ void exporter_table_fini(struct exporter_table *table);
 // The exporter of a datagram received now, made when it is new, counted as seen; NULL only without
 // memory. Valid until the next call.
 struct exporter *exporter_seen(struct exporter_table *table, const struct exporter_key *key,
-                               uint16_t port, size_t len, uint64_t now_ns);
+                               const struct addr *router, uint16_t port, size_t len,
+                               uint64_t now_ns);
+
+// The exporter of that key, or NULL.
+struct exporter *exporter_find(struct exporter_table *table, const struct exporter_key *key);
 
 // Counts flows decoded from that datagram: they make an exporter more than a newcomer.
 void exporter_gave_flows(struct exporter_table *table, struct exporter *exporter, uint64_t flows);
+
+void exporter_sums_add(struct exporter_sums *sums, const struct exporter *exporter);

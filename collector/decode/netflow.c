@@ -1,63 +1,20 @@
 #include "collector/decode/netflow.h"
 
 #include "collector/decode/netflow_clock.h"
+#include "collector/decode/netflow_walk.h"
 #include "collector/decode/plan.h"
-#include "collector/decode/template.h"
 
 #define SET_HEADER_LEN 4
 #define FIRST_DATA_SET 256
-#define INIT_TIME      160 // systemInitTimeMilliseconds
-#define DEFERRED_MAX   64
 #define NS_PER_S       1000000000
 
 // What one datagram may cost. A record of one byte is legal, and a flow is a thousand times that;
-// the limits are what the largest datagram holds of sets of one IPv4 flow, of records of 16 bytes,
-// and of fields of one byte.
-#define SETS_MAX           2048
-#define RECORDS_MAX        4096
-#define OPTIONS_FIELDS_MAX 65536
+// the limits are what the largest datagram holds of sets of one IPv4 flow, and of records of 16
+// bytes.
+#define SETS_MAX    2048
+#define RECORDS_MAX 4096
 
-struct set {
-    uint16_t id;
-    struct cursor body;
-};
-
-// One message on its way through.
-struct walk {
-    struct decode_run *run;
-    struct domain_store *store;
-    enum template_dialect dialect;
-    struct domain_key key;
-    struct domain *domain; // NULL until the exporter announced something
-    struct cursor sets;
-    uint64_t export_ns;
-    uint32_t uptime_ms; // v9
-    uint32_t sequence;
-    uint64_t base;      // the bits of what all flows of the message have in common
-    uint32_t records;   // data records decoded, of options too
-    bool records_known; // no data set was left undecoded
-    uint32_t set_count;
-    uint32_t options_fields; // read of options records
-    bool learned;            // a template that was not known so
-
-    // Data sets wait for the end of the message: its templates and sampling rates hold for all of
-    // it, wherever they stand.
-    struct set deferred[DEFERRED_MAX];
-    unsigned deferred_count;
-};
-
-static void drop_unit(struct walk *walk, enum reason reason)
-{
-    ledger_count(walk->run->ledger, reason, 1);
-}
-
-static void drop_data(struct walk *walk, enum reason reason)
-{
-    walk->records_known = false;
-    drop_unit(walk, reason);
-}
-
-static bool read_header(struct walk *walk, struct cursor *c)
+static bool read_header(struct netflow_walk *walk, struct cursor *c)
 {
     uint16_t version = cursor_u16(c);
     uint16_t second = cursor_u16(c); // v9: a count of records, which the sets tell anyway
@@ -86,12 +43,12 @@ static bool read_header(struct walk *walk, struct cursor *c)
     return true;
 }
 
-static enum flow_type type_of(const struct walk *walk)
+static enum flow_type type_of(const struct netflow_walk *walk)
 {
     return walk->dialect == TEMPLATE_V9 ? FLOW_TYPE_NETFLOW_V9 : FLOW_TYPE_IPFIX;
 }
 
-static void fill_base(struct walk *walk)
+static void fill_base(struct netflow_walk *walk)
 {
     const struct datagram *datagram = walk->run->datagram;
     struct flow *flow = walk->run->flow;
@@ -104,7 +61,7 @@ static void fill_base(struct walk *walk)
     walk->base = flow->set;
 }
 
-static void set_sampling(struct walk *walk, const struct sampling_table *table,
+static void set_sampling(struct netflow_walk *walk, const struct sampling_table *table,
                          const struct plan_result *result)
 {
     static const struct sampling_table unknown;
@@ -129,7 +86,8 @@ static bool is_padding(const struct cursor *body, size_t min_len)
     return bytes_be(body->at, cursor_left(body)) == 0;
 }
 
-static void decode_records(struct walk *walk, const struct template *template, struct cursor body)
+static void decode_records(struct netflow_walk *walk, const struct template *template,
+                           struct cursor body)
 {
     struct decode_run *run = walk->run;
     const struct sampling_table *sampling = domain_sampling(walk->store, &walk->key, walk->domain);
@@ -139,7 +97,7 @@ static void decode_records(struct walk *walk, const struct template *template, s
     unsigned records = 0;
     while (records == 0 || !is_padding(&body, template->min_len)) {
         if (walk->records == RECORDS_MAX) {
-            drop_data(walk, REASON_RECORD_LIMIT);
+            walk_drop_data(walk, REASON_RECORD_LIMIT);
             return;
         }
         size_t left = cursor_left(&body);
@@ -148,7 +106,7 @@ static void decode_records(struct walk *walk, const struct template *template, s
                          ? 0
                          : plan_run(template->plan, body.at, left, run->flow, &result, run->ledger);
         if (len == 0) {
-            drop_data(walk, REASON_RECORD_TRUNCATED);
+            walk_drop_data(walk, REASON_RECORD_TRUNCATED);
             return;
         }
         body.at += len;
@@ -165,62 +123,8 @@ static void decode_records(struct walk *walk, const struct template *template, s
     run->ledger->units_decoded++;
 }
 
-// RFC 3954, section 6.1: the scopes of v9 are numbered apart from its elements; those of IPFIX are
-// elements like any other.
-static void decode_option(struct walk *walk, const struct template *template, struct cursor *body)
-{
-    struct sampling_terms terms = {.has_selector = false};
-    for (unsigned i = 0; i < template->field_count; i++) {
-        const struct template_field *field = &template->fields[i];
-        struct cursor value = template_value(field, body);
-        bool element = walk->dialect == TEMPLATE_IPFIX || i >= template->scope_count;
-        if (!element || field->enterprise != 0 || cursor_left(&value) > 8 || !cursor_ok(&value))
-            continue;
-        uint64_t number = bytes_be(value.at, cursor_left(&value));
-        sampling_take(&terms, field->element, number);
-        if (field->element == INIT_TIME)
-            domain_set_init_ms(walk->domain, number);
-    }
-    struct sampling_table *table = sampling_rate(&terms) == 0 || !cursor_ok(body)
-                                       ? NULL
-                                       : domain_own_sampling(walk->store, walk->domain);
-    if (table != NULL)
-        sampling_learn(table, &terms);
-}
-
-static void decode_options(struct walk *walk, const struct template *template, struct cursor body)
-{
-    while (cursor_ok(&body) && cursor_left(&body) >= template->min_len) {
-        walk->options_fields += template->field_count;
-        if (walk->options_fields > OPTIONS_FIELDS_MAX) {
-            drop_data(walk, REASON_RECORD_LIMIT);
-            return;
-        }
-        decode_option(walk, template, &body);
-        walk->records++;
-    }
-    if (!cursor_ok(&body)) {
-        drop_data(walk, REASON_RECORD_TRUNCATED);
-        return;
-    }
-    walk->run->ledger->units_decoded++;
-}
-
-// What options say is remembered for the very port that sent them, even when their template is that
-// of another one; and making room for that port may cost the other one: look again.
-static void decode_options_set(struct walk *walk, const struct set *set)
-{
-    const struct template *template = NULL;
-    walk->domain = domain_make(walk->store, &walk->key);
-    if (walk->domain != NULL &&
-        domain_template(walk->store, &walk->key, walk->domain, set->id, &template) == DOMAIN_FOUND)
-        decode_options(walk, template, set->body);
-    else
-        drop_data(walk, REASON_TEMPLATE_MISSING);
-}
-
 // A data set whose template is not there, or not certain: held until it is.
-static void miss(struct walk *walk, enum reason reason, const struct set *set)
+static void miss(struct netflow_walk *walk, enum reason reason, const struct netflow_set *set)
 {
     struct decode_run *run = walk->run;
     const struct held_message message = {.received_ns = run->datagram->received_ns,
@@ -233,10 +137,10 @@ static void miss(struct walk *walk, enum reason reason, const struct set *set)
         run->exporter->last_missing_ns = message.received_ns;
     if (run->exporter == NULL || !hold_put(run->hold, run->exporter, &message, reason, set->id,
                                            set->body.at, cursor_left(&set->body)))
-        drop_unit(walk, reason);
+        walk_drop(walk, reason);
 }
 
-static void decode_data(struct walk *walk, const struct set *set)
+static void decode_data(struct netflow_walk *walk, const struct netflow_set *set)
 {
     const struct template *template = NULL;
     enum domain_answer answer = domain_template(walk->store, &walk->key, walk->domain, set->id,
@@ -246,23 +150,23 @@ static void decode_data(struct walk *walk, const struct set *set)
     else if (answer == DOMAIN_AMBIGUOUS)
         miss(walk, REASON_TEMPLATE_AMBIGUOUS, set);
     else if (template->min_len == 0) // records of no bytes would never end
-        drop_data(walk, REASON_TEMPLATE_EMPTY);
+        walk_drop_data(walk, REASON_TEMPLATE_EMPTY);
     else if (template->options)
-        decode_options_set(walk, set);
+        walk_options(walk, set);
     else if (cursor_left(&set->body) == 0)
         walk->run->ledger->units_decoded++;
     else
         decode_records(walk, template, set->body);
 }
 
-static void decode_deferred(struct walk *walk)
+static void decode_deferred(struct netflow_walk *walk)
 {
     for (unsigned i = 0; i < walk->deferred_count; i++)
         decode_data(walk, &walk->deferred[i]);
     walk->deferred_count = 0;
 }
 
-static void take_data_set(struct walk *walk, const struct set *set)
+static void take_data_set(struct netflow_walk *walk, const struct netflow_set *set)
 {
     const struct template *own = walk->domain == NULL ? NULL
                                                       : domain_own_template(walk->domain, set->id);
@@ -270,12 +174,14 @@ static void take_data_set(struct walk *walk, const struct set *set)
         decode_data(walk, set);
         return;
     }
-    if (walk->deferred_count == DEFERRED_MAX)
+    if (walk->learning)
+        return;
+    if (walk->deferred_count == WALK_DEFERRED_MAX)
         decode_deferred(walk);
     walk->deferred[walk->deferred_count++] = *set;
 }
 
-static void learn(struct walk *walk, struct template *template)
+static void learn(struct netflow_walk *walk, struct template *template)
 {
     if (walk->run->exporter != NULL) {
         walk->run->exporter->last_template_ns = walk->run->datagram->received_ns;
@@ -292,12 +198,15 @@ static void learn(struct walk *walk, struct template *template)
         decode_deferred(walk);
     }
     walk->learned = true;
+    if (walk->run->announcement != NULL)
+        walk->run->announcement->news = true;
     if (domain_put(walk->store, walk->domain, template) != 0)
         decode_note(walk->run, REASON_TEMPLATE_EVICTED);
 }
 
-// RFC 7011, section 8.1: the set's own id withdraws all templates of its kind.
-static void withdraw(struct walk *walk, uint16_t set_id, uint16_t id, bool options)
+// RFC 7011, section 8.1: the set's own id withdraws all templates of its kind. Other decoders keep
+// what they have: the exporter announces again what it goes on with.
+static void withdraw(struct netflow_walk *walk, uint16_t set_id, uint16_t id, bool options)
 {
     decode_deferred(walk);
     if (id == set_id)
@@ -306,11 +215,13 @@ static void withdraw(struct walk *walk, uint16_t set_id, uint16_t id, bool optio
         domain_withdraw(walk->store, walk->domain, id);
 }
 
-static void take_template_set(struct walk *walk, const struct set *set, bool options)
+static void take_template_set(struct netflow_walk *walk, const struct netflow_set *set,
+                              bool options)
 {
     struct cursor body = set->body;
     struct template *template = NULL;
     uint16_t id = 0;
+    walk_tell(walk, set->id, &body);
     walk->domain = domain_make(walk->store, &walk->key);
     while (walk->domain != NULL) {
         switch (template_parse(&body, walk->dialect, options, &template, &id)) {
@@ -328,10 +239,10 @@ static void take_template_set(struct walk *walk, const struct set *set, bool opt
         }
         break;
     }
-    drop_unit(walk, REASON_TEMPLATE_INVALID);
+    walk_drop(walk, REASON_TEMPLATE_INVALID);
 }
 
-static void take_set(struct walk *walk, const struct set *set)
+static void take_set(struct netflow_walk *walk, const struct netflow_set *set)
 {
     uint16_t template_set = walk->dialect == TEMPLATE_V9 ? 0 : 2;
     if (set->id >= FIRST_DATA_SET)
@@ -339,11 +250,11 @@ static void take_set(struct walk *walk, const struct set *set)
     else if (set->id == template_set || set->id == template_set + 1)
         take_template_set(walk, set, set->id != template_set);
     else
-        drop_unit(walk, REASON_SET_RESERVED);
+        walk_drop(walk, REASON_SET_RESERVED);
 }
 
 // Whether another set follows. Some exporters fill their datagrams up with zeros.
-static bool next_set(struct walk *walk, struct set *set)
+static bool next_set(struct netflow_walk *walk, struct netflow_set *set)
 {
     struct cursor *sets = &walk->sets;
     if (cursor_left(sets) < SET_HEADER_LEN || bytes_u32(sets->at) == 0) {
@@ -353,13 +264,13 @@ static bool next_set(struct walk *walk, struct set *set)
     }
     walk->run->ledger->units_received++;
     if (walk->set_count++ == SETS_MAX) {
-        drop_data(walk, REASON_SET_LIMIT);
+        walk_drop_data(walk, REASON_SET_LIMIT);
         return false;
     }
     set->id = cursor_u16(sets);
     size_t len = cursor_u16(sets);
     if (len < SET_HEADER_LEN) { // RFC 7011, section 3.3.2: the length counts the header
-        drop_unit(walk, REASON_SET_LENGTH);
+        walk_drop(walk, REASON_SET_LENGTH);
         return false;
     }
     len -= SET_HEADER_LEN;
@@ -372,7 +283,7 @@ static bool next_set(struct walk *walk, struct set *set)
 }
 
 // v9 counts datagrams (RFC 3954, section 5.1), IPFIX data records (RFC 7011, section 3.1).
-static void count_sequence(struct walk *walk)
+static void count_sequence(struct netflow_walk *walk)
 {
     if (walk->dialect == TEMPLATE_V9)
         decode_sequence(walk->run, walk->sequence, 1);
@@ -382,14 +293,14 @@ static void count_sequence(struct walk *walk)
         sequence_take_unknown(&walk->run->exporter->sequence, walk->sequence);
 }
 
-static void decode_held(const struct walk *walk, const struct held *held)
+static void decode_held(const struct netflow_walk *walk, const struct held *held)
 {
     const struct datagram datagram = {.source = walk->key.source,
                                       .port = held->message.port,
                                       .received_ns = held->message.received_ns};
     struct decode_run run = *walk->run;
-    struct walk past = {.run = &run, .store = walk->store, .dialect = walk->dialect};
-    const struct set set = {.id = held->set_id, .body = cursor_over(held->data, held->len)};
+    struct netflow_walk past = {.run = &run, .store = walk->store, .dialect = walk->dialect};
+    const struct netflow_set set = {.id = held->set_id, .body = cursor_over(held->data, held->len)};
     run.datagram = &datagram;
     past.key = walk->key;
     past.key.port = held->message.port;
@@ -402,7 +313,7 @@ static void decode_held(const struct walk *walk, const struct held *held)
 }
 
 // What the exporter sent before the templates of this message, as far as they were all it lacked.
-static void decode_all_held(struct walk *walk)
+static void decode_all_held(struct netflow_walk *walk)
 {
     const struct template *template;
     struct held *next;
@@ -418,42 +329,74 @@ static void decode_all_held(struct walk *walk)
     }
 }
 
-static void start(struct walk *walk, const struct cursor *sets)
+static bool start(struct netflow_walk *walk, struct decode_run *run, struct domain_store *store)
 {
-    struct decode_run *run = walk->run;
+    struct cursor c = cursor_over(run->datagram->data, run->datagram->len);
+    walk->run = run;
+    walk->store = store;
+    walk->uptime_ms = 0;
+    if (!read_header(walk, &c))
+        return false;
     run->ledger->datagrams_parsed++;
+    if (run->announcement != NULL)
+        announcement_begin(run->announcement, run->datagram->data,
+                           (size_t)(c.at - run->datagram->data));
     walk->key.source = run->datagram->source;
     walk->key.port = run->datagram->port;
     walk->key.version = (uint8_t)walk->dialect;
-    domain_clock(walk->store, run->datagram->received_ns);
-    walk->domain = domain_find(walk->store, &walk->key);
-    walk->sets = *sets;
+    domain_clock(store, run->datagram->received_ns);
+    walk->domain = domain_find(store, &walk->key);
+    walk->sets = c;
     walk->deferred_count = 0;
     walk->records = 0;
     walk->records_known = true;
     walk->set_count = 0;
     walk->options_fields = 0;
     walk->learned = false;
-    decode_from(run, &run->datagram->source, type_of(walk), walk->key.id);
-    decode_clock(run, walk->export_ns);
+    walk->learning = false;
     fill_base(walk);
+    return true;
+}
+
+static void take_all(struct netflow_walk *walk)
+{
+    struct netflow_set set;
+    while (next_set(walk, &set))
+        take_set(walk, &set);
+    decode_deferred(walk);
 }
 
 void netflow_decode(struct decode_run *run, struct domain_store *store)
 {
-    struct walk walk; // not initialised whole: most of it is the deferred sets
-    struct cursor c = cursor_over(run->datagram->data, run->datagram->len);
-    struct set set;
-    walk.run = run;
-    walk.store = store;
-    walk.uptime_ms = 0;
-    if (!read_header(&walk, &c))
+    struct netflow_walk walk; // not initialised whole: most of it is the deferred sets
+    if (!start(&walk, run, store))
         return;
-    start(&walk, &c);
-    while (next_set(&walk, &set))
-        take_set(&walk, &set);
-    decode_deferred(&walk);
+    decode_from(run, &run->datagram->source, type_of(&walk), walk.key.id);
+    decode_clock(run, walk.export_ns);
+    take_all(&walk);
     count_sequence(&walk);
     if (walk.learned && run->exporter != NULL)
+        decode_all_held(&walk);
+}
+
+void netflow_learn(struct decode_run *run, struct domain_store *store)
+{
+    struct netflow_walk walk;
+    struct ledger *books = run->ledger;
+    struct ledger uncounted = {.datagrams_received = 0};
+    run->ledger = &uncounted; // the decoder that was sent it counted it
+    bool started = start(&walk, run, store);
+    if (started) {
+        walk.learning = true;
+        take_all(&walk);
+        walk.learning = false;
+    }
+    run->ledger = books;
+    if (!started || !walk.learned)
+        return;
+    const struct exporter_key key = {
+        .source = run->datagram->source, .type = type_of(&walk), .id = walk.key.id};
+    run->exporter = exporter_find(run->exporters, &key);
+    if (run->exporter != NULL)
         decode_all_held(&walk);
 }

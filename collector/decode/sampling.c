@@ -54,23 +54,26 @@ uint64_t sampling_rate(const struct sampling_terms *terms)
     return terms->random != 0 ? terms->random : terms->interval;
 }
 
-void sampling_learn(struct sampling_table *table, const struct sampling_terms *terms)
+bool sampling_learn(struct sampling_table *table, const struct sampling_terms *terms)
 {
     uint64_t rate = sampling_rate(terms);
     if (rate == 0)
-        return;
+        return false;
+    bool news = table->last != rate;
     table->last = rate;
     if (!terms->has_selector)
-        return;
+        return news;
     unsigned i = 0;
     while (i < table->count && table->row[i].selector != terms->selector)
         i++;
     if (i == SAMPLING_SELECTORS_MAX)
-        return;
+        return news;
+    news |= i == table->count || table->row[i].rate != rate;
     table->row[i].selector = terms->selector;
     table->row[i].rate = rate;
     if (i == table->count)
         table->count++;
+    return news;
 }
 
 uint64_t sampling_find(const struct sampling_table *table, const struct sampling_terms *terms)
@@ -83,4 +86,15 @@ uint64_t sampling_find(const struct sampling_table *table, const struct sampling
             if (table->row[i].selector == terms->selector)
                 return table->row[i].rate;
     return table->last;
+}
+
+uint64_t sampling_default_of(const struct sampling_default *defaults, size_t count,
+                             const struct addr *source)
+{
+    const struct sampling_default *found = NULL;
+    for (size_t i = 0; i < count; i++)
+        if (prefix_contains(&defaults[i].network, source) &&
+            (found == NULL || defaults[i].network.bits > found->network.bits))
+            found = &defaults[i];
+    return found == NULL ? 0 : found->rate;
 }

@@ -1,6 +1,8 @@
 // Sampling rates: what the elements of a record say, and what is remembered of it per domain.
 #pragma once
 
+#include "common/base/addr.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,8 +40,19 @@ struct sampling_table {
     } row[SAMPLING_SELECTORS_MAX];
 };
 
-void sampling_learn(struct sampling_table *table, const struct sampling_terms *terms);
+// True when that changed what is known.
+bool sampling_learn(struct sampling_table *table, const struct sampling_terms *terms);
 
 // The rate for a record with these terms: its own, that of its selector, or the last one learnt; 0
 // when none is known.
 uint64_t sampling_find(const struct sampling_table *table, const struct sampling_terms *terms);
+
+// -sampling.default: the rate of exporters of that network that say none.
+struct sampling_default {
+    struct prefix network;
+    uint64_t rate;
+};
+
+// The rate of the longest network that holds the address, 0 when there is none.
+uint64_t sampling_default_of(const struct sampling_default *defaults, size_t count,
+                             const struct addr *source);

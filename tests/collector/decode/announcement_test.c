@@ -1,0 +1,180 @@
+// Decoders that share the datagrams of an exporter: what one is told, the other learns.
+#include "tests/collector/decode/message.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+static struct message m;
+static uint8_t told_bytes[65535];
+static struct datagram told;
+static unsigned told_count;
+
+static void keep_told(void *user, const struct datagram *announcement)
+{
+    (void)user;
+    memcpy(told_bytes, announcement->data, announcement->len);
+    told = *announcement;
+    told.data = told_bytes;
+    told_count++;
+}
+
+static const struct decode_options OPTIONS = {
+    .hash_seed = 1,
+    .spread = true,
+    .announce = keep_told,
+    .hold = {.exporter_bytes = 65536, .total_bytes = 65536, .time_ns = 60000000000}};
+
+static void put_template(unsigned set_id)
+{
+    static const uint16_t fields[][2] = {{8, 4}, {1, 4}, {0, 0}};
+    message_open(&m, set_id);
+    message_template(&m, 256, fields);
+    message_close(&m);
+}
+
+static void put_data(uint32_t address)
+{
+    message_open(&m, 256);
+    message_put(&m, address, 4);
+    message_put(&m, 1500, 4);
+    message_close(&m);
+}
+
+// samplingInterval in an options template of IPFIX with one scope, and its record.
+static void put_sampling(uint32_t rate)
+{
+    message_open(&m, 3);
+    message_put(&m, 300, 2);
+    message_put(&m, 2, 2);
+    message_put(&m, 1, 2);
+    message_put(&m, 0x00900004, 4);
+    message_put(&m, 0x00220004, 4);
+    message_close(&m);
+    message_open(&m, 300);
+    message_put(&m, 1, 4);
+    message_put(&m, rate, 4);
+    message_close(&m);
+}
+
+static void the_other_decoder_learns(void **state)
+{
+    (void)state;
+    struct rig *first = rig_with(&OPTIONS);
+    struct rig *second = rig_with(&OPTIONS);
+    told_count = 0;
+    message_ipfix(&m);
+    put_data(0x0a000001); // the data is not told
+    put_template(2);
+    put_sampling(100);
+    assert_int_equal(rig_message(first, 2055, &m), 1);
+    assert_int_equal(told_count, 1);
+    assert_int_equal(bytes_u16(told.data + 2), told.len);
+    assert_true(told.len < m.len);
+
+    decoder_learn(second->decoder, &told);
+    assert_int_equal(second->ledger.datagrams_received, 0);
+    assert_int_equal(second->ledger.units_received, 0);
+    message_ipfix(&m);
+    put_data(0x0a000002);
+    assert_int_equal(rig_message(second, 2055, &m), 1);
+    assert_int_equal(flow_num(&second->flows[0], FLOW_SAMPLING_RATE), 100);
+    assert_int_equal(told_count, 1);
+    rig_free(first);
+    rig_free(second);
+}
+
+static void what_is_known_is_not_told_again(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_with(&OPTIONS);
+    told_count = 0;
+    for (int i = 0; i < 5; i++) {
+        message_ipfix(&m);
+        put_template(2);
+        put_sampling(100);
+        rig_message(rig, 2055, &m);
+    }
+    assert_int_equal(told_count, 1);
+    message_ipfix(&m);
+    put_sampling(200);
+    rig_message(rig, 2055, &m);
+    assert_int_equal(told_count, 2);
+    rig_free(rig);
+}
+
+static void what_was_held_is_decoded(void **state)
+{
+    (void)state;
+    struct rig *first = rig_with(&OPTIONS);
+    struct rig *second = rig_with(&OPTIONS);
+    message_v9(&m);
+    put_data(0x0a000001);
+    assert_int_equal(rig_message(second, 2055, &m), 0);
+    assert_int_equal(second->ledger.units_held, 1);
+    message_v9(&m);
+    put_template(0);
+    rig_message(first, 2055, &m);
+    second->count = 0;
+    decoder_learn(second->decoder, &told);
+    assert_int_equal(second->count, 1);
+    assert_int_equal(second->sources[0], 0x0a000001);
+    assert_int_equal(second->ledger.units_held, 0);
+    assert_true(rig_balanced(second));
+    rig_free(first);
+    rig_free(second);
+}
+
+// Each sees a part of the numbers: no gap is one.
+static void shared_sequence_numbers_mean_nothing(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_with(&OPTIONS);
+    for (uint32_t i = 0; i < 10; i++) {
+        message_v9(&m);
+        message_patch(&m, 12, 100 * i, 4);
+        put_template(0);
+        rig_message(rig, 2055, &m);
+    }
+    assert_true(rig_balanced(rig));
+    rig_free(rig);
+}
+
+static void a_bad_announcement_is_harmless(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_with(&OPTIONS);
+    message_ipfix(&m);
+    put_template(2);
+    put_data(1);
+    message_end(&m);
+    for (size_t cut = 0; cut <= m.len; cut++) {
+        uint8_t *part = malloc(cut + 1);
+        memcpy(part, m.bytes, cut);
+        struct datagram datagram = {.data = part,
+                                    .len = cut,
+                                    .source = {.bytes = {192, 0, 2, 1}, .len = 4},
+                                    .port = 1,
+                                    .received_ns = RIG_NOW_NS};
+        rig->count = 0;
+        decoder_learn(rig->decoder, &datagram);
+        assert_int_equal(rig->ledger.units_received, 0);
+        assert_int_equal(rig->count, 0); // also when data is in it
+        free(part);
+    }
+    rig_free(rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_other_decoder_learns),
+        cmocka_unit_test(what_is_known_is_not_told_again),
+        cmocka_unit_test(what_was_held_is_decoded),
+        cmocka_unit_test(shared_sequence_numbers_mean_nothing),
+        cmocka_unit_test(a_bad_announcement_is_harmless),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
