@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034
 # Debian packages, for the scripts beside: sourced, never run.
 
 PACKAGES_TO_BUILD="gcc libc6-dev make cmake pkg-config libprotobuf-c-dev protobuf-c-compiler

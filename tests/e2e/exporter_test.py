@@ -23,7 +23,7 @@ FIXTURES = os.path.join(TESTS, "fixtures")
 ENRICHMENT = ("-context.config", os.path.join(FIXTURES, "demo-context.yaml"),
               "-db.asn", os.path.join(FIXTURES, "demo-asn.mmdb"),
               "-db.country", os.path.join(FIXTURES, "demo-country.mmdb"))
-ETHERNET_LEN, VLAN_TAG_LEN = 14, 4
+ETHERNET_LEN, VLAN_TAG_LEN, FRAME_CHECK_LEN = 14, 4, 4
 ICMP = ("ICMP", "IPv6-ICMP")
 NUMBERS = {"ICMP": 1, "TCP": 6, "UDP": 17, "IPv6-ICMP": 58}
 SFLOW_SAMPLE_COUNT_OFFSET = 24  # with an IPv4 agent
@@ -46,12 +46,12 @@ def summed(flows):
 
 
 def with_ethernet(tuples):
-    """The same with the frames' bytes, as sFlow counts them."""
+    """The same with the bytes of whole frames, as sFlow counts them."""
     vlan_of = {(c[0], c[1]): c[7] for c in traffic.CONVERSATIONS}
     frames = {}
     for key, (packets, octets) in tuples.items():
         vlan = vlan_of.get(key[:2]) or vlan_of.get(key[1::-1])
-        head = ETHERNET_LEN + (VLAN_TAG_LEN if vlan else 0)
+        head = ETHERNET_LEN + (VLAN_TAG_LEN if vlan else 0) + FRAME_CHECK_LEN
         frames[key] = (packets, octets + head * packets)
     return frames
 

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""SIGTERM and SIGINT drain, SIGHUP reloads and reopens, and nothing is lost by either."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, TESTS)
+
+from support import flow, netflow, process  # noqa: E402
+
+RECORDS = 25
+DATAGRAMS = 40
+
+
+def context_of(group):
+    return f"networks:\n  - name: {group}\n    cidr: 10.0.0.0/8\n    context: {{owner: {group}}}\n"
+
+
+BROKEN_CONTEXT = "networks:\n  - name: broken\n    cidr: 10.0.0.1/8\n"
+
+
+def datagram(sequence):
+    return netflow.v5(sequence, [f"10.0.{sequence}.{n}" for n in range(RECORDS)])
+
+
+def send(port, *payloads):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        for payload in payloads:
+            out.sendto(payload, ("127.0.0.1", port))
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+class DrainTest(unittest.TestCase):
+    def drains(self, number):
+        """What a socket holds when the signal comes is still decoded and written."""
+        with process.Collector("-format=json") as collector:
+            send(collector.port, *(datagram(n) for n in range(DATAGRAMS)))
+            self.assertEqual(collector.stop(number), 0, collector.log())
+            flows = flow.read_json_lines(collector.output().decode())
+            self.assertEqual({f["src_addr"] for f in flows},
+                             {f"10.0.{s}.{n}" for s in range(DATAGRAMS) for n in range(RECORDS)})
+            ledger = collector.ledger()
+            self.assertEqual(ledger["datagrams"]["parsed"], DATAGRAMS)
+            self.assertEqual(ledger["flows"]["delivered"], DATAGRAMS * RECORDS)
+            self.assertEqual(ledger["flows"]["waiting"], 0)
+
+    def test_sigterm(self):
+        self.drains(signal.SIGTERM)
+
+    def test_sigint(self):
+        self.drains(signal.SIGINT)
+
+    def test_an_idle_enricher_ends_at_once(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with process.Process([process.ENRICHER], stdin=subprocess.PIPE) as enricher:
+                enricher.wait_for_log("starting enricher")
+                self.assertEqual(enricher.stop(number), 0, enricher.log())
+
+
+class ReloadTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.context = os.path.join(folder.name, "context.yaml")
+        self.output = os.path.join(folder.name, "flows.json")
+        write(self.context, context_of("before"))
+        self.sent = 0
+
+    def groups(self, reader, feed):
+        """Feeds one more datagram's worth of flows; the groups that the newest flows have."""
+        self.sent += 1
+        feed(self.sent)
+        process.wait_until(lambda: reader().count(b"\n") >= self.sent * RECORDS, "its flows")
+        newest = flow.read_json_lines(reader().decode())[-RECORDS:]
+        return {f["context"]["source_group"] for f in newest}
+
+    def check_reload(self, program, reader, feed):
+        self.assertEqual(self.groups(reader, feed), {"before"})
+        write(self.context, context_of("after"))
+        program.send(signal.SIGHUP)
+        program.wait_for_log("reloaded")
+        self.assertEqual(self.groups(reader, feed), {"after"})
+        write(self.context, BROKEN_CONTEXT)
+        program.send(signal.SIGHUP)
+        program.wait_for_log("reload failed")
+        self.assertIn(f"{self.context}:3: ", program.log())
+        self.assertEqual(self.groups(reader, feed), {"after"})
+        os.remove(self.context)
+        program.send(signal.SIGHUP)
+        program.wait_for_log("reload failed", times=2)
+        self.assertEqual(self.groups(reader, feed), {"after"})
+
+    def test_enricher(self):
+        with process.Collector("-format=bin", "-transport.file.sep=",
+                               stdout=subprocess.PIPE) as collector, \
+                process.Process([process.ENRICHER, "-context.config", self.context],
+                                stdin=collector.process.stdout) as enricher:
+            enricher.wait_for_log("starting enricher")
+            self.check_reload(enricher, enricher.output,
+                              lambda n: send(collector.port, datagram(n)))
+            self.assertEqual(collector.stop(), 0)
+            self.assertEqual(enricher.wait(), 0)
+
+    def test_collector(self):
+        """Its stdout is no file that can be opened again: SIGHUP must not kill it."""
+        status, help_text, log = process.run([process.COLLECTOR, "-h"])
+        self.assertEqual(status, 0)
+        self.assertIn("-context.config", help_text.decode() + log)
+        with process.Collector("-format=json", "-context.config", self.context) as collector:
+            self.check_reload(collector, collector.output,
+                              lambda n: send(collector.port, datagram(n)))
+            self.assertEqual(collector.stop(), 0)
+
+    def test_broken_at_start(self):
+        write(self.context, BROKEN_CONTEXT)
+        for program in (process.ENRICHER, process.COLLECTOR):
+            status, _, log = process.run([program, "-context.config", self.context])
+            self.assertEqual(status, 1, log)
+            self.assertIn(f"{self.context}:3: ", log)
+            self.assertIn("10.0.0.0/8", log)
+
+    def test_output_file_is_opened_again(self):
+        moved = self.output + ".1"
+        with process.Collector("-format=json", "-transport.file", self.output) as collector:
+            send(collector.port, datagram(1))
+            process.wait_until(lambda: os.path.getsize(self.output) > 0, "the first flows")
+            os.rename(self.output, moved)
+            collector.send(signal.SIGHUP)
+            process.wait_until(lambda: os.path.exists(self.output), "the new file")
+            send(collector.port, datagram(2))
+            self.assertEqual(collector.stop(), 0)
+        for path, number in ((moved, 1), (self.output, 2)):
+            with open(path, encoding="utf-8") as file:
+                flows = flow.read_json_lines(file.read())
+            self.assertEqual({f["src_addr"] for f in flows},
+                             {f"10.0.{number}.{n}" for n in range(RECORDS)})
+
+
+if __name__ == "__main__":
+    unittest.main()
