@@ -156,6 +156,7 @@ static void refuses_wrong_keys_and_types(void **state)
                    ":3: context: expected a mapping, got \"web\"");
     assert_refused("networks:\n- name: a\n  context: {tier: [1, 2]}\n",
                    ":3: tier: expected text, got a list");
+    assert_refused("a\n\nb", ":1: the file: expected a mapping, got \"a?b\""); // one line
     assert_refused("networks:\n- name: a\n  name: b\n",
                    ":3: key \"name\" given twice, first on line 2");
     assert_refused("networks:\n- name: a\n  context:\n    k: 1\n    k: 2\n",
