@@ -34,6 +34,16 @@ enum field_render {
     RENDER_LAYER, // name of a layer of the sampled header
     RENDER_STRING,
     RENDER_CONTEXT, // the tags of a map<string, string>
+    // Only by mapping.yaml.
+    RENDER_HEX,
+    RENDER_BOOL,
+    RENDER_FLOAT,          // the bits of a double
+    RENDER_FLOAT32,        // the bits of a float
+    RENDER_DATETIME,       // seconds as RFC 3339
+    RENDER_DATETIME_MILLI, // milliseconds
+    RENDER_DATETIME_NANO,
+    RENDER_ICMP_NAME, // by proto and icmp_type
+    RENDER_UNKNOWN,   // the word "unknown": no number where one is wanted
 };
 
 struct field {

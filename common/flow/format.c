@@ -1,135 +1,11 @@
 #include "common/flow/format.h"
 
-#include "common/base/buf.h"
 #include "common/base/json.h"
+#include "common/flow/format_plan.h"
 #include "common/flow/render.h"
 #include "common/flow/wire.h"
 
-#include <assert.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define COLUMN_COUNT FLOW_FIELD_COUNT
-#define NAME_MAX_LEN 48   // `,"ipv6_routing_header_addresses":`
-#define SKELETON_MAX 2048 // all names with their zeros
-#define VALUE_MAX    48   // one value of fixed size, quotes and comma included
-#define CONTEXT_MAX  96   // `"context":{"source_group":...}` without what stands in it
-
-#define CONTEXT_FIELDS                                                                             \
-    (FLOW_BIT(FLOW_SRC_GROUP) | FLOW_BIT(FLOW_DST_GROUP) | FLOW_BIT(FLOW_SRC_CONTEXT) |            \
-     FLOW_BIT(FLOW_DST_CONTEXT))
-
-// Everything but the values of fields that are set. The skeleton is the text of a flow in which
-// nothing is set: `,"name":zero` for each column. A run of unset columns is one copy out of it.
-struct format {
-    enum format_kind kind;
-    bool context;                           // the context object is printed even when empty
-    uint64_t shown;                         // columns printed even when unset
-    uint8_t field[COLUMN_COUNT];            // of each column
-    uint8_t column[FLOW_FIELD_COUNT];       // of each field
-    uint16_t skeleton_at[COLUMN_COUNT + 1]; // where each column begins in the skeleton
-    uint8_t name_len[COLUMN_COUNT];
-    char name[COLUMN_COUNT][NAME_MAX_LEN]; // `,"name":` or ` name=`
-    char skeleton[SKELETON_MAX];
-};
-
-int format_kind_parse(const char *name, enum format_kind *kind)
-{
-    static const char *const names[] = {"bin", "json", "text"};
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(name, names[i]) != 0)
-            continue;
-        *kind = (enum format_kind)i;
-        return 0;
-    }
-    return -1;
-}
-
-static const char *zero_text(const struct field *field, bool json)
-{
-    if (field->kind == FIELD_NUM_LIST || field->kind == FIELD_BYTES_LIST)
-        return "[]";
-    switch (field->render) {
-    case RENDER_NUM:
-        return "0";
-    case RENDER_TYPE:
-        return json ? "\"FLOWUNKNOWN\"" : "FLOWUNKNOWN";
-    case RENDER_PROTO:
-        return json ? "\"HOPOPT\"" : "HOPOPT";
-    case RENDER_MAC:
-        return json ? "\"00:00:00:00:00:00\"" : "00:00:00:00:00:00";
-    case RENDER_IP:
-    case RENDER_ETYPE:
-    case RENDER_SRC_NET:
-    case RENDER_DST_NET:
-    case RENDER_LAYER:
-    case RENDER_STRING:
-    case RENDER_CONTEXT:
-        break;
-    }
-    return json ? "\"\"" : "";
-}
-
-static void build_column(struct format *format, unsigned column)
-{
-    const struct field *field = &FLOW_FIELDS[format->field[column]];
-    const char *zero = zero_text(field, format->kind == FORMAT_JSON);
-    struct buf name = buf_over(format->name[column], NAME_MAX_LEN);
-    struct buf skeleton = buf_over(format->skeleton, SKELETON_MAX);
-    if (format->kind == FORMAT_JSON)
-        buf_printf(&name, "%c\"%s\":", column == 0 ? '{' : ',', field->name);
-    else
-        buf_printf(&name, "%s%s=", column == 0 ? "" : " ", field->name);
-    format->name_len[column] = (uint8_t)name.len;
-    skeleton.len = format->skeleton_at[column];
-    if (format->shown >> column & 1) {
-        buf_bytes(&skeleton, name.data, name.len);
-        buf_text(&skeleton, zero);
-    }
-    format->skeleton_at[column + 1] = (uint16_t)skeleton.len;
-    assert(buf_ok(&name) && buf_ok(&skeleton));
-}
-
-static uint64_t column_bit(const struct format *format, enum flow_field id)
-{
-    return UINT64_C(1) << format->column[id];
-}
-
-static uint64_t shown_columns(const struct format *format, unsigned columns)
-{
-    uint64_t shown = (UINT64_C(1) << FLOW_COLLECTOR_COLUMNS) - 1;
-    if (columns & FORMAT_COUNTRY)
-        shown |= column_bit(format, FLOW_SRC_COUNTRY) | column_bit(format, FLOW_DST_COUNTRY);
-    if (columns & FORMAT_AS_NAME)
-        shown |= column_bit(format, FLOW_SRC_AS_NAME) | column_bit(format, FLOW_DST_AS_NAME);
-    // In JSON the context is one object behind the columns.
-    if (columns & FORMAT_CONTEXT && format->kind == FORMAT_TEXT)
-        shown |= column_bit(format, FLOW_SRC_GROUP) | column_bit(format, FLOW_DST_GROUP) |
-                 column_bit(format, FLOW_SRC_CONTEXT) | column_bit(format, FLOW_DST_CONTEXT);
-    return shown;
-}
-
-struct format *format_new(enum format_kind kind, unsigned columns)
-{
-    struct format *format = calloc(1, sizeof *format);
-    if (format == NULL)
-        return NULL;
-    format->kind = kind;
-    format->context = (columns & FORMAT_CONTEXT) != 0;
-    for (unsigned id = 0; id < FLOW_FIELD_COUNT; id++) {
-        format->column[id] = FLOW_FIELDS[id].column;
-        format->field[FLOW_FIELDS[id].column] = (uint8_t)id;
-    }
-    format->shown = shown_columns(format, columns);
-    for (unsigned column = 0; column < COLUMN_COUNT; column++)
-        build_column(format, column);
-    return format;
-}
-
-void format_free(struct format *format)
-{
-    free(format);
-}
 
 enum format_kind format_kind(const struct format *format)
 {
@@ -164,6 +40,115 @@ static uint8_t *put_string(const struct format *format, uint8_t *out, struct spa
     return put_printable(out, span);
 }
 
+static uint8_t *put_time(uint8_t *out, uint64_t value, uint32_t per_second)
+{
+    int64_t seconds = (int64_t)value / per_second;
+    int64_t rest = (int64_t)value % per_second;
+    if (rest < 0) {
+        rest += per_second;
+        seconds--;
+    }
+    return render_time(out, seconds, (uint32_t)rest * (1000000000 / per_second));
+}
+
+static uint8_t *put_float(const struct format *format, uint8_t *out, double value)
+{
+    uint8_t *end = render_float(out, value);
+    if (end != out)
+        return end;
+    return format->kind == FORMAT_JSON ? put(out, "null", 4) : put(out, "NaN", 3);
+}
+
+static uint8_t *put_float_bits(const struct format *format, uint8_t *out, uint64_t bits,
+                               bool narrow)
+{
+    double wide;
+    float single;
+    uint32_t low = (uint32_t)bits;
+    memcpy(&wide, &bits, sizeof wide);
+    memcpy(&single, &low, sizeof single);
+    return put_float(format, out, narrow ? (double)single : wide);
+}
+
+// A number by its renderer, without quotes.
+static uint8_t *put_number(const struct format *format, uint8_t *out, uint8_t render,
+                           uint64_t number)
+{
+    size_t len = 0;
+    const char *name = NULL;
+    switch (render) {
+    case RENDER_TYPE:
+        name = render_type_name(number, &len);
+        return put_name(out, name, len, number);
+    case RENDER_LAYER:
+        name = render_layer_name(number, &len);
+        return put_name(out, name, len, number);
+    case RENDER_ETYPE:
+        name = render_etype_name(number, &len);
+        return put(out, name, len);
+    case RENDER_PROTO:
+        name = render_proto_name(number, &len);
+        return put(out, name, len);
+    case RENDER_MAC:
+        return render_mac(out, number);
+    case RENDER_BOOL:
+        return number != 0 ? put(out, "true", 4) : put(out, "false", 5);
+    case RENDER_FLOAT:
+    case RENDER_FLOAT32:
+        return put_float_bits(format, out, number, render == RENDER_FLOAT32);
+    case RENDER_DATETIME:
+        return put_time(out, number, 1);
+    case RENDER_DATETIME_MILLI:
+        return put_time(out, number, 1000);
+    case RENDER_DATETIME_NANO:
+        return put_time(out, number, 1000000000);
+    case RENDER_UNKNOWN:
+        return put(out, "unknown", 7);
+    default:
+        return render_num(out, number);
+    }
+}
+
+static uint8_t *put_bytes(const struct format *format, uint8_t *out, uint8_t render,
+                          struct span bytes)
+{
+    switch (render) {
+    case RENDER_IP:
+        return render_ip(out, bytes);
+    case RENDER_STRING:
+        return put_string(format, out, bytes);
+    case RENDER_UNKNOWN:
+        return put(out, "unknown", 7);
+    default:
+        return render_hex(out, bytes);
+    }
+}
+
+// A value that is a string in JSON, without its quotes.
+static uint8_t *put_unquoted(const struct format *format, const struct format_column *column,
+                             uint8_t *out, const struct flow *flow)
+{
+    enum flow_field id = (enum flow_field)column->field;
+    size_t len = 0;
+    const char *name = NULL;
+    switch (column->render) {
+    case RENDER_IP:
+    case RENDER_STRING:
+    case RENDER_HEX:
+    case RENDER_UNKNOWN:
+        return put_bytes(format, out, column->render, flow_bytes(flow, id));
+    case RENDER_SRC_NET:
+        return render_prefix(out, flow_bytes(flow, FLOW_SRC_ADDR), flow_num(flow, id));
+    case RENDER_DST_NET:
+        return render_prefix(out, flow_bytes(flow, FLOW_DST_ADDR), flow_num(flow, id));
+    case RENDER_ICMP_NAME:
+        name = render_icmp_name(flow_num(flow, FLOW_PROTO), flow_num(flow, FLOW_ICMP_TYPE), &len);
+        return put(out, name, len);
+    default:
+        return put_number(format, out, column->render, flow_num(flow, id));
+    }
+}
+
 // The tags of one side: "key":"value" pairs, or key=value, joined by commas.
 static uint8_t *put_tags(const struct format *format, uint8_t *out, const struct flow *flow,
                          enum flow_field id)
@@ -188,132 +173,47 @@ static uint8_t *put_tags(const struct format *format, uint8_t *out, const struct
     return out;
 }
 
-static uint8_t *put_bytes_list(const struct format *format, uint8_t *out, const struct flow *flow,
-                               enum flow_field id)
+// One item of a list, in its quotes.
+static uint8_t *put_item(const struct format *format, uint8_t *out, uint8_t render, bool is_number,
+                         uint64_t number, struct span bytes)
 {
+    bool quoted = format->kind == FORMAT_JSON && !format_is_bare(render);
+    if (quoted)
+        *out++ = '"';
+    out = is_number ? put_number(format, out, render, number)
+                    : put_bytes(format, out, render, bytes);
+    if (quoted)
+        *out++ = '"';
+    return out;
+}
+
+static uint8_t *put_list(const struct format *format, const struct format_column *column,
+                         uint8_t *out, const struct flow *flow)
+{
+    enum flow_field id = (enum flow_field)column->field;
+    bool numbers = FLOW_FIELDS[id].kind == FIELD_NUM_LIST;
+    bool object = column->render == RENDER_CONTEXT && format->kind == FORMAT_JSON;
     size_t count;
-    const struct span *items = flow_bytes_list(flow, id, &count);
-    if (FLOW_FIELDS[id].render == RENDER_CONTEXT)
-        return put_tags(format, out, flow, id);
-    for (size_t i = 0; i < count; i++) {
-        if (i != 0)
-            *out++ = ',';
-        if (format->kind == FORMAT_JSON)
-            *out++ = '"';
-        out = render_ip(out, items[i]);
-        if (format->kind == FORMAT_JSON)
-            *out++ = '"';
+    *out++ = object ? '{' : '[';
+    if (column->render == RENDER_CONTEXT) {
+        out = put_tags(format, out, flow, id);
+    } else if (numbers) {
+        const uint32_t *items = flow_num_list(flow, id, &count);
+        for (size_t i = 0; i < count; i++) {
+            if (i != 0)
+                *out++ = ',';
+            out = put_item(format, out, column->render, true, items[i], (struct span){NULL, 0});
+        }
+    } else {
+        const struct span *items = flow_bytes_list(flow, id, &count);
+        for (size_t i = 0; i < count; i++) {
+            if (i != 0)
+                *out++ = ',';
+            out = put_item(format, out, column->render, false, 0, items[i]);
+        }
     }
+    *out++ = object ? '}' : ']';
     return out;
-}
-
-static uint8_t *put_num_list(const struct format *format, uint8_t *out, const struct flow *flow,
-                             enum flow_field id)
-{
-    size_t count;
-    const uint32_t *items = flow_num_list(flow, id, &count);
-    bool names = FLOW_FIELDS[id].render == RENDER_LAYER;
-    bool quoted = names && format->kind == FORMAT_JSON;
-    for (size_t i = 0; i < count; i++) {
-        size_t len = 0;
-        const char *name = names ? render_layer_name(items[i], &len) : NULL;
-        if (i != 0)
-            *out++ = ',';
-        if (quoted)
-            *out++ = '"';
-        out = put_name(out, name, len, items[i]);
-        if (quoted)
-            *out++ = '"';
-    }
-    return out;
-}
-
-static uint8_t *put_list(const struct format *format, uint8_t *out, const struct flow *flow,
-                         enum flow_field id)
-{
-    *out++ = '[';
-    if (FLOW_FIELDS[id].kind == FIELD_NUM_LIST)
-        out = put_num_list(format, out, flow, id);
-    else
-        out = put_bytes_list(format, out, flow, id);
-    *out++ = ']';
-    return out;
-}
-
-// A value that is a string in JSON, without its quotes.
-static uint8_t *put_quoted_value(const struct format *format, uint8_t *out, const struct flow *flow,
-                                 enum flow_field id)
-{
-    size_t len = 0;
-    const char *name = NULL;
-    switch (FLOW_FIELDS[id].render) {
-    case RENDER_TYPE:
-        name = render_type_name(flow_num(flow, id), &len);
-        return put_name(out, name, len, flow_num(flow, id));
-    case RENDER_ETYPE:
-        name = render_etype_name(flow_num(flow, id), &len);
-        return put(out, name, len);
-    case RENDER_PROTO:
-        name = render_proto_name(flow_num(flow, id), &len);
-        return put(out, name, len);
-    case RENDER_IP:
-        return render_ip(out, flow_bytes(flow, id));
-    case RENDER_MAC:
-        return render_mac(out, flow_num(flow, id));
-    case RENDER_SRC_NET:
-        return render_prefix(out, flow_bytes(flow, FLOW_SRC_ADDR), flow_num(flow, id));
-    case RENDER_DST_NET:
-        return render_prefix(out, flow_bytes(flow, FLOW_DST_ADDR), flow_num(flow, id));
-    case RENDER_STRING:
-        return put_string(format, out, flow_bytes(flow, id));
-    case RENDER_NUM:
-    case RENDER_LAYER:
-    case RENDER_CONTEXT:
-        break;
-    }
-    return out;
-}
-
-static uint8_t *put_value(const struct format *format, uint8_t *out, const struct flow *flow,
-                          enum flow_field id)
-{
-    const struct field *field = &FLOW_FIELDS[id];
-    if (field->kind == FIELD_NUM_LIST || field->kind == FIELD_BYTES_LIST)
-        return put_list(format, out, flow, id);
-    if (field->render == RENDER_NUM)
-        return render_num(out, flow->num[id]);
-    if (format->kind == FORMAT_TEXT)
-        return put_quoted_value(format, out, flow, id);
-    *out++ = '"';
-    out = put_quoted_value(format, out, flow, id);
-    *out++ = '"';
-    return out;
-}
-
-// The columns of the fields that are set. A network is printed as soon as its address is there.
-static uint64_t set_columns(const struct format *format, uint64_t set)
-{
-    uint64_t columns = 0;
-    set |= (set >> FLOW_SRC_ADDR & 1) << FLOW_SRC_NET | (set >> FLOW_DST_ADDR & 1) << FLOW_DST_NET;
-    for (; set != 0; set &= set - 1)
-        columns |= UINT64_C(1) << format->column[__builtin_ctzll(set)];
-    return columns;
-}
-
-static uint8_t *put_columns(const struct format *format, uint8_t *out, const struct flow *flow,
-                            uint64_t set)
-{
-    unsigned next = 0;
-    for (uint64_t left = set_columns(format, set); left != 0; left &= left - 1) {
-        unsigned column = (unsigned)__builtin_ctzll(left);
-        uint16_t from = format->skeleton_at[next];
-        out = put(out, format->skeleton + from, format->skeleton_at[column] - (size_t)from);
-        out = put(out, format->name[column], format->name_len[column]);
-        out = put_value(format, out, flow, (enum flow_field)format->field[column]);
-        next = column + 1;
-    }
-    uint16_t from = format->skeleton_at[next];
-    return put(out, format->skeleton + from, format->skeleton_at[COLUMN_COUNT] - (size_t)from);
 }
 
 // "context":{"source_group":"...","destination_group":"...","source":{...},"destination":{...}}
@@ -330,7 +230,7 @@ static uint8_t *put_context(const struct format *format, uint8_t *out, const str
         {FLOW_DST_CONTEXT, "\"destination\":{", '}'},
     };
     bool first = true;
-    out = put(out, ",\"context\":{", 12);
+    *out++ = '{';
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
         if (!flow_has(flow, members[i].id))
             continue;
@@ -348,28 +248,155 @@ static uint8_t *put_context(const struct format *format, uint8_t *out, const str
     return out;
 }
 
+// Texts of a fixed length are padded with NULs (RFC 7011, section 6.1.6, allows it not, but many
+// exporters do).
+static struct span without_padding(struct span bytes)
+{
+    while (bytes.len != 0 && bytes.data[bytes.len - 1] == 0)
+        bytes.len--;
+    return bytes;
+}
+
+static uint8_t *put_custom(const struct format *format, const struct format_column *column,
+                           uint8_t *out, const struct flow_custom *custom)
+{
+    uint8_t render = custom->kind == FLOW_CUSTOM_VARINT    ? column->render
+                     : custom->kind == FLOW_CUSTOM_FIXED64 ? RENDER_FLOAT
+                     : custom->kind == FLOW_CUSTOM_FIXED32 ? RENDER_FLOAT32
+                                                           : column->render_bytes;
+    struct span bytes = render == RENDER_STRING ? without_padding(custom->bytes) : custom->bytes;
+    return put_item(format, out, render, custom->kind != FLOW_CUSTOM_BYTES, custom->value, bytes);
+}
+
+const struct flow_custom *format_last_custom(const struct format_column *column,
+                                             const struct flow *flow)
+{
+    for (uint32_t i = flow->custom_count; i-- > 0;)
+        if (flow->custom[i].number == column->number)
+            return &flow->custom[i];
+    return NULL;
+}
+
+static uint8_t *put_custom_list(const struct format *format, const struct format_column *column,
+                                uint8_t *out, const struct flow *flow)
+{
+    bool first = true;
+    *out++ = '[';
+    for (uint32_t i = 0; i < flow->custom_count; i++) {
+        if (flow->custom[i].number != column->number)
+            continue;
+        if (!first)
+            *out++ = ',';
+        first = false;
+        out = put_custom(format, column, out, &flow->custom[i]);
+    }
+    *out++ = ']';
+    return out;
+}
+
+// The last value; without one, what the skeleton shows of a column that stands there all the same.
+static uint8_t *put_last_custom(const struct format *format, const struct format_column *column,
+                                uint8_t *out, const struct flow *flow)
+{
+    const struct flow_custom *custom = format_last_custom(column, flow);
+    if (custom != NULL)
+        return put_custom(format, column, out, custom);
+    return put_item(format, out, RENDER_UNKNOWN, true, 0, (struct span){NULL, 0});
+}
+
+uint8_t *format_value(const struct format *format, const struct format_column *column,
+                      const struct flow *flow, uint8_t *out)
+{
+    switch ((enum format_shape)column->shape) {
+    case SHAPE_BARE:
+        return put_number(format, out, column->render,
+                          flow_num(flow, (enum flow_field)column->field));
+    case SHAPE_QUOTED:
+        break;
+    case SHAPE_LIST:
+        return put_list(format, column, out, flow);
+    case SHAPE_CUSTOM:
+        return put_last_custom(format, column, out, flow);
+    case SHAPE_CUSTOM_LIST:
+        return put_custom_list(format, column, out, flow);
+    case SHAPE_CONTEXT:
+        return put_context(format, out, flow);
+    }
+    if (format->kind == FORMAT_TEXT)
+        return put_unquoted(format, column, out, flow);
+    *out++ = '"';
+    out = put_unquoted(format, column, out, flow);
+    *out++ = '"';
+    return out;
+}
+
+// The columns, 64 of them, of the fields that are set.
+static uint64_t columns_set(const struct format *format, unsigned word, const struct flow *flow)
+{
+    const uint64_t *columns_of = format->columns_of[word];
+    uint64_t columns = 0;
+    for (uint64_t set = flow->set; set != 0; set &= set - 1)
+        columns |= columns_of[__builtin_ctzll(set)];
+    if (flow->custom_count == 0)
+        return columns;
+    for (unsigned i = 0; i < format->custom_count; i++) {
+        unsigned index = format->custom[i];
+        if (index / 64 == word && format_last_custom(&format->columns[index], flow) != NULL)
+            columns |= UINT64_C(1) << index % 64;
+    }
+    return columns;
+}
+
+static uint8_t *put_columns(const struct format *format, uint8_t *out, const struct flow *flow)
+{
+    const struct format_column *columns = format->columns;
+    unsigned next = 0;
+    for (unsigned word = 0; word < format->word_count; word++) {
+        for (uint64_t left = columns_set(format, word, flow); left != 0; left &= left - 1) {
+            unsigned index = 64 * word + (unsigned)__builtin_ctzll(left);
+            const struct format_column *column = &columns[index];
+            uint32_t from = columns[next].skeleton_at;
+            out = put(out, format->skeleton + from, column->skeleton_at - from);
+            out = put(out, column->name, column->name_len);
+            out = column->shape == SHAPE_BARE && column->render == RENDER_NUM
+                      ? render_num(out, flow->num[column->field])
+                      : format_value(format, column, flow, out);
+            next = index + 1;
+        }
+    }
+    uint32_t from = columns[next].skeleton_at;
+    return put(out, format->skeleton + from, columns[format->column_count].skeleton_at - from);
+}
+
 static size_t bytes_list_bound(const struct flow *flow, enum flow_field id)
 {
     size_t count;
     const struct span *items = flow_bytes_list(flow, id, &count);
-    size_t bound = count * VALUE_MAX;
-    if (FLOW_FIELDS[id].render == RENDER_CONTEXT)
-        for (size_t i = 0; i < count; i++)
-            bound += JSON_ESCAPED_MAX(items[i].len);
+    size_t bound = count * FORMAT_VALUE_MAX;
+    for (size_t i = 0; i < count; i++)
+        bound += JSON_ESCAPED_MAX(items[i].len);
+    return bound;
+}
+
+static size_t custom_bound(const struct flow *flow)
+{
+    size_t bound = 0;
+    for (uint32_t i = 0; i < flow->custom_count; i++)
+        bound += FORMAT_VALUE_MAX + JSON_ESCAPED_MAX(flow->custom[i].bytes.len);
     return bound;
 }
 
 // What a flow's lists and strings add to the text of its other fields.
-static size_t sized_bound(const struct flow *flow)
+static size_t sized_bound(const struct format *format, const struct flow *flow)
 {
     size_t bound = 0;
-    for (uint64_t left = flow->set; left != 0; left &= left - 1) {
+    for (uint64_t left = flow->set & format->sized; left != 0; left &= left - 1) {
         enum flow_field id = (enum flow_field)__builtin_ctzll(left);
         if (FLOW_FIELDS[id].kind == FIELD_NUM_LIST)
-            bound += (size_t)flow->num[id] * VALUE_MAX;
+            bound += (size_t)flow->num[id] * FORMAT_VALUE_MAX;
         else if (FLOW_FIELDS[id].kind == FIELD_BYTES_LIST)
             bound += bytes_list_bound(flow, id);
-        else if (FLOW_FIELDS[id].render == RENDER_STRING)
+        else if (FLOW_FIELDS[id].kind == FIELD_BYTES)
             bound += JSON_ESCAPED_MAX(flow->span[id].len);
     }
     return bound;
@@ -379,19 +406,31 @@ size_t format_bound(const struct format *format, const struct flow *flow)
 {
     if (format->kind == FORMAT_BIN)
         return wire_bound(flow);
-    return SKELETON_MAX + COLUMN_COUNT * (NAME_MAX_LEN + VALUE_MAX) + CONTEXT_MAX +
-           sized_bound(flow);
+    size_t bound = format->fixed + format->copies * sized_bound(format, flow);
+    return flow->custom_count == 0 ? bound : bound + custom_bound(flow);
+}
+
+// The first column that is there has a separator in front of it, which is not wanted.
+static uint8_t *behead(const struct format *format, uint8_t *start, uint8_t *end)
+{
+    if (format->kind == FORMAT_JSON) {
+        *start = '{';
+        return end == start ? start + 1 : end;
+    }
+    if (end == start)
+        return start;
+    memmove(start, start + 1, (size_t)(end - start) - 1);
+    return end - 1;
 }
 
 uint8_t *format_flow(const struct format *format, const struct flow *flow, uint8_t *out)
 {
     if (format->kind == FORMAT_BIN)
         return wire_write(out, flow);
-    if (format->kind == FORMAT_TEXT)
-        return put_columns(format, out, flow, flow->set);
-    out = put_columns(format, out, flow, flow->set & ~CONTEXT_FIELDS);
-    if (format->context || (flow->set & CONTEXT_FIELDS) != 0)
-        out = put_context(format, out, flow);
-    *out++ = '}';
-    return out;
+    uint8_t *end = put_columns(format, out, flow);
+    if (format->headless)
+        end = behead(format, out, end);
+    if (format->kind == FORMAT_JSON)
+        *end++ = '}';
+    return end;
 }
