@@ -25,6 +25,8 @@ struct decoder {
     struct domain_store *domains;
     struct hold hold;
     struct exporter_table exporters;
+    uint64_t limit_flows;
+    struct alarm_list alarms;
     struct flow flow;
 };
 
@@ -41,6 +43,9 @@ struct decoder *decoder_new(const struct decode_options *options, struct ledger 
     decoder->announce = options->announce;
     if (options->announce != NULL)
         decoder->announcement = malloc(sizeof *decoder->announcement);
+    decoder->limit_flows = options->limit_flows;
+    decoder->exporters.defaults = options->sampling_defaults;
+    decoder->exporters.default_count = options->sampling_default_count;
     decoder->hold = (struct hold){.limits = options->hold, .ledger = ledger};
     decoder->domains = domain_store_new(options->templates_shared, options->hash_seed, ledger);
     if (exporter_table_init(&decoder->exporters, options->hash_seed, &decoder->hold) == 0 &&
@@ -89,6 +94,8 @@ static struct decode_run begin_run(struct decoder *decoder, const struct datagra
                                .hold = &decoder->hold,
                                .exporters = &decoder->exporters,
                                .spread = decoder->spread,
+                               .limit_flows = decoder->limit_flows,
+                               .alarms = &decoder->alarms,
                                .flow = &decoder->flow,
                                .emit = decoder->emit,
                                .user = decoder->user};
@@ -109,6 +116,16 @@ static void announce(const struct decoder *decoder, const struct datagram *datag
     announcement.data = decoder->announcement->bytes;
     announcement.len = decoder->announcement->len;
     decoder->announce(decoder->user, &announcement);
+}
+
+// How old the datagram's last flow was when it came; an end in the future is none.
+static void note_delay(struct exporter *exporter, const struct flow *flow)
+{
+    uint64_t end_ns = flow_num(flow, FLOW_TIME_FLOW_END_NS);
+    uint64_t received_ns = flow_num(flow, FLOW_TIME_RECEIVED_NS);
+    exporter->counts.delays++;
+    if (received_ns > end_ns && end_ns != 0)
+        exporter->counts.delay_s += (double)(received_ns - end_ns) / 1e9;
 }
 
 void decoder_run(struct decoder *decoder, enum decode_scheme scheme,
@@ -139,7 +156,66 @@ void decoder_run(struct decoder *decoder, enum decode_scheme scheme,
         announce(decoder, datagram);
     if (run.exporter == NULL)
         return;
-    run.exporter->units_dropped += units_dropped(decoder->ledger) - dropped;
-    if (decoder->ledger->flows_made != flows)
-        exporter_gave_flows(&decoder->exporters, run.exporter, decoder->ledger->flows_made - flows);
+    run.exporter->counts.units_dropped += units_dropped(decoder->ledger) - dropped;
+    if (decoder->ledger->flows_made == flows)
+        return;
+    exporter_gave_flows(&decoder->exporters, run.exporter, decoder->ledger->flows_made - flows);
+    note_delay(run.exporter, &decoder->flow);
+}
+
+bool decode_limited(struct decode_run *run)
+{
+    struct flow *flow = run->flow;
+    struct exporter *exporter = run->exporter;
+    uint64_t rate = flow_num(flow, FLOW_SAMPLING_RATE);
+    if (exporter == NULL) // no memory for its limit
+        return true;
+    uint32_t weight = limit_take(&exporter->limit, run->limit_flows, run->datagram->received_ns);
+    if (weight == 0) {
+        run->ledger->flows_filtered++;
+        decode_note(run, REASON_FLOW_LIMITED);
+        exporter->counts.flows_limited++;
+        return false;
+    }
+    if (weight != 1 && __builtin_mul_overflow(rate == 0 ? 1 : rate, weight, &rate))
+        rate = UINT64_MAX;
+    flow_set_num(flow, FLOW_SAMPLING_RATE, rate);
+    return true;
+}
+
+static void visit_order(const struct table_order *order, decoder_exporter_visit *visit, void *user)
+{
+    for (const struct table_entry *e = order->newest; e != NULL; e = e->older)
+        visit(user, (const struct exporter *)e);
+}
+
+void decoder_exporters(const struct decoder *decoder, decoder_exporter_visit *visit, void *user)
+{
+    visit_order(&decoder->exporters.table.proven, visit, user);
+    visit_order(&decoder->exporters.table.newcomers, visit, user);
+}
+
+void decoder_templates(const struct decoder *decoder, decoder_template_visit *visit, void *user)
+{
+    domain_visit_templates(decoder->domains, visit, user);
+}
+
+size_t decoder_template_count(const struct decoder *decoder, const struct exporter *exporter)
+{
+    struct domain_key key = {.source = exporter->key.source, .id = exporter->key.id};
+    if (exporter->key.type == FLOW_TYPE_NETFLOW_V9)
+        key.version = NETFLOW_V9;
+    else if (exporter->key.type == FLOW_TYPE_IPFIX)
+        key.version = IPFIX;
+    return domain_count_templates(decoder->domains, &key);
+}
+
+const struct exporter_sums *decoder_gone(const struct decoder *decoder)
+{
+    return decoder->exporters.gone;
+}
+
+const struct alarm_list *decoder_alarms(const struct decoder *decoder)
+{
+    return &decoder->alarms;
 }

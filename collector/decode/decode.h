@@ -4,6 +4,9 @@
 // the part that is wrong, and is never an error of the caller. A decoder belongs to one thread.
 #pragma once
 
+#include "collector/decode/alarm.h"
+#include "collector/decode/domain.h"
+#include "collector/decode/exporter.h"
 #include "collector/decode/hold.h"
 #include "common/base/addr.h"
 #include "common/base/ledger.h"
@@ -42,6 +45,9 @@ struct decode_options {
     struct hold_limits hold;   // of data sets that came before their template
     bool spread;               // other decoders get datagrams of the same exporters
     decode_announce *announce; // with the emit's user; NULL: nobody is to be told
+    uint64_t limit_flows;      // a second and exporter (limit.h), 0: no limit
+    const struct sampling_default *sampling_defaults; // borrowed for the decoder's life
+    size_t sampling_default_count;
 };
 
 struct decoder;
@@ -57,3 +63,20 @@ void decoder_learn(struct decoder *decoder, const struct datagram *announcement)
 // Decodes one datagram: counts it as received and as parsed or refused, and emits its flows.
 void decoder_run(struct decoder *decoder, enum decode_scheme scheme,
                  const struct datagram *datagram);
+
+// What is remembered, for the owner of the decoder to look through: exporters with a history first,
+// of these the ones seen last; templates of domains with a history first, until `visit` says false.
+typedef void decoder_exporter_visit(void *user, const struct exporter *exporter);
+void decoder_exporters(const struct decoder *decoder, decoder_exporter_visit *visit, void *user);
+
+typedef bool decoder_template_visit(void *user, const struct domain_key *key,
+                                    const struct template *template);
+void decoder_templates(const struct decoder *decoder, decoder_template_visit *visit, void *user);
+
+// Templates that the exporter announced, through all its ports.
+size_t decoder_template_count(const struct decoder *decoder, const struct exporter *exporter);
+
+// What exporters counted that were given up for others, by flow_type.
+const struct exporter_sums *decoder_gone(const struct decoder *decoder);
+
+const struct alarm_list *decoder_alarms(const struct decoder *decoder);

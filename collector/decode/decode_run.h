@@ -13,23 +13,39 @@ struct decode_run {
     struct exporter *exporter;         // NULL until decode_from
     struct announcement *announcement; // NULL: nobody is to be told
     bool spread;                       // other decoders get datagrams of the same exporters
+    uint64_t limit_flows;              // a second and exporter, 0: no limit
+    struct alarm_list *alarms;         // of template changes
     struct flow *flow;                 // scratch: reset, fill, decode_emit_flow
     decode_emit *emit;
     void *user;
 };
 
-// Hands the scratch flow on and counts it.
-static inline void decode_emit_flow(struct decode_run *run)
-{
-    run->ledger->flows_made++;
-    if (run->flow->list_cut)
-        ledger_count(run->ledger, REASON_LIST_LIMIT, 1);
-    run->emit(run->user, run->flow);
-}
+// -limit.flows: whether the scratch flow is kept; if so its sampling rate is made to stand for those
+// that were not.
+bool decode_limited(struct decode_run *run);
 
 static inline void decode_note(struct decode_run *run, enum reason reason)
 {
     ledger_count(run->ledger, reason, 1);
+}
+
+// Hands the scratch flow on and counts it; over -limit.flows it only counts.
+static inline void decode_emit_flow(struct decode_run *run)
+{
+    run->ledger->flows_made++;
+    if (run->flow->list_cut)
+        decode_note(run, REASON_LIST_LIMIT);
+    if (run->limit_flows == 0 || decode_limited(run))
+        run->emit(run->user, run->flow);
+}
+
+// Counts a part of the datagram and the records in it.
+static inline void decode_part(struct decode_run *run, enum exporter_part part, uint64_t records)
+{
+    if (run->exporter == NULL)
+        return;
+    run->exporter->counts.parts[part]++;
+    run->exporter->counts.records[part] += records;
 }
 
 // The header is read: names the exporter that sent the datagram, told apart by `id`.
@@ -38,22 +54,27 @@ static inline void decode_from(struct decode_run *run, const struct addr *source
 {
     const struct datagram *datagram = run->datagram;
     const struct exporter_key key = {.source = *source, .type = type, .id = id};
-    run->exporter = exporter_seen(run->exporters, &key, datagram->port, datagram->len,
-                                  datagram->received_ns);
+    run->exporter = exporter_seen(run->exporters, &key, &datagram->source, datagram->port,
+                                  datagram->len, datagram->received_ns);
 }
 
 // Notes the sampling rate of the flow in scratch, 0 when it is not known, and where it was found.
 static inline void decode_sampling(struct decode_run *run, uint64_t rate,
                                    enum exporter_sampling source)
 {
+    struct exporter *exporter = run->exporter;
+    if (rate == 0) {
+        rate = exporter == NULL ? 0 : exporter->sampling_default;
+        source = rate == 0 ? EXPORTER_SAMPLING_UNKNOWN : EXPORTER_SAMPLING_DEFAULT;
+    }
     flow_set_num(run->flow, FLOW_SAMPLING_RATE, rate);
     if (rate == 0)
         decode_note(run, REASON_SAMPLING_UNKNOWN);
-    if (run->exporter == NULL)
+    if (exporter == NULL)
         return;
-    run->exporter->sampling_rate = rate;
-    run->exporter->sampling = rate == 0 ? EXPORTER_SAMPLING_UNKNOWN : source;
-    run->exporter->sampling_missing += rate == 0;
+    exporter->sampling_rate = rate;
+    exporter->sampling = source;
+    exporter->counts.sampling_missing += rate == 0;
 }
 
 // Takes the datagram's sequence number, which means nothing to a decoder that gets only some of

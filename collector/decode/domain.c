@@ -363,6 +363,25 @@ void domain_withdraw_all(struct domain_store *store, struct domain *domain, bool
     store->bytes += domain->templates.bytes;
 }
 
+void domain_visit_templates(const struct domain_store *store, domain_visit *visit, void *user)
+{
+    for (int standing = STANDING_COUNT - 1; standing >= 0; standing--)
+        for (const struct domain *d = store->recency[standing].newest; d != NULL; d = d->older)
+            for (unsigned i = 0; i < d->templates.slot_count; i++)
+                if (d->templates.slots[i] != NULL && !visit(user, &d->key, d->templates.slots[i]))
+                    return;
+}
+
+size_t domain_count_templates(struct domain_store *store, const struct domain_key *key)
+{
+    const struct group *group = find_group(store, key);
+    size_t count = 0;
+    for (const struct domain *d = group == NULL ? NULL : group->members; d != NULL;
+         d = d->next_member)
+        count += template_table_count(&d->templates);
+    return count;
+}
+
 const struct sampling_table *domain_sampling(struct domain_store *store,
                                              const struct domain_key *key, struct domain *domain)
 {

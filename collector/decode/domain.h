@@ -77,6 +77,13 @@ void domain_withdraw_all(struct domain_store *store, struct domain *domain, bool
 // Notes that data was decoded: the domain is used, and one worth keeping.
 void domain_touch(struct domain_store *store, struct domain *domain);
 
+// All templates: of established domains first, of the least known ones last; until `visit` says
+// false. Templates of the key's group, whatever its port.
+typedef bool domain_visit(void *user, const struct domain_key *key,
+                          const struct template *template);
+void domain_visit_templates(const struct domain_store *store, domain_visit *visit, void *user);
+size_t domain_count_templates(struct domain_store *store, const struct domain_key *key);
+
 // The sampling table and start time of the domain; for a port that has none, those of another port
 // of the exporter, while all that have one agree. NULL and 0 when there is none.
 const struct sampling_table *domain_sampling(struct domain_store *store,

@@ -115,6 +115,14 @@ void exporter_gave_flows(struct exporter_table *table, struct exporter *exporter
         table_use(&table->table, &exporter->entry, true);
 }
 
+void exporter_missed(struct exporter *exporter, uint64_t now_ns)
+{
+    exporter->counts.template_missing++;
+    exporter->last_missing_ns = now_ns;
+    if (exporter->missing_since_ns == 0)
+        exporter->missing_since_ns = now_ns;
+}
+
 static void add_counts(struct exporter_counts *sum, const struct exporter_counts *part)
 {
     sum->datagrams += part->datagrams;

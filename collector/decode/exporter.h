@@ -5,6 +5,7 @@
 // One thread.
 #pragma once
 
+#include "collector/decode/exporter_count.h"
 #include "collector/decode/hold.h"
 #include "collector/decode/limit.h"
 #include "collector/decode/sampling.h"
@@ -30,37 +31,6 @@ struct exporter_key {
     struct addr source;
     enum flow_type type;
     uint32_t id;
-};
-
-// Its parts by kind: sets of NetFlow v9 and IPFIX, or samples of sFlow.
-enum exporter_part {
-    EXPORTER_TEMPLATE_SETS = 0,
-    EXPORTER_OPTIONS_TEMPLATE_SETS = 1,
-    EXPORTER_DATA_SETS = 2, // of NetFlow v5: records
-    EXPORTER_OPTIONS_DATA_SETS = 3,
-
-    EXPORTER_FLOW_SAMPLES = 0,
-    EXPORTER_FLOW_SAMPLES_EXPANDED = 1,
-    EXPORTER_COUNTER_SAMPLES = 2,
-    EXPORTER_COUNTER_SAMPLES_EXPANDED = 3,
-    EXPORTER_OTHER_SAMPLES = 4, // discarded packets, unknown, announced but missing
-
-    EXPORTER_PARTS = 5,
-};
-
-struct exporter_counts {
-    uint64_t datagrams;
-    uint64_t bytes;
-    uint64_t flows;         // decoded
-    uint64_t flows_limited; // of these dropped by -limit.flows
-    uint64_t units_dropped;
-    uint64_t template_missing; // data sets whose template was not there when they came
-    uint64_t template_changes; // templates announced again with another layout
-    uint64_t sampling_missing; // flows whose rate is not known
-    uint64_t parts[EXPORTER_PARTS];
-    uint64_t records[EXPORTER_PARTS];
-    uint64_t delays; // datagrams whose last flow says when it ended
-    double delay_s;  // from then to the arrival of the datagram, the sum
 };
 
 // Totals at one moment, for what is said of the latest one or two minutes.
@@ -99,17 +69,6 @@ struct exporter {
     struct held_list held;
 };
 
-// What exporters counted, summed.
-struct exporter_sums {
-    struct exporter_counts counts;
-    uint64_t lost;
-    uint64_t duplicates;
-    uint64_t reordered;
-    uint64_t resets;
-};
-
-#define EXPORTER_TYPES (FLOW_TYPE_IPFIX + 1)
-
 struct exporter_table {
     struct table table;
     uint64_t seed;
@@ -134,5 +93,8 @@ struct exporter *exporter_find(struct exporter_table *table, const struct export
 
 // Counts flows decoded from that datagram: they make an exporter more than a newcomer.
 void exporter_gave_flows(struct exporter_table *table, struct exporter *exporter, uint64_t flows);
+
+// Counts a data set whose template was not there.
+void exporter_missed(struct exporter *exporter, uint64_t now_ns);
 
 void exporter_sums_add(struct exporter_sums *sums, const struct exporter *exporter);

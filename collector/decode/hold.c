@@ -40,7 +40,7 @@ void hold_release(struct hold *hold, struct held *held)
 static void drop(struct hold *hold, struct held *held)
 {
     ledger_count(hold->ledger, held->reason, 1);
-    held->exporter->units_dropped++;
+    held->exporter->counts.units_dropped++;
     hold_release(hold, held);
 }
 

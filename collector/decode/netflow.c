@@ -120,6 +120,8 @@ static void decode_records(struct netflow_walk *walk, const struct template *tem
     }
     if (walk->domain != NULL)
         domain_touch(walk->store, walk->domain);
+    template->life->used_ns = run->datagram->received_ns;
+    decode_part(run, EXPORTER_DATA_SETS, records);
     run->ledger->units_decoded++;
 }
 
@@ -134,7 +136,7 @@ static void miss(struct netflow_walk *walk, enum reason reason, const struct net
                                          .port = walk->key.port};
     walk->records_known = false;
     if (run->exporter != NULL)
-        run->exporter->last_missing_ns = message.received_ns;
+        exporter_missed(run->exporter, message.received_ns);
     if (run->exporter == NULL || !hold_put(run->hold, run->exporter, &message, reason, set->id,
                                            set->body.at, cursor_left(&set->body)))
         walk_drop(walk, reason);
@@ -181,22 +183,48 @@ static void take_data_set(struct netflow_walk *walk, const struct netflow_set *s
     walk->deferred[walk->deferred_count++] = *set;
 }
 
+// The layout of a known template has changed; the exporter's first change raises the alarm.
+static void note_change(const struct netflow_walk *walk, const struct template *template)
+{
+    struct decode_run *run = walk->run;
+    decode_note(run, REASON_TEMPLATE_CHANGED);
+    if (run->exporter == NULL || run->exporter->counts.template_changes++ != 0)
+        return;
+    const struct alarm alarm = {.source = walk->key.source,
+                                .port = walk->key.port,
+                                .template_id = template->id,
+                                .type = type_of(walk),
+                                .domain = walk->key.id};
+    alarm_put(run->alarms, &alarm);
+}
+
+static void note_announced(const struct netflow_walk *walk, const struct template *template)
+{
+    struct exporter *exporter = walk->run->exporter;
+    template->life->updated_ns = walk->run->datagram->received_ns;
+    if (exporter == NULL) // another worker's, which counted it
+        return;
+    template->life->announced++;
+    exporter->last_template_ns = template->life->updated_ns;
+    if (template->plan != NULL)
+        exporter->elements_unused = plan_unused(template->plan);
+}
+
 static void learn(struct netflow_walk *walk, struct template *template)
 {
-    if (walk->run->exporter != NULL) {
-        walk->run->exporter->last_template_ns = walk->run->datagram->received_ns;
-        if (template->plan != NULL)
-            walk->run->exporter->elements_unused = plan_unused(template->plan);
-    }
     const struct template *known = domain_own_template(walk->domain, template->id);
     if (known != NULL && template_same_layout(known, template)) {
+        note_announced(walk, known);
         template_free(template);
         return;
     }
+    template->life->added_ns = walk->run->datagram->received_ns;
     if (known != NULL) { // what stands before the change has the old layout
-        decode_note(walk->run, REASON_TEMPLATE_CHANGED);
+        *template->life = *known->life;
+        note_change(walk, template);
         decode_deferred(walk);
     }
+    note_announced(walk, template);
     walk->learned = true;
     if (walk->run->announcement != NULL)
         walk->run->announcement->news = true;
@@ -221,17 +249,22 @@ static void take_template_set(struct netflow_walk *walk, const struct netflow_se
     struct cursor body = set->body;
     struct template *template = NULL;
     uint16_t id = 0;
+    unsigned records = 0;
     walk_tell(walk, set->id, &body);
     walk->domain = domain_make(walk->store, &walk->key);
     while (walk->domain != NULL) {
         switch (template_parse(&body, walk->dialect, options, &template, &id)) {
         case TEMPLATE_PARSED:
             learn(walk, template);
+            records++;
             continue;
         case TEMPLATE_WITHDRAWN:
             withdraw(walk, set->id, id, options);
+            records++;
             continue;
         case TEMPLATE_PADDING:
+            decode_part(walk->run,
+                        options ? EXPORTER_OPTIONS_TEMPLATE_SETS : EXPORTER_TEMPLATE_SETS, records);
             walk->run->ledger->units_decoded++;
             return;
         case TEMPLATE_BAD:

@@ -86,6 +86,8 @@ void netflow_legacy_decode(struct decode_run *run)
     unsigned left = h.count;
     for (; left != 0 && cursor_left(&c) >= RECORD_LEN; left--)
         emit_record(run, &h, cursor_take(&c, RECORD_LEN));
+    if (run->exporter != NULL)
+        run->exporter->counts.parts[EXPORTER_DATA_SETS] += h.count - left;
     if (left != 0) // the count is the sender's word only
         ledger_count(run->ledger, REASON_RECORDS_MISSING, 1);
     else

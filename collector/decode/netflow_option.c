@@ -35,6 +35,7 @@ static void decode_options(struct netflow_walk *walk, const struct template *tem
 {
     struct cursor body = set->body;
     walk_tell(walk, set->id, &body);
+    uint32_t before = walk->records;
     while (cursor_ok(&body) && cursor_left(&body) >= template->min_len) {
         walk->options_fields += template->field_count;
         if (walk->options_fields > OPTIONS_FIELDS_MAX) {
@@ -48,6 +49,8 @@ static void decode_options(struct netflow_walk *walk, const struct template *tem
         walk_drop_data(walk, REASON_RECORD_TRUNCATED);
         return;
     }
+    template->life->used_ns = walk->run->datagram->received_ns;
+    decode_part(walk->run, EXPORTER_OPTIONS_DATA_SETS, walk->records - before);
     walk->run->ledger->units_decoded++;
 }
 

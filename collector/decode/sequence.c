@@ -44,6 +44,7 @@ static void take_late(struct sequence *s, uint32_t number, uint32_t step)
         return;
     }
     s->reordered++;
+    s->taken += step;
     s->lost -= step < s->lost ? step : s->lost;
     remember(s, number);
 }
@@ -51,6 +52,8 @@ static void take_late(struct sequence *s, uint32_t number, uint32_t step)
 void sequence_take(struct sequence *s, uint32_t number, uint32_t step)
 {
     int32_t ahead = (int32_t)(number - s->next);
+    bool late = s->started && !s->believe && ahead < 0 && !is_before_recent(s, number);
+    s->taken += late ? 0 : step;
     if (!s->started || s->believe) {
         s->started = true;
         s->believe = false;
@@ -60,7 +63,7 @@ void sequence_take(struct sequence *s, uint32_t number, uint32_t step)
         s->next = number + step;
         if (step != 0) // messages without records have the number of the one that follows
             remember(s, number);
-    } else if (ahead < 0 && !is_before_recent(s, number)) {
+    } else if (late) {
         take_late(s, number, step);
     } else {
         s->resets++;

@@ -18,7 +18,8 @@ struct sequence {
     uint32_t next;     // the number expected
     uint32_t recent[SEQUENCE_RECENT_MAX];
 
-    uint64_t lost; // units never seen; those that come late are taken off again
+    uint64_t taken; // units that came
+    uint64_t lost;  // units never seen; those that come late are taken off again
     uint64_t duplicates;
     uint64_t reordered;
     uint64_t resets; // the exporter began anew

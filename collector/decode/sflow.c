@@ -134,18 +134,23 @@ static int decode_flow(struct decode_run *run, const struct header *header, stru
     int error = walk_records(run, c, records, true);
     if (error < 0)
         return error;
+    decode_part(run, expanded ? EXPORTER_FLOW_SAMPLES_EXPANDED : EXPORTER_FLOW_SAMPLES, records);
     decode_emit_flow(run);
     return 0;
 }
 
 // A sample that makes no flow: its own fields, then records.
-static int walk_sample(struct decode_run *run, struct cursor *c, size_t fields_len)
+static int walk_sample(struct decode_run *run, struct cursor *c, size_t fields_len,
+                       enum exporter_part part)
 {
     cursor_skip(c, fields_len);
     uint32_t records = cursor_u32(c);
     if (!cursor_ok(c))
         return -REASON_SAMPLE_LENGTH;
-    return walk_records(run, c, records, false);
+    int error = walk_records(run, c, records, false);
+    if (error == 0)
+        decode_part(run, part, records);
+    return error;
 }
 
 // One sample. A length past the end of the datagram leaves the cursor failed: where the next one
@@ -162,12 +167,15 @@ static int decode_sample(struct decode_run *run, const struct header *header, st
     case SAMPLE_FLOW_EXPANDED:
         return decode_flow(run, header, &sample, true);
     case SAMPLE_COUNTERS:
-        return walk_sample(run, &sample, 8); // sequence number, source
+        return walk_sample(run, &sample, 8, EXPORTER_COUNTER_SAMPLES); // sequence number, source
     case SAMPLE_COUNTERS_EXPANDED:
-        return walk_sample(run, &sample, 12); // the same, its class and index apart
+        // The source's class and index apart.
+        return walk_sample(run, &sample, 12, EXPORTER_COUNTER_SAMPLES_EXPANDED);
     case SAMPLE_DISCARDED:
-        return walk_sample(run, &sample, 28); // also drops, input, output, reason
+        // Also drops, input, output, reason.
+        return walk_sample(run, &sample, 28, EXPORTER_OTHER_SAMPLES);
     default:
+        decode_part(run, EXPORTER_OTHER_SAMPLES, 0);
         return -REASON_SAMPLE_UNKNOWN;
     }
 }

@@ -90,7 +90,9 @@ static struct template *read_fields(struct cursor *set, enum template_dialect di
         t->min_len += variable ? 1 : t->fields[i].length;
     }
     t->layout = layout_of(t);
-    if (cursor_ok(set) && t->min_len <= RECORD_LEN_MAX && (options || add_plan(t)))
+    t->life = calloc(1, sizeof *t->life);
+    if (t->life != NULL && cursor_ok(set) && t->min_len <= RECORD_LEN_MAX &&
+        (options || add_plan(t)))
         return t;
     template_free(t);
     return NULL;
@@ -119,6 +121,7 @@ void template_free(struct template *template)
     if (template == NULL)
         return;
     plan_free(template->plan);
+    free(template->life);
     free(template);
 }
 
@@ -132,6 +135,7 @@ bool template_same_layout(const struct template *a, const struct template *b)
 size_t template_bytes(const struct template *template)
 {
     return sizeof *template + template->field_count * sizeof template->fields[0] + ALLOCATION +
+           sizeof *template->life + ALLOCATION +
            (template->plan == NULL ? 0 : plan_bytes(template->plan) + ALLOCATION);
 }
 

@@ -25,18 +25,27 @@ struct template_field {
 
 struct plan;
 
+// Its life, kept by whoever decodes; whoever has the template may write it. Unix time.
+struct template_life {
+    uint64_t announced; // how often
+    uint64_t added_ns;
+    uint64_t updated_ns; // announced last
+    uint64_t used_ns;    // by a data set
+};
+
 // One allocation with its fields behind it.
 struct template
 {
     uint16_t id;
     bool options;
     uint16_t field_count;
-    uint16_t scope_count; // options: the first fields, the record's scope
-    bool variable;        // some field is of variable length
-    bool used;            // lately; the mark of template_table.h
-    uint32_t min_len;     // of a record: its very length unless variable
-    uint64_t layout;      // the same for templates of the same layout
-    struct plan *plan;    // of a data template; owned
+    uint16_t scope_count;       // options: the first fields, the record's scope
+    bool variable;              // some field is of variable length
+    bool used;                  // lately; the mark of template_table.h
+    uint32_t min_len;           // of a record: its very length unless variable
+    uint64_t layout;            // the same for templates of the same layout
+    struct plan *plan;          // of a data template; owned
+    struct template_life *life; // owned
     struct template_field fields[];
 };
 

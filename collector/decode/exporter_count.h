@@ -1,0 +1,48 @@
+// What is counted of each exporter: plain numbers of the decoder's thread.
+#pragma once
+
+#include "common/flow/flow.h"
+
+#include <stdint.h>
+
+#define EXPORTER_TYPES (FLOW_TYPE_IPFIX + 1)
+
+// The parts of its datagrams by kind: sets of NetFlow v9 and IPFIX, or samples of sFlow.
+enum exporter_part {
+    EXPORTER_TEMPLATE_SETS = 0,
+    EXPORTER_OPTIONS_TEMPLATE_SETS = 1,
+    EXPORTER_DATA_SETS = 2, // of NetFlow v5: records
+    EXPORTER_OPTIONS_DATA_SETS = 3,
+
+    EXPORTER_FLOW_SAMPLES = 0,
+    EXPORTER_FLOW_SAMPLES_EXPANDED = 1,
+    EXPORTER_COUNTER_SAMPLES = 2,
+    EXPORTER_COUNTER_SAMPLES_EXPANDED = 3,
+    EXPORTER_OTHER_SAMPLES = 4, // discarded packets, unknown, announced but missing
+
+    EXPORTER_PARTS = 5,
+};
+
+struct exporter_counts {
+    uint64_t datagrams;
+    uint64_t bytes;
+    uint64_t flows;         // decoded
+    uint64_t flows_limited; // of these dropped by -limit.flows
+    uint64_t units_dropped;
+    uint64_t template_missing; // data sets whose template was not there when they came
+    uint64_t template_changes; // templates announced again with another layout
+    uint64_t sampling_missing; // flows whose rate is not known
+    uint64_t parts[EXPORTER_PARTS];
+    uint64_t records[EXPORTER_PARTS];
+    uint64_t delays; // datagrams whose last flow says when it ended
+    double delay_s;  // from then to the arrival of the datagram, the sum
+};
+
+// What exporters counted, summed.
+struct exporter_sums {
+    struct exporter_counts counts;
+    uint64_t lost;
+    uint64_t duplicates;
+    uint64_t reordered;
+    uint64_t resets;
+};
