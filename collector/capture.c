@@ -114,7 +114,7 @@ static void take_frame(struct capture *capture, int link_type, const struct pcap
         // tv_usec holds nanoseconds: that precision was asked for.
         .received_ns = (uint64_t)header->ts.tv_sec * 1000000000 + (uint64_t)header->ts.tv_usec,
     };
-    lane_datagram(capture->lane, DECODE_FLOW, &datagram);
+    lane_datagram(capture->lane, 0, DECODE_FLOW, &datagram);
     capture->unflushed++;
 }
 

@@ -15,7 +15,9 @@ struct lane {
     struct sink *sink;
     struct sink_writer *writer;
     struct snapshot *snapshot;
+    struct allow *allow;
     struct decoder *decoder;
+    struct traffic traffic;
     struct lane *const *peers; // itself among them
     unsigned peer_count;
     struct mailbox mailbox;
@@ -91,12 +93,14 @@ struct lane *lane_new(const struct lane_options *options)
     lane->sink = options->sink;
     lane->alarm_fd = options->alarm_fd;
     lane->snapshot = options->snapshot == NULL ? NULL : snapshot_ref(options->snapshot);
+    lane->allow = options->allow == NULL ? NULL : allow_ref(options->allow);
     lane->writer = sink_writer_new(options->sink, &lane->books.ledger);
     struct decode_options decode = *options->decode;
     if (decode.spread)
         decode.announce = tell_peers;
     lane->decoder = decoder_new(&decode, &lane->books.ledger, take_flow, lane);
-    if (lane->writer != NULL && lane->decoder != NULL)
+    int result = traffic_init(&lane->traffic, decode.hash_seed);
+    if (lane->writer != NULL && lane->decoder != NULL && result == 0)
         return lane;
     log_error("cannot make a worker", "error", "out of memory");
     lane_finish(lane);
@@ -110,17 +114,37 @@ void lane_introduce(struct lane *lane, struct lane *const *lanes, unsigned count
     lane->peer_count = count;
 }
 
+static void discard(struct mail *mail)
+{
+    struct errand *errand = mail->payload;
+    switch (mail->kind) {
+    case MAIL_STOP:
+    case MAIL_LEDGER:
+        break;
+    case MAIL_SNAPSHOT:
+        snapshot_unref(mail->payload);
+        break;
+    case MAIL_ALLOW:
+        allow_unref(mail->payload);
+        break;
+    case MAIL_ANNOUNCEMENT:
+        free(mail->payload);
+        break;
+    case MAIL_ERRAND:
+        assert(errand->abandoned);
+        errand->free(errand);
+        break;
+    }
+    free(mail);
+}
+
 // What was posted after the thread last looked.
 static void discard_mail(struct lane *lane)
 {
     struct mail *next;
     for (struct mail *mail = mailbox_take(&lane->mailbox); mail != NULL; mail = next) {
         next = mail->next;
-        if (mail->kind == MAIL_SNAPSHOT)
-            snapshot_unref(mail->payload);
-        else
-            free(mail->payload);
-        free(mail);
+        discard(mail);
     }
 }
 
@@ -132,7 +156,9 @@ void lane_free(struct lane *lane)
     discard_mail(lane);
     mailbox_fini(&lane->mailbox);
     decoder_free(lane->decoder);
+    traffic_fini(&lane->traffic);
     snapshot_unref(lane->snapshot);
+    allow_unref(lane->allow);
     pthread_mutex_destroy(&lane->lock);
     pthread_cond_destroy(&lane->answered);
     free(lane);
@@ -155,6 +181,14 @@ void lane_adopt(struct lane *lane, struct snapshot *snapshot)
         return;
     log_error("new context and databases not handed to a worker", "error", "out of memory");
     snapshot_unref(snapshot);
+}
+
+void lane_allow(struct lane *lane, struct allow *allow)
+{
+    if (mailbox_post(&lane->mailbox, MAIL_ALLOW, allow) == 0)
+        return;
+    log_error("new allow-list not handed to a worker", "error", "out of memory");
+    allow_unref(allow);
 }
 
 static struct timespec after_ms(int timeout_ms)
@@ -184,10 +218,48 @@ int lane_ask(struct lane *lane, struct lane_report *report, int timeout_ms)
 static void answer(struct lane *lane)
 {
     pthread_mutex_lock(&lane->lock);
+    lane->books.alarms = *decoder_alarms(lane->decoder);
     lane->copy = lane->books;
     lane->answer = lane->asked;
     pthread_cond_broadcast(&lane->answered);
     pthread_mutex_unlock(&lane->lock);
+}
+
+int lane_send(struct lane *lane, struct errand *errand)
+{
+    errand->done = false;
+    errand->abandoned = false;
+    return mailbox_post(&lane->mailbox, MAIL_ERRAND, errand);
+}
+
+bool lane_await(struct lane *lane, struct errand *errand, const struct timespec *until)
+{
+    int error = 0;
+    pthread_mutex_lock(&lane->lock);
+    while (!errand->done && error == 0)
+        error = pthread_cond_timedwait(&lane->answered, &lane->lock, until);
+    bool done = errand->done;
+    errand->abandoned = !done;
+    pthread_mutex_unlock(&lane->lock);
+    return done;
+}
+
+static void run_errand(struct lane *lane, struct errand *errand)
+{
+    const struct lane_view view = {
+        .report = &lane->books, .decoder = lane->decoder, .traffic = &lane->traffic};
+    pthread_mutex_lock(&lane->lock);
+    bool wanted = !errand->abandoned;
+    pthread_mutex_unlock(&lane->lock);
+    if (wanted)
+        errand->run(errand, &view);
+    pthread_mutex_lock(&lane->lock);
+    errand->done = true;
+    bool abandoned = errand->abandoned;
+    pthread_cond_broadcast(&lane->answered);
+    pthread_mutex_unlock(&lane->lock);
+    if (abandoned)
+        errand->free(errand);
 }
 
 int lane_mail_fd(const struct lane *lane)
@@ -205,8 +277,15 @@ static void serve_one(struct lane *lane, const struct mail *mail)
         snapshot_unref(lane->snapshot);
         lane->snapshot = mail->payload;
         break;
+    case MAIL_ALLOW:
+        allow_unref(lane->allow);
+        lane->allow = mail->payload;
+        break;
     case MAIL_LEDGER:
         answer(lane);
+        break;
+    case MAIL_ERRAND:
+        run_errand(lane, mail->payload);
         break;
     case MAIL_ANNOUNCEMENT:
         decoder_learn(lane->decoder, mail->payload);
@@ -226,16 +305,52 @@ bool lane_serve(struct lane *lane)
     return !lane->stopping;
 }
 
-void lane_datagram(struct lane *lane, enum decode_scheme scheme, const struct datagram *datagram)
-{
-    decoder_run(lane->decoder, scheme, datagram);
-}
-
-void lane_refuse(struct lane *lane, enum reason reason, size_t len)
+static void count_refused(struct lane *lane, enum reason reason, size_t len)
 {
     lane->books.ledger.datagrams_received++;
     lane->books.ledger.bytes_received += len;
     ledger_count(&lane->books.ledger, reason, 1);
+}
+
+// Nothing is remembered of a sender that is not admitted: nothing of it can fill a table.
+static bool admits(struct lane *lane, const struct datagram *datagram)
+{
+    if (lane->allow == NULL || allow_admits(lane->allow, &datagram->source))
+        return true;
+    count_refused(lane, REASON_SOURCE_REFUSED, datagram->len);
+    return false;
+}
+
+static uint64_t units_lost(const struct ledger *ledger)
+{
+    return ledger->units_received - ledger->units_decoded - ledger->units_held;
+}
+
+void lane_datagram(struct lane *lane, unsigned listener, enum decode_scheme scheme,
+                   const struct datagram *datagram)
+{
+    const struct ledger *ledger = &lane->books.ledger;
+    if (!admits(lane, datagram))
+        return;
+    struct traffic_counts *counts = traffic_take(&lane->traffic, &datagram->source, listener,
+                                                 datagram->len);
+    uint64_t parsed = ledger->datagrams_parsed;
+    uint64_t lost = units_lost(ledger);
+    decoder_run(lane->decoder, scheme, datagram);
+    if (counts != NULL && (ledger->datagrams_parsed == parsed || units_lost(ledger) != lost))
+        counts->errors++;
+}
+
+void lane_refuse(struct lane *lane, unsigned listener, enum reason reason,
+                 const struct datagram *datagram)
+{
+    if (!admits(lane, datagram))
+        return;
+    struct traffic_counts *counts = traffic_take(&lane->traffic, &datagram->source, listener,
+                                                 datagram->len);
+    if (counts != NULL)
+        counts->errors++;
+    count_refused(lane, reason, datagram->len);
 }
 
 void lane_note(struct lane *lane, enum reason reason)
@@ -243,9 +358,24 @@ void lane_note(struct lane *lane, enum reason reason)
     ledger_count(&lane->books.ledger, reason, 1);
 }
 
-void lane_kernel_drops(struct lane *lane, uint64_t count)
+void lane_kernel_drops(struct lane *lane, unsigned listener, uint64_t count)
 {
     lane->books.kernel_drops += count;
+    lane->books.listener_drops[listener] += count;
+}
+
+void lane_listener_error(struct lane *lane, unsigned listener, int error)
+{
+    if (error != 0 && lane->books.listener_errors[listener] != error)
+        log_error("cannot receive", "listener", log_unsigned(listener).text, "error",
+                  strerror(error));
+    lane->books.listener_errors[listener] = error;
+}
+
+void lane_time(struct lane *lane, enum decode_scheme scheme, uint64_t ns, uint64_t datagrams)
+{
+    if (datagrams != 0)
+        metrics_observe(&lane->books.decoding[scheme], ns / datagrams, datagrams);
 }
 
 int lane_flush(struct lane *lane)

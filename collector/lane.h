@@ -5,25 +5,49 @@
 // reach it through its mailbox, which the owner serves between batches.
 #pragma once
 
+#include "collector/allow.h"
 #include "collector/decode/decode.h"
+#include "collector/traffic.h"
+#include "common/base/metrics.h"
 #include "common/enrich/enrich.h"
 #include "common/flow/format.h"
 #include "common/sink/sink.h"
 
 #include <stdbool.h>
+#include <time.h>
 
 struct lane_options {
     const struct decode_options *decode;
     const struct format *format;
     struct sink *sink;
     struct snapshot *snapshot; // NULL: flows are not enriched; a reference is taken
+    struct allow *allow;       // NULL: any sender; a reference is taken
     int alarm_fd;              // eventfd, written when the sink is dead
 };
 
 // A consistent copy of what a thread counted.
 struct lane_report {
     struct ledger ledger;
-    uint64_t kernel_drops; // datagrams that its sockets had no room for
+    uint64_t kernel_drops;                           // datagrams that its sockets had no room for
+    uint64_t listener_drops[LISTEN_URIS_MAX];        // the same by listener
+    int listener_errors[LISTEN_URIS_MAX];            // errno of the last read, 0 when it went well
+    struct metrics_summary decoding[DECODE_SCHEMES]; // nanoseconds of a datagram, flows written
+    struct alarm_list alarms;
+};
+
+// What the owner of a lane lets an errand see.
+struct lane_view {
+    const struct lane_report *report;
+    const struct decoder *decoder;
+    const struct traffic *traffic;
+};
+
+// Something that the owner does between two batches for another thread, such as to copy a table.
+struct errand {
+    void (*run)(struct errand *errand, const struct lane_view *view);
+    void (*free)(struct errand *errand);
+    bool done; // these two are guarded by the lane
+    bool abandoned;
 };
 
 struct lane;
@@ -44,22 +68,31 @@ void lane_final(const struct lane *lane, struct lane_report *report);
 // Any thread.
 void lane_stop(struct lane *lane);
 void lane_adopt(struct lane *lane, struct snapshot *snapshot); // takes the reference
+void lane_allow(struct lane *lane, struct allow *allow);       // takes the reference
 
 // Asks for a copy of the books and waits for it, at most timeout_ms: 0, or -ETIMEDOUT and the
 // copy that was made last.
 int lane_ask(struct lane *lane, struct lane_report *report, int timeout_ms);
 
-// The owner.
+// Sends an errand: 0 or -ENOMEM. Each one sent is awaited, until that time of CLOCK_MONOTONIC: true
+// when it was run and is the caller's again, false when the lane has taken it over and frees it.
+int lane_send(struct lane *lane, struct errand *errand);
+bool lane_await(struct lane *lane, struct errand *errand, const struct timespec *until);
+
+// The owner. `listener` is the number of the listener that a datagram came through.
 int lane_mail_fd(const struct lane *lane);
 bool lane_serve(struct lane *lane); // false once it is to stop
-void lane_datagram(struct lane *lane, enum decode_scheme scheme, const struct datagram *datagram);
-void lane_refuse(struct lane *lane, enum reason reason, size_t len); // a datagram, undecoded
+void lane_datagram(struct lane *lane, unsigned listener, enum decode_scheme scheme,
+                   const struct datagram *datagram);
+void lane_refuse(struct lane *lane, unsigned listener, enum reason reason,
+                 const struct datagram *datagram); // undecoded
 void lane_note(struct lane *lane, enum reason reason);
-void lane_kernel_drops(struct lane *lane, uint64_t count);
+void lane_kernel_drops(struct lane *lane, unsigned listener, uint64_t count);
+void lane_listener_error(struct lane *lane, unsigned listener, int error); // 0: none any more
+void lane_time(struct lane *lane, enum decode_scheme scheme, uint64_t ns, uint64_t datagrams);
 
 // End of a batch. 0, or a negative errno when the sink is dead.
 int lane_flush(struct lane *lane);
-
 // sink_sync: waits until all is written, at most timeout_ms.
 int lane_sync(struct lane *lane, int timeout_ms);
 

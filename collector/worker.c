@@ -23,6 +23,7 @@ enum {
 
 struct worker_socket {
     int fd;
+    unsigned listener; // its number
     enum decode_scheme scheme;
     bool gro;
     uint32_t kernel_drops;
@@ -46,10 +47,18 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-// The kernel joined datagrams of one sender: all but the last are of one length.
-static void take_burst(struct worker *worker, enum decode_scheme scheme,
-                       const struct receive_slot *slot)
+static uint64_t now_ns(void)
 {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+// The kernel joined datagrams of one sender: all but the last are of one length. How many it was.
+static unsigned take_burst(struct worker *worker, const struct worker_socket *socket,
+                           const struct receive_slot *slot)
+{
+    unsigned count = 0;
     size_t at = 0;
     size_t len = slot->datagram.len;
     size_t step = slot->segment_len == 0 ? len : slot->segment_len;
@@ -58,26 +67,39 @@ static void take_burst(struct worker *worker, enum decode_scheme scheme,
         one.data += at;
         one.len = len - at < step ? len - at : step;
         at += one.len;
+        count++;
         if (slot->truncated && at == len)
-            lane_refuse(worker->lane, REASON_DATAGRAM_TRUNCATED, one.len);
+            lane_refuse(worker->lane, socket->listener, REASON_DATAGRAM_TRUNCATED, &one);
         else
-            lane_datagram(worker->lane, scheme, &one);
+            lane_datagram(worker->lane, socket->listener, socket->scheme, &one);
     } while (at < len);
+    return count;
+}
+
+// How many datagrams there are is known only when the batch is done, and so is their time.
+static void take_batch(struct worker *worker, const struct worker_socket *socket, int slots)
+{
+    struct receive_slot slot;
+    uint64_t begun_ns = now_ns();
+    unsigned count = 0;
+    for (int i = 0; i < slots; i++) {
+        receive_slot(worker->batch, i, &slot);
+        count += take_burst(worker, socket, &slot);
+    }
+    lane_time(worker->lane, socket->scheme, now_ns() - begun_ns, count);
 }
 
 // Reads a socket until it is empty or has had its turn; true when more may be there.
 static bool read_socket(struct worker *worker, const struct worker_socket *socket)
 {
-    struct receive_slot slot;
     int full = socket->gro ? RECEIVE_SLOTS_GRO : RECEIVE_SLOTS;
     int got = full;
     for (int batch = 0; batch < BATCHES_MAX && got == full; batch++) {
         got = receive_run(worker->batch, socket->fd, socket->gro);
-        for (int i = 0; i < got; i++) {
-            receive_slot(worker->batch, i, &slot);
-            take_burst(worker, socket->scheme, &slot);
-        }
+        if (got > 0)
+            take_batch(worker, socket, got);
     }
+    lane_listener_error(worker->lane, socket->listener, got < 0 ? -got : 0);
     return got == full;
 }
 
@@ -86,7 +108,7 @@ static void count_kernel_drops(struct worker *worker)
     for (unsigned i = 0; i < worker->socket_count; i++) {
         struct worker_socket *socket = &worker->sockets[i];
         uint32_t drops = receive_kernel_drops(socket->fd);
-        lane_kernel_drops(worker->lane, drops - socket->kernel_drops);
+        lane_kernel_drops(worker->lane, socket->listener, drops - socket->kernel_drops);
         socket->kernel_drops = drops;
     }
 }
@@ -182,8 +204,10 @@ static int take_sockets(struct worker *worker, const struct listener *listeners,
         if (number >= listener->count)
             continue;
         struct worker_socket *socket = &worker->sockets[worker->socket_count];
-        *socket = (struct worker_socket){
-            .fd = listener->fds[number], .scheme = listener->uri.scheme, .gro = listener->uri.gro};
+        *socket = (struct worker_socket){.fd = listener->fds[number],
+                                         .listener = (unsigned)i,
+                                         .scheme = listener->uri.scheme,
+                                         .gro = listener->uri.gro};
         result = watch(worker, socket->fd, worker->socket_count++);
     }
     return result;

@@ -22,6 +22,8 @@ enum decode_scheme {
     DECODE_SFLOW,   // sFlow v5
 };
 
+#define DECODE_SCHEMES 3
+
 // One datagram as received. The bytes are borrowed for the call.
 struct datagram {
     const uint8_t *data;

@@ -10,7 +10,7 @@ static void run(struct lane *lane, const struct replay *replay)
 {
     for (int64_t i = 0; i <= replay->datagrams; i++) {
         const struct datagram datagram = replay_datagram(replay, (size_t)i);
-        lane_datagram(lane, DECODE_FLOW, &datagram);
+        lane_datagram(lane, 0, DECODE_FLOW, &datagram);
         if (i % REPLAY_BATCH == 0)
             lane_flush(lane);
     }

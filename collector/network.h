@@ -1,0 +1,9 @@
+// Networks as the operator writes them on the command line or in a list.
+#pragma once
+
+#include "common/base/addr.h"
+#include "common/base/fault.h"
+
+// Reads "10.0.0.0/8", "2001:db8::/32", or one address. IPv4-mapped IPv6 becomes IPv4. 0, or -1 and
+// a fault that says what, got and wanted: host bits are refused, with the network meant.
+int network_parse(struct prefix *out, const char *text, struct fault *fault);

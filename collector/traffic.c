@@ -1,0 +1,89 @@
+#include "collector/traffic.h"
+
+#include "common/base/siphash.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS 16384
+
+int traffic_init(struct traffic *traffic, uint64_t seed)
+{
+    *traffic = (struct traffic){.seed = seed};
+    return table_init(&traffic->table, BUCKETS);
+}
+
+static void give_up(struct traffic *traffic, struct table_entry *entry)
+{
+    struct traffic_entry *one = (struct traffic_entry *)entry;
+    traffic_add(&traffic->gone[one->listener], &one->counts);
+    table_remove(&traffic->table, entry);
+    free(one);
+}
+
+void traffic_fini(struct traffic *traffic)
+{
+    struct table_entry *entry;
+    if (traffic->table.buckets == NULL)
+        return;
+    while ((entry = table_victim(&traffic->table, NULL)) != NULL)
+        give_up(traffic, entry);
+    table_fini(&traffic->table);
+}
+
+static uint64_t hash_of(const struct traffic *traffic, const struct addr *source, unsigned listener)
+{
+    uint64_t words[3];
+    memcpy(words, source->bytes, sizeof source->bytes);
+    words[2] = (uint64_t)listener << 8 | source->len;
+    return siphash_words(traffic->seed, words, 3);
+}
+
+static struct traffic_entry *find(struct traffic *traffic, const struct addr *source,
+                                  unsigned listener, uint64_t hash)
+{
+    for (struct table_entry *e = table_first(&traffic->table, hash); e != NULL; e = table_next(e)) {
+        struct traffic_entry *one = (struct traffic_entry *)e;
+        if (one->listener == listener && addr_equal(&one->source, source))
+            return one;
+    }
+    return NULL;
+}
+
+static struct traffic_entry *make(struct traffic *traffic, const struct addr *source,
+                                  unsigned listener, uint64_t hash)
+{
+    struct traffic_entry *one = calloc(1, sizeof *one);
+    if (one == NULL)
+        return NULL;
+    one->source = *source;
+    one->listener = listener;
+    table_add(&traffic->table, &one->entry, hash);
+    if (traffic->table.count > TRAFFIC_COUNT_MAX)
+        give_up(traffic, table_victim(&traffic->table, &one->entry));
+    return one;
+}
+
+struct traffic_counts *traffic_take(struct traffic *traffic, const struct addr *source,
+                                    unsigned listener, size_t len)
+{
+    assert(listener < LISTEN_URIS_MAX);
+    uint64_t hash = hash_of(traffic, source, listener);
+    struct traffic_entry *one = find(traffic, source, listener, hash);
+    if (one == NULL)
+        one = make(traffic, source, listener, hash);
+    if (one == NULL)
+        return NULL;
+    one->counts.datagrams++;
+    one->counts.bytes += len;
+    table_use(&traffic->table, &one->entry, one->counts.datagrams >= TRAFFIC_PROVEN);
+    return &one->counts;
+}
+
+void traffic_add(struct traffic_counts *sum, const struct traffic_counts *part)
+{
+    sum->datagrams += part->datagrams;
+    sum->bytes += part->bytes;
+    sum->errors += part->errors;
+}
