@@ -1,5 +1,5 @@
 // Decoders that share the datagrams of an exporter: what one is told, the other learns.
-#include "tests/collector/decode/message.h"
+#include "tests/collector/decode/rig.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 // Data sets that come before their template: held, decoded, bounded, given up in time.
-#include "tests/collector/decode/message.h"
+#include "tests/collector/decode/rig.h"
 
 #include "collector/decode/exporter.h"
 

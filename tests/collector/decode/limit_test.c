@@ -1,7 +1,7 @@
 // -limit.flows: what is kept stands for all that came.
 #include "collector/decode/limit.h"
 
-#include "tests/collector/decode/message.h"
+#include "tests/collector/decode/rig.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 // NetFlow version 5.
-#include "tests/collector/decode/message.h"
+#include "tests/collector/decode/rig.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

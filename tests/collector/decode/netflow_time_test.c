@@ -1,5 +1,5 @@
 // The clocks of NetFlow v9 and IPFIX, and the sampling rates that options and records tell.
-#include "tests/collector/decode/message.h"
+#include "tests/collector/decode/rig.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

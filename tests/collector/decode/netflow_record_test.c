@@ -1,0 +1,290 @@
+// NetFlow v9 and IPFIX: records and their fields.
+#include "tests/collector/decode/rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+// sourceIPv4Address, octetDeltaCount
+static const uint16_t ADDRESS_BYTES[][2] = {{8, 4}, {1, 4}, {0, 0}};
+
+static struct message m;
+
+static void put_template(unsigned set_id, unsigned id, const uint16_t (*fields)[2])
+{
+    message_open(&m, set_id);
+    message_template(&m, id, fields);
+    message_close(&m);
+}
+
+static void assert_source(const struct flow *flow, uint32_t address)
+{
+    struct span span = flow_bytes(flow, FLOW_SRC_ADDR);
+    assert_int_equal(span.len, 4);
+    assert_int_equal(bytes_u32(span.data), address);
+}
+
+static void padding_is_no_record(void **state)
+{
+    static const uint16_t proto[][2] = {{4, 1}, {0, 0}};
+    struct rig *rig = *state;
+    message_v9(&m);
+    put_template(0, 256, proto);
+    message_open(&m, 256);
+    message_put(&m, 0x06000000, 4); // one record and three bytes of padding
+    message_close(&m);
+    assert_int_equal(rig_message(rig, 1, &m), 1);
+    message_v9(&m);
+    message_open(&m, 256);
+    message_put(&m, 0x06110000, 4);
+    message_close(&m);
+    assert_int_equal(rig_message(rig, 1, &m), 2);
+    message_v9(&m);
+    put_template(0, 257, ADDRESS_BYTES);
+    message_open(&m, 257);
+    message_put(&m, 0x0a000001, 4);
+    message_put(&m, 1, 4);
+    message_put(&m, 0, 7); // shorter than a record
+    message_close(&m);
+    assert_int_equal(rig_message(rig, 1, &m), 1);
+}
+
+static void variable_lengths(void **state)
+{
+    // wlanSSID in front, between and behind what matters
+    static const uint16_t fields[][2] = {{147, 65535}, {8, 4},       {147, 65535},
+                                         {1, 4},       {147, 65535}, {0, 0}};
+    struct rig *rig = *state;
+    message_ipfix(&m);
+    put_template(2, 256, fields);
+    message_open(&m, 256);
+    message_put(&m, 2, 1);
+    message_bytes(&m, "ab", 2);
+    message_put(&m, 0x0a000001, 4);
+    message_put(&m, 255, 1); // the long form (RFC 7011, section 7)
+    message_put(&m, 3, 2);
+    message_bytes(&m, "cde", 3);
+    message_put(&m, 77, 4);
+    message_put(&m, 0, 1);
+    message_put(&m, 0, 1); // the next record
+    message_put(&m, 0x0a000002, 4);
+    message_put(&m, 0, 1);
+    message_put(&m, 88, 4);
+    message_put(&m, 1, 1);
+    message_bytes(&m, "f", 1);
+    message_close(&m);
+    assert_int_equal(rig_message(rig, 1, &m), 2);
+    assert_source(&rig->flows[0], 0x0a000001);
+    assert_int_equal(flow_num(&rig->flows[0], FLOW_BYTES), 77);
+    assert_source(&rig->flows[1], 0x0a000002);
+    assert_int_equal(flow_num(&rig->flows[1], FLOW_BYTES), 88);
+}
+
+static void records_of_variable_length_alone(void **state)
+{
+    static const uint16_t fields[][2] = {{82, 65535}, {0, 0}};
+    struct rig *rig = *state;
+    message_ipfix(&m);
+    put_template(2, 256, fields);
+    message_open(&m, 256);
+    message_put(&m, 0x026162026364, 6);
+    message_close(&m);
+    assert_int_equal(rig_message(rig, 1, &m), 2);
+    assert_int_equal(rig->ledger.units_decoded, 2);
+}
+
+static void a_variable_length_past_the_set_ends_it(void **state)
+{
+    static const uint16_t fields[][2] = {{8, 4}, {82, 65535}, {0, 0}};
+    static const uint64_t lengths[] = {5, 254, 0xff0005, 0xffffff};
+    struct rig *rig = *state;
+    message_ipfix(&m);
+    put_template(2, 256, fields);
+    assert_int_equal(rig_message(rig, 1, &m), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        message_ipfix(&m);
+        message_open(&m, 256);
+        message_put(&m, 0x0a000001, 4);
+        message_put(&m, 0x0161, 2);
+        message_put(&m, 0x0a000002, 4);
+        message_put(&m, lengths[i], i < 2 ? 1 : 3);
+        message_put(&m, 0, 4);
+        message_close(&m);
+        assert_int_equal(rig_message(rig, 1, &m), 1);
+        assert_int_equal(rig->ledger.reasons[REASON_RECORD_TRUNCATED], i + 1);
+    }
+}
+
+static void numbers_of_any_length(void **state)
+{
+    static const uint16_t fields[][2] = {{1, 3}, {2, 5}, {10, 8}, {14, 0}, {56, 6}, {0, 0}};
+    struct rig *rig = *state;
+    message_ipfix(&m);
+    put_template(2, 256, fields);
+    message_open(&m, 256);
+    message_put(&m, 0x010203, 3);
+    message_put(&m, 0x0102030405, 5);
+    message_put(&m, 0x0102030405060708, 8);
+    message_put(&m, 0x0200000000aa, 6);
+    message_close(&m);
+    assert_int_equal(rig_message(rig, 1, &m), 1);
+    const struct flow *flow = &rig->flows[0];
+    assert_int_equal(flow_num(flow, FLOW_BYTES), 0x010203);
+    assert_int_equal(flow_num(flow, FLOW_PACKETS), 0x0102030405);
+    assert_int_equal(flow_num(flow, FLOW_IN_IF), 0x05060708); // as wide as the field
+    assert_int_equal(flow_num(flow, FLOW_OUT_IF), 0);
+    assert_int_equal(flow_num(flow, FLOW_SRC_MAC), 0x0200000000aa);
+}
+
+static void impossible_lengths_cost_their_field(void **state)
+{
+    static const uint16_t fields[][2] = {{8, 50}, {1, 12}, {12, 4}, {28, 3}, {0, 0}};
+    struct rig *rig = *state;
+    message_v9(&m);
+    put_template(0, 256, fields);
+    message_open(&m, 256);
+    for (int i = 0; i < 62; i++)
+        message_put(&m, 0xff, 1);
+    message_put(&m, 0x0a000002, 4);
+    message_put(&m, 0xffffff, 3);
+    message_close(&m);
+    assert_int_equal(rig_message(rig, 1, &m), 1);
+    assert_false(flow_has(&rig->flows[0], FLOW_SRC_ADDR));
+    assert_false(flow_has(&rig->flows[0], FLOW_BYTES));
+    assert_int_equal(bytes_u32(flow_bytes(&rig->flows[0], FLOW_DST_ADDR).data), 0x0a000002);
+    assert_int_equal(rig->ledger.reasons[REASON_FIELD_LENGTH], 2);
+    assert_int_equal(rig->ledger.reasons[REASON_FIELD_TOO_LONG], 1);
+}
+
+static void a_zero_address_replaces_none(void **state)
+{
+    static const uint16_t fields[][2] = {{8, 4}, {27, 16}, {28, 16}, {12, 4}, {0, 0}};
+    struct rig *rig = *state;
+    message_ipfix(&m);
+    put_template(2, 256, fields);
+    message_open(&m, 256);
+    message_put(&m, 0x0a000001, 4);
+    message_put(&m, 0, 8);
+    message_put(&m, 0, 8);
+    message_put(&m, 0, 8);
+    message_put(&m, 0, 8);
+    message_put(&m, 0x0a000002, 4);
+    message_close(&m);
+    assert_int_equal(rig_message(rig, 1, &m), 1);
+    assert_source(&rig->flows[0], 0x0a000001);
+    assert_int_equal(flow_bytes(&rig->flows[0], FLOW_DST_ADDR).len, 4);
+    assert_int_equal(flow_num(&rig->flows[0], FLOW_ETYPE), 0x0800);
+}
+
+static void enterprise_elements_are_not_ianas(void **state)
+{
+    struct rig *rig = *state;
+    message_ipfix(&m);
+    message_open(&m, 2);
+    message_put(&m, 256, 2);
+    message_put(&m, 2, 2);
+    message_put(&m, 0x8001, 2); // the reverse octets of a biflow (RFC 5103)
+    message_put(&m, 4, 2);
+    message_put(&m, 29305, 4);
+    message_put(&m, 1, 2);
+    message_put(&m, 4, 2);
+    message_close(&m);
+    message_open(&m, 256);
+    message_put(&m, 777, 4);
+    message_put(&m, 1500, 4);
+    message_close(&m);
+    assert_int_equal(rig_message(rig, 1, &m), 1);
+    assert_int_equal(flow_num(&rig->flows[0], FLOW_BYTES), 1500);
+}
+
+static void labels_come_one_by_one(void **state)
+{
+    static const uint16_t fields[][2] = {{72, 3}, {70, 3}, {79, 3}, {0, 0}};
+    struct rig *rig = *state;
+    size_t count;
+    message_v9(&m);
+    put_template(0, 256, fields);
+    message_open(&m, 256);
+    message_put(&m, 0x0be235, 3);
+    message_put(&m, 0x05de94, 3);
+    message_put(&m, 0x000101, 3);
+    message_close(&m);
+    assert_int_equal(rig_message(rig, 1, &m), 1);
+    const uint32_t *labels = flow_num_list(&rig->flows[0], FLOW_MPLS_LABEL, &count);
+    assert_int_equal(count, 10);
+    assert_int_equal(labels[0], 24041);
+    assert_int_equal(labels[1], 0);
+    assert_int_equal(labels[2], 48675);
+    assert_int_equal(labels[9], 16);
+}
+
+static void a_frame_section_is_parsed(void **state)
+{
+    static const uint16_t fields[][2] = {{315, 65535}, {0, 0}};
+    static const uint8_t frame[] = {2,    0, 0,  0,  0, 0xbb, 2, 0,  0,    0,    0, 0xaa, 8,  0,
+                                    0x45, 0, 0,  28, 0, 0,    0, 0,  64,   17,   0, 0,    10, 0,
+                                    0,    1, 10, 0,  0, 2,    0, 53, 0x82, 0x35, 0, 8,    0,  0};
+    struct rig *rig = *state;
+    message_ipfix(&m);
+    put_template(2, 256, fields);
+    message_open(&m, 256);
+    message_put(&m, sizeof frame, 1);
+    message_bytes(&m, frame, sizeof frame);
+    message_close(&m);
+    assert_int_equal(rig_message(rig, 1, &m), 1);
+    const struct flow *flow = &rig->flows[0];
+    assert_source(flow, 0x0a000001);
+    assert_int_equal(flow_num(flow, FLOW_SRC_PORT), 53);
+    assert_int_equal(flow_num(flow, FLOW_PACKETS), 1);
+    assert_int_equal(flow_num(flow, FLOW_BYTES), sizeof frame);
+}
+
+static void an_ip_section_is_parsed(void **state)
+{
+    static const uint16_t fields[][2] = {{313, 28}, {0, 0}};
+    static const uint8_t packet[28] = {0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17,   0,    0, 10,
+                                       0,    0, 1, 10, 0, 0, 2, 0, 53, 0x82, 0x35, 0, 8};
+    struct rig *rig = *state;
+    message_ipfix(&m);
+    put_template(2, 256, fields);
+    message_open(&m, 256);
+    message_bytes(&m, packet, sizeof packet);
+    message_close(&m);
+    assert_int_equal(rig_message(rig, 1, &m), 1);
+    assert_source(&rig->flows[0], 0x0a000001);
+    assert_int_equal(flow_num(&rig->flows[0], FLOW_DST_PORT), 0x8235);
+}
+
+static int setup(void **state)
+{
+    *state = rig_new(false);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    rig_free(*state);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(padding_is_no_record),
+        TEST(variable_lengths),
+        TEST(records_of_variable_length_alone),
+        TEST(a_variable_length_past_the_set_ends_it),
+        TEST(numbers_of_any_length),
+        TEST(impossible_lengths_cost_their_field),
+        TEST(a_zero_address_replaces_none),
+        TEST(enterprise_elements_are_not_ianas),
+        TEST(labels_come_one_by_one),
+        TEST(a_frame_section_is_parsed),
+        TEST(an_ip_section_is_parsed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
