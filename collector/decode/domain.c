@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define BUCKETS      16384 // of sessions, and of groups
-#define ALLOCATION   16    // what an allocation costs besides its own size, at most
+#define ALLOCATION   24    // what an allocation costs besides its own size, at most
 #define DOMAIN_BYTES (sizeof(struct domain) + ALLOCATION)
 #define GROUP_BYTES  (sizeof(struct group) + ALLOCATION)
 

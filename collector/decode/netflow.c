@@ -11,8 +11,9 @@
 // What one datagram may cost. A record of one byte is legal, and a flow is a thousand times that;
 // the limits are what the largest datagram holds of sets of one IPv4 flow, and of records of 16
 // bytes.
-#define SETS_MAX    2048
-#define RECORDS_MAX 4096
+#define SETS_MAX       2048
+#define RECORDS_MAX    4096
+#define HELD_TRIES_MAX 16 // held sets of other ports that a template turns out not to serve
 
 static bool read_header(struct netflow_walk *walk, struct cursor *c)
 {
@@ -345,20 +346,38 @@ static void decode_held(const struct netflow_walk *walk, const struct held *held
     decode_data(&past, &set);
 }
 
+// Whether the template of a held set is known now. Templates of this message are in its own domain;
+// that they serve another port's sets too takes a look at all ports, which is done for so many.
+static bool is_answered(const struct netflow_walk *walk, const struct held *held,
+                        unsigned *tries_left)
+{
+    const struct template *template;
+    struct domain_key key = walk->key;
+    key.port = held->message.port;
+    if (walk->domain == NULL || domain_own_template(walk->domain, held->set_id) == NULL)
+        return false;
+    if (key.port == walk->key.port)
+        return true;
+    if (*tries_left == 0)
+        return false;
+    bool found = domain_template(walk->store, &key, domain_find(walk->store, &key), held->set_id,
+                                 &template) == DOMAIN_FOUND;
+    *tries_left -= !found;
+    return found;
+}
+
 // What the exporter sent before the templates of this message, as far as they were all it lacked.
 static void decode_all_held(struct netflow_walk *walk)
 {
-    const struct template *template;
+    unsigned tries_left = HELD_TRIES_MAX;
     struct held *next;
     for (struct held *held = walk->run->exporter->held.first; held != NULL; held = next) {
-        struct domain_key key = walk->key;
-        key.port = held->message.port;
         next = held->next;
-        if (domain_template(walk->store, &key, domain_find(walk->store, &key), held->set_id,
-                            &template) != DOMAIN_FOUND)
+        if (!is_answered(walk, held, &tries_left))
             continue;
         decode_held(walk, held);
         hold_release(walk->run->hold, held);
+        walk->domain = domain_find(walk->store, &walk->key); // decoding may have cost it
     }
 }
 

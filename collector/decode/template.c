@@ -9,7 +9,7 @@
 #define ENTERPRISE_BIT 0x8000
 #define RECORD_LEN_MAX 0xffff // what a set can hold
 #define FIRST_DATA_ID  256    // ids below are sets of their own kind (RFC 7011, section 3.3.2)
-#define ALLOCATION     16     // what an allocation costs besides its own size, at most
+#define ALLOCATION     24     // what an allocation costs besides its own size, at most
 
 struct header {
     uint16_t id;

@@ -34,7 +34,7 @@
 // The formula of docs/reliability.md.
 static size_t bound(void)
 {
-    return DOMAIN_BYTES_MAX + EXPORTER_COUNT_MAX * (sizeof(struct exporter) + 16) + HOLD_BYTES +
+    return DOMAIN_BYTES_MAX + EXPORTER_COUNT_MAX * (sizeof(struct exporter) + 24) + HOLD_BYTES +
            SLACK;
 }
 
