@@ -1,0 +1,1 @@
+"""What measure.py is made of: processes on a core, programs, and the measurements themselves."""

@@ -1,0 +1,177 @@
+"""Processor time of a flow received, and the highest rate without loss."""
+
+import os
+import shlex
+import tempfile
+import time
+
+from harness import process, program
+
+LOSS_MAX = 0.001
+DRAIN_MAX = 0.03         # of a probe's time: what waits longer at its end was too much
+STEP = 1.02              # the search ends when its bounds are this close
+RATE_FIRST, RATE_MAX = 20000, 2000000
+
+
+class Timing:
+    """How long everything runs; short for a look, long for the record."""
+
+    def __init__(self, short, rate=20000):
+        self.rate = rate  # datagrams a second while processor time is measured
+        self.warm_seconds = 0.2 if short else 0.5
+        self.paced_seconds = 1.0 if short else 3.0
+        self.probe_seconds = 0.5 if short else 1.6
+        self.hold_seconds = 1.0 if short else 6.0
+
+
+def _warm(programs, options, timing, more_seconds=0.0):
+    """Lets the program learn all templates and touch its memory."""
+    sent = process.generate(programs, *options, f"-rate={timing.rate}",
+                            f"-time={timing.warm_seconds + more_seconds}s")
+    process.drain()
+    return sent["flows"]
+
+
+def _lost(sent, before):
+    state = process.socket_state(process.PORT)
+    return (state[1] - before[1]) / sent["datagrams"]
+
+
+def paced(run, programs, options, timing):
+    """(processor nanoseconds of a flow, share of datagrams lost, flows) at a rate it can take."""
+    before, used = process.socket_state(process.PORT), run.processor_ns()
+    sent = process.generate(programs, *options, "-announced", f"-rate={timing.rate}",
+                            f"-time={timing.paced_seconds}s")
+    process.drain()
+    time.sleep(0.1)
+    lost = _lost(sent, before)
+    return (run.processor_ns() - used) / (sent["flows"] * (1 - lost)), lost, sent["flows"]
+
+
+def _probe(programs, options, rate, seconds):
+    """(it held, flows a second, the generator could not send so fast: not in three tries)"""
+    for _ in range(3):
+        held, flows, bound = _try(programs, options, rate, seconds)
+        if not bound:
+            break
+    return held, flows, bound
+
+
+def _try(programs, options, rate, seconds):
+    before = process.socket_state(process.PORT)
+    sent = process.generate(programs, *options, "-announced", f"-rate={rate}",
+                            f"-time={seconds}s")
+    late = process.drain() > DRAIN_MAX * seconds
+    reached = sent["datagrams"] / sent["seconds"]
+    held = _lost(sent, before) < LOSS_MAX and not late
+    return held, sent["flows"] / sent["seconds"], reached < 0.97 * rate
+
+
+def highest_rate(programs, options, timing, hint=None):
+    """{"flows": a second without loss, "datagrams": the rate asked for, "generator_bound"}"""
+    low, high = 0, None
+    rate = hint * 0.9 if hint else RATE_FIRST
+    while high is None or high / max(low, 1) > STEP:
+        held, flows, bound = _probe(programs, options, int(rate), timing.probe_seconds)
+        if held and bound:
+            return {"flows": flows, "datagrams": int(rate), "generator_bound": True}
+        if held:
+            low = rate
+        else:
+            high = rate
+        if high is not None and high < 500:
+            return {"flows": 0, "datagrams": 0, "generator_bound": False}
+        if high is None:
+            rate = min(rate * (1.25 if hint else 2), RATE_MAX)
+        else:
+            rate = (low * high) ** 0.5 if low else high / 1.5
+    return _hold(programs, options, low, timing)
+
+
+def _hold(programs, options, rate, timing):
+    """The rate found, held for longer; a little less until it holds."""
+    for _ in range(8):
+        held, flows, bound = _probe(programs, options, int(rate), timing.hold_seconds)
+        if held:
+            return {"flows": flows, "datagrams": int(rate), "generator_bound": bound}
+        rate *= 0.95
+    return {"flows": 0, "datagrams": 0, "generator_bound": False}
+
+
+def _shown(command, folder):
+    """As one would type it, without the folders of this run."""
+    words = [os.path.basename(command[0]), *command[1:]]
+    return " ".join(shlex.quote(word.replace(folder, "FOLDER")).replace("\n", "\\n")
+                    for word in words)
+
+
+def measure_once(programs, name, start, timing, hint, with_rate):
+    """One run of one program on one input; None when it is not installed."""
+    options = program.INPUTS[name]
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        command = start(programs, name, folder)
+        if command is None:
+            return None
+        with process.Program(command) as run:
+            run.wait_for_port()
+            _warm(programs, options, timing)
+            cost, lost, _ = paced(run, programs, options, timing)
+            found = highest_rate(programs, options, timing, hint) if with_rate else None
+            return {"processor_ns": cost, "lost": lost, "rate": found,
+                    "memory_kib": run.memory_kib(), "command": _shown(command, folder)}
+
+
+def measure(programs, runs, timing, say, inputs=None, with_rate=True):
+    """All programs on all inputs, `runs` times in turn, so that a slow moment meets everyone."""
+    rows = []
+    for name in inputs or program.INPUTS:
+        made = {title: [] for title in program.receivers(name)}
+        for turn in range(runs):
+            for title, start in program.receivers(name).items():
+                last = made[title][-1]["rate"] if made[title] else None
+                hint = last["datagrams"] if last else None
+                once = measure_once(programs, name, start, timing, hint, with_rate)
+                if once is not None:
+                    made[title].append(once)
+                    say(f"{name}: {title}: run {turn + 1}: {once['processor_ns']:.0f} ns")
+        rows += [{"input": name, "program": title, "runs": found}
+                 for title, found in made.items() if found]
+    return rows
+
+
+def two_workers(programs, runs, timing, say):
+    """Processor time with one worker and with two, 64 exporters, the program on both cores."""
+    options = [*program.INPUTS["v9"], "-exporters=64"]
+    rows = []
+    for count in (1, 2):
+        costs = []
+        for _ in range(runs):
+            command = program.collector(programs, "v9", None, count=count)
+            with process.Program(command, (0, 1)) as run:
+                run.wait_for_port()
+                _warm(programs, options, timing)
+                costs.append(paced(run, programs, options, timing)[0])
+        say(f"{count} workers: {sorted(costs)[len(costs) // 2]:.0f} ns")
+        rows.append({"workers": count, "processor_ns": costs})
+    return rows
+
+
+def curve(programs, title, steps, runs, timing, say):
+    """Processor time and memory as the count of exporters or templates grows (v9 to bin)."""
+    rows = []
+    for count, added in steps.items():
+        options = [*program.INPUTS["v9"], *added]
+        costs, memory, decoded = [], [], []
+        for _ in range(runs):
+            with process.Program(program.collector(programs, "v9", None)) as run:
+                run.wait_for_port()
+                sent = _warm(programs, options, timing, more_seconds=2 * count / timing.rate)
+                cost, _, flows = paced(run, programs, options, timing)
+                memory.append(run.memory_kib())
+            costs.append(cost)
+            decoded.append(run.flows_delivered() / (sent + flows))
+        say(f"{count} {title}: {sorted(costs)[len(costs) // 2]:.0f} ns, "
+            f"{100 * min(decoded):.1f}% decoded")
+        rows.append({"count": count, "processor_ns": costs, "memory_kib": memory,
+                     "decoded": decoded})
+    return rows

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Measures our programs beside the floor and the peers that are installed; writes results as JSON.
+
+One worker on one core, the generator on another, everything on loopback. Nothing is asserted: the
+figures are this machine's, and only ratios within one run mean something elsewhere.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from harness import enrich, process, program, receive  # noqa: E402
+
+PARTS = ("receive", "bursts", "workers", "curves", "enrich", "lookup", "start")
+# Count -> options of the generator. One exporter may have a thousand templates or so, which is
+# bounded on purpose; more come from several.
+EXPORTERS = {count: [f"-exporters={count}"] for count in (1, 10, 100, 1000, 10000)}
+TEMPLATES = {count: [f"-exporters={max(1, count // 1000)}", f"-templates={min(count, 1000)}"]
+             for count in (1, 10, 100, 1000, 10000)}
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--programs", required=True, help="folder of goflow2plus, generator, ...")
+    parser.add_argument("--cache", required=True, help="folder for generated input, kept")
+    parser.add_argument("--out", required=True, help="file of results; parts not run are kept")
+    parser.add_argument("--only", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--inputs", help="of " + "; ".join(program.INPUTS))
+    parser.add_argument("--runs", type=int, default=5, help="of which the median counts")
+    parser.add_argument("--short", action="store_true", help="a look: shorter runs")
+    parser.add_argument("--rate", type=int, default=20000,
+                        help="datagrams a second while processor time is measured")
+    parser.add_argument("--no-rate", action="store_true", help="without searching for rates")
+    return parser.parse_args()
+
+
+def _output(*command):
+    try:
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                              check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _processor():
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        found = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    return found[0] if found else platform.machine()
+
+
+def machine(programs):
+    source = os.path.dirname(os.path.abspath(__file__))
+    return {
+        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "system": platform.freedesktop_os_release().get("PRETTY_NAME"),
+        "commit": _output("git", "-C", source, "describe", "--always", "--dirty"),
+        "programs": program.versions(programs),
+    }
+
+
+def run_part(part, arguments, timing, say):
+    programs, cache, runs = arguments.programs, arguments.cache, arguments.runs
+    with_rate = not arguments.no_rate
+    if part == "receive":
+        inputs = arguments.inputs.split(";") if arguments.inputs else \
+            [name for name in program.INPUTS if name != program.BURSTS]
+        return receive.measure(programs, runs, timing, say, inputs, with_rate)
+    if part == "bursts":
+        return receive.measure(programs, runs, timing, say, [program.BURSTS], with_rate)
+    if part == "workers":
+        return receive.two_workers(programs, runs, timing, say)
+    if part == "curves":
+        return {"exporters": receive.curve(programs, "exporters", EXPORTERS, runs, timing, say),
+                "templates": receive.curve(programs, "templates", TEMPLATES, runs, timing, say)}
+    if part == "enrich":
+        return {"file": enrich.measure(programs, cache, runs, say),
+                "pipeline": enrich.pipeline(programs, cache, runs, say)}
+    if part == "lookup":
+        return enrich.lookups(programs, cache, runs, say)
+    return enrich.start_up(programs, cache, runs)
+
+
+def read_results(path):
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def main():
+    arguments = parse_arguments()
+    unknown = set(arguments.only.split(",")) - set(PARTS)
+    if unknown:
+        sys.exit(f"--only: got {', '.join(sorted(unknown))}, wanted some of {', '.join(PARTS)}")
+    if (os.cpu_count() or 1) < 2:
+        sys.exit("two cores are needed: one for the generator, one for the program")
+    os.makedirs(arguments.cache, exist_ok=True)
+    results = read_results(arguments.out)
+    timing = receive.Timing(arguments.short, arguments.rate)
+    for part in arguments.only.split(","):
+        measured = run_part(part, arguments, timing,
+                            lambda text: print(text, file=sys.stderr, flush=True))
+        results.setdefault("parts", {})[part] = {"machine": machine(arguments.programs),
+                                                 "runs": arguments.runs, "figures": measured}
+        with open(arguments.out, "w", encoding="utf-8") as file:
+            json.dump(results, file, indent=1)
+            file.write("\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
