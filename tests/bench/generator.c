@@ -141,7 +141,7 @@ static bool check(struct settings *s)
 {
     if (*s->capture_path != '\0' && s->rate == 0)
         s->rate = CAPTURE_RATE;
-    if (traffic_shape(s->protocol) == NULL) {
+    if (feed_shape(s->protocol) == NULL) {
         dprintf(STDERR_FILENO, "-protocol: got \"%s\", wanted v5, v9, ipfix or sflow\n",
                 s->protocol);
         return false;
@@ -155,7 +155,7 @@ static bool check(struct settings *s)
            in_range("count", s->count, 0, INT64_MAX) &&
            in_range("burst", s->burst, 1, PARCEL_BATCH_MAX) &&
            in_range("exporters", s->exporters, 1, EXPORTERS_MAX) &&
-           in_range("templates", s->templates, 1, TRAFFIC_TEMPLATE_MAX) &&
+           in_range("templates", s->templates, 1, FEED_TEMPLATE_MAX) &&
            in_range("templates.every", s->template_every, 0, UINT32_MAX) &&
            in_range("segments", s->segments, 1, PARCEL_SEGMENTS_MAX) &&
            in_range("pool", s->pool, PARCEL_BATCH_MAX, POOL_MAX);
@@ -194,7 +194,7 @@ static int open_load(struct generator *generator)
 {
     const struct settings *s = &generator->settings;
     const struct load_options options = {
-        .shape = traffic_shape(s->protocol),
+        .shape = feed_shape(s->protocol),
         .exporters = (uint32_t)s->exporters,
         .templates = (uint32_t)s->templates,
         .template_every = (uint32_t)s->template_every,

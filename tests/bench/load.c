@@ -6,10 +6,10 @@
 
 struct load {
     struct load_options options;
-    struct traffic traffic;
-    struct traffic_exporter *exporters;
+    struct feed feed;
+    struct feed_exporter *exporters;
     uint32_t exporter_turn;
-    struct traffic_datagram *pool;
+    struct feed_datagram *pool;
     uint32_t pool_turn;
     uint32_t template_datagrams; // of each exporter
     uint64_t templates_first;    // how many are still to be sent before any flow
@@ -19,24 +19,24 @@ struct load {
 
     struct parcel parcels[PARCEL_BATCH_MAX];
     struct iovec pieces[PARCEL_BATCH_MAX];
-    struct traffic_datagram copies[PARCEL_BATCH_MAX]; // of templates, which exporters share
+    struct feed_datagram copies[PARCEL_BATCH_MAX]; // of templates, which exporters share
 };
 
 static void make(struct load *load, uint64_t started_ns)
 {
     const struct load_options *options = &load->options;
-    load->traffic = (struct traffic){.shape = options->shape,
-                                     .template_count = options->templates,
-                                     .unique = options->unique,
-                                     .started_ns = started_ns,
-                                     .random = options->seed};
-    load->template_datagrams = traffic_template_datagrams(&load->traffic);
+    load->feed = (struct feed){.shape = options->shape,
+                               .template_count = options->templates,
+                               .unique = options->unique,
+                               .started_ns = started_ns,
+                               .random = options->seed};
+    load->template_datagrams = feed_template_datagrams(&load->feed);
     if (!options->announced)
         load->templates_first = (uint64_t)load->template_datagrams * options->exporters;
     for (uint32_t i = 0; i < options->exporters; i++)
         load->exporters[i].address = FIRST_EXPORTER + i;
     for (uint32_t i = 0; i < options->pool; i++)
-        traffic_make_flows(&load->traffic, &load->pool[i]);
+        feed_make_flows(&load->feed, &load->pool[i]);
 }
 
 struct load *load_new(const struct load_options *options, uint64_t started_ns)
@@ -72,10 +72,10 @@ static bool templates_due(const struct load *load)
                                          load->since_templates >= load->options.template_every);
 }
 
-static void add_piece(struct load *load, struct traffic_exporter *exporter, uint64_t now_ns,
-                      struct traffic_datagram *datagram, struct iovec *piece)
+static void add_piece(struct load *load, struct feed_exporter *exporter, uint64_t now_ns,
+                      struct feed_datagram *datagram, struct iovec *piece)
 {
-    traffic_stamp(&load->traffic, exporter, now_ns, datagram);
+    feed_stamp(&load->feed, exporter, now_ns, datagram);
     *piece = (struct iovec){datagram->data, datagram->len};
     load->counts.datagrams++;
     load->counts.flows += datagram->flows;
@@ -86,7 +86,7 @@ static void add_templates(struct load *load, size_t slot, uint64_t now_ns, struc
 {
     uint32_t index = (uint32_t)(load->template_turn % load->template_datagrams);
     uint64_t exporter = load->template_turn / load->template_datagrams % load->options.exporters;
-    traffic_make_templates(&load->traffic, index, &load->copies[slot]);
+    feed_make_templates(&load->feed, index, &load->copies[slot]);
     add_piece(load, &load->exporters[exporter], now_ns, &load->copies[slot], parcel->pieces);
     parcel->count = 1;
     parcel->source = load->exporters[exporter].address;
@@ -98,7 +98,7 @@ static void add_templates(struct load *load, size_t slot, uint64_t now_ns, struc
 
 static void add_flows(struct load *load, uint64_t now_ns, struct parcel *parcel)
 {
-    struct traffic_exporter *exporter = &load->exporters[load->exporter_turn];
+    struct feed_exporter *exporter = &load->exporters[load->exporter_turn];
     for (uint32_t i = 0; i < load->options.segments; i++) {
         add_piece(load, exporter, now_ns, &load->pool[load->pool_turn], &parcel->pieces[i]);
         load->pool_turn = load->pool_turn + 1 == load->options.pool ? 0 : load->pool_turn + 1;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "tests/bench/parcel.h"
-#include "tests/bench/traffic.h"
+#include "tests/bench/feed.h"
 
 struct load_options {
     const struct shape *shape;

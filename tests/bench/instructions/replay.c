@@ -13,16 +13,16 @@ const struct decode_options REPLAY_DECODE = {
 
 static void make_pool(struct replay *replay)
 {
-    struct traffic_exporter exporter = {.address = EXPORTER};
-    replay->traffic.started_ns = STARTED_NS;
-    replay->traffic.template_count = 1;
-    replay->traffic.random = 1;
+    struct feed_exporter exporter = {.address = EXPORTER};
+    replay->feed.started_ns = STARTED_NS;
+    replay->feed.template_count = 1;
+    replay->feed.random = 1;
     for (size_t i = 0; i <= REPLAY_DATAGRAMS; i++) {
-        if (i == 0 && replay->traffic.shape->has_templates)
-            traffic_make_templates(&replay->traffic, 0, &replay->pool[i]);
+        if (i == 0 && replay->feed.shape->has_templates)
+            feed_make_templates(&replay->feed, 0, &replay->pool[i]);
         else
-            traffic_make_flows(&replay->traffic, &replay->pool[i]);
-        traffic_stamp(&replay->traffic, &exporter, STARTED_NS, &replay->pool[i]);
+            feed_make_flows(&replay->feed, &replay->pool[i]);
+        feed_stamp(&replay->feed, &exporter, STARTED_NS, &replay->pool[i]);
     }
 }
 
@@ -53,8 +53,8 @@ int replay_init(struct replay *replay, unsigned columns, int argc, char *argv[])
     replay->datagrams = REPLAY_DATAGRAMS;
     if (parse(replay, argc, argv) != 0)
         return 2;
-    replay->traffic.shape = traffic_shape(replay->protocol);
-    if (replay->traffic.shape == NULL || format_kind_parse(replay->format_name, &kind) != 0)
+    replay->feed.shape = feed_shape(replay->protocol);
+    if (replay->feed.shape == NULL || format_kind_parse(replay->format_name, &kind) != 0)
         return 2;
     make_pool(replay);
     replay->format = format_new(kind, columns);

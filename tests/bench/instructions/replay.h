@@ -9,7 +9,7 @@
 #include "common/enrich/snapshot.h"
 #include "common/flow/format.h"
 #include "common/sink/sink.h"
-#include "tests/bench/traffic.h"
+#include "tests/bench/feed.h"
 
 #define REPLAY_DATAGRAMS 400
 #define REPLAY_BATCH     64 // datagrams between two flushes
@@ -22,8 +22,8 @@ struct replay {
 
     struct format *format;
     struct sink *sink; // to /dev/null; closed by the program
-    struct traffic traffic;
-    struct traffic_datagram pool[REPLAY_DATAGRAMS + 1]; // the templates, then flows
+    struct feed feed;
+    struct feed_datagram pool[REPLAY_DATAGRAMS + 1]; // the templates, then flows
 };
 
 extern const struct decode_options REPLAY_DECODE;

@@ -8,24 +8,24 @@
 
 #include <stdbool.h>
 
-#define TRAFFIC_DATAGRAM_MAX 1472
-#define TRAFFIC_TEMPLATE_MAX 16384 // templates of one exporter
+#define FEED_DATAGRAM_MAX 1472
+#define FEED_TEMPLATE_MAX 16384 // templates of one exporter
 
-struct traffic_exporter {
+struct feed_exporter {
     uint32_t address; // IPv4
     uint32_t sequence;
     uint32_t turn; // which of its templates the next datagram uses
 };
 
-struct traffic_datagram {
+struct feed_datagram {
     uint16_t len;
     uint16_t flows;
     uint16_t options;   // records of options
     uint16_t templates; // templates announced, of options too
-    uint8_t data[TRAFFIC_DATAGRAM_MAX];
+    uint8_t data[FEED_DATAGRAM_MAX];
 };
 
-struct traffic {
+struct feed {
     const struct shape *shape;
     uint32_t template_count; // of each exporter; datagrams take turns
     bool unique;             // the octets of each flow are its number, from 1
@@ -35,16 +35,15 @@ struct traffic {
 };
 
 // "v5", "v9", "ipfix" or "sflow"; NULL when it is none of them.
-const struct shape *traffic_shape(const char *name);
+const struct shape *feed_shape(const char *name);
 
 // How many datagrams announce all templates of one exporter; 0 for protocols without.
-uint32_t traffic_template_datagrams(const struct traffic *traffic);
+uint32_t feed_template_datagrams(const struct feed *feed);
 
 // Makes one of those, and one of flows.
-void traffic_make_templates(const struct traffic *traffic, uint32_t index,
-                            struct traffic_datagram *out);
-void traffic_make_flows(struct traffic *traffic, struct traffic_datagram *out);
+void feed_make_templates(const struct feed *feed, uint32_t index, struct feed_datagram *out);
+void feed_make_flows(struct feed *feed, struct feed_datagram *out);
 
 // The datagram as this exporter sends it now.
-void traffic_stamp(struct traffic *traffic, struct traffic_exporter *exporter, uint64_t now_ns,
-                   struct traffic_datagram *datagram);
+void feed_stamp(struct feed *feed, struct feed_exporter *exporter, uint64_t now_ns,
+                struct feed_datagram *datagram);

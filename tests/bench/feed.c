@@ -1,4 +1,4 @@
-#include "tests/bench/traffic.h"
+#include "tests/bench/feed.h"
 
 #include "tests/bench/random.h"
 
@@ -16,7 +16,7 @@
 static const struct shape *const SHAPES[] = {&SHAPE_NETFLOW5, &SHAPE_NETFLOW9, &SHAPE_IPFIX,
                                              &SHAPE_SFLOW};
 
-const struct shape *traffic_shape(const char *name)
+const struct shape *feed_shape(const char *name)
 {
     for (size_t i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++)
         if (strcmp(SHAPES[i]->name, name) == 0)
@@ -31,7 +31,7 @@ static uint8_t *put(uint8_t *out, size_t len, uint64_t value)
     return out + len;
 }
 
-static uint64_t base_of(const struct traffic *traffic, enum element_base base)
+static uint64_t base_of(const struct feed *feed, enum element_base base)
 {
     switch (base) {
     case ELEMENT_PLAIN:
@@ -39,27 +39,27 @@ static uint64_t base_of(const struct traffic *traffic, enum element_base base)
     case ELEMENT_UPTIME:
         return UPTIME_MS;
     case ELEMENT_UNIX:
-        return traffic->started_ns / 1000000;
+        return feed->started_ns / 1000000;
     }
     return 0;
 }
 
-static uint8_t *put_element(struct traffic *traffic, const struct element *element, uint8_t *out)
+static uint8_t *put_element(struct feed *feed, const struct element *element, uint8_t *out)
 {
-    uint64_t value = base_of(traffic, element->base) + (uint64_t)element->low;
+    uint64_t value = base_of(feed, element->base) + (uint64_t)element->low;
     if (element->count > 1)
-        value += element->step * random_below(&traffic->random, element->count);
+        value += element->step * random_below(&feed->random, element->count);
     if (element->len != 16)
         return put(out, element->len, value);
     out = put(out, 8, value);
-    return put(out, 8, random_next(&traffic->random));
+    return put(out, 8, random_next(&feed->random));
 }
 
-static uint8_t *put_record(struct traffic *traffic, const struct layout *layout, uint8_t *out)
+static uint8_t *put_record(struct feed *feed, const struct layout *layout, uint8_t *out)
 {
     uint8_t *end = out + layout->len;
     for (size_t i = 0; i < layout->count; i++)
-        out = put_element(traffic, &layout->elements[i], out);
+        out = put_element(feed, &layout->elements[i], out);
     assert(out <= end);
     memset(out, 0, (size_t)(end - out));
     return end;
@@ -71,9 +71,9 @@ static size_t block_len(const struct shape *shape, const struct block *block)
     return shape->has_templates ? (4 + records_len + 3) / 4 * 4 : records_len;
 }
 
-void traffic_make_flows(struct traffic *traffic, struct traffic_datagram *out)
+void feed_make_flows(struct feed *feed, struct feed_datagram *out)
 {
-    const struct shape *shape = traffic->shape;
+    const struct shape *shape = feed->shape;
     uint8_t *at = out->data + shape->header_len;
     memset(out, 0, sizeof *out);
     for (size_t b = 0; b < shape->block_count; b++) {
@@ -83,7 +83,7 @@ void traffic_make_flows(struct traffic *traffic, struct traffic_datagram *out)
         if (shape->has_templates)
             at = put(put(at, 2, 0), 2, (uint64_t)(end - at));
         for (size_t i = 0; i < block->records; i++)
-            at = put_record(traffic, block->layout, at);
+            at = put_record(feed, block->layout, at);
         at = end;
     }
     out->len = (uint16_t)(at - out->data);
@@ -103,12 +103,12 @@ static uint32_t templates_of_datagram(const struct shape *shape)
     return (uint32_t)(TEMPLATE_ROOM / template_len(shape));
 }
 
-uint32_t traffic_template_datagrams(const struct traffic *traffic)
+uint32_t feed_template_datagrams(const struct feed *feed)
 {
-    if (!traffic->shape->has_templates)
+    if (!feed->shape->has_templates)
         return 0;
-    uint32_t each = templates_of_datagram(traffic->shape);
-    return (traffic->template_count + each - 1) / each;
+    uint32_t each = templates_of_datagram(feed->shape);
+    return (feed->template_count + each - 1) / each;
 }
 
 static uint16_t template_id(const struct shape *shape, uint32_t turn, size_t block)
@@ -146,16 +146,15 @@ static uint8_t *put_sampler(const struct shape *shape, uint8_t *out)
     return put(put(put(put(out, 4, 1), 1, 2), 4, SAMPLING_RATE), 3, 0);
 }
 
-void traffic_make_templates(const struct traffic *traffic, uint32_t index,
-                            struct traffic_datagram *out)
+void feed_make_templates(const struct feed *feed, uint32_t index, struct feed_datagram *out)
 {
-    const struct shape *shape = traffic->shape;
+    const struct shape *shape = feed->shape;
     uint32_t turn = index * templates_of_datagram(shape);
     uint32_t end = turn + templates_of_datagram(shape);
     uint8_t *set = out->data + shape->header_len;
     uint8_t *at = set + 4;
     memset(out, 0, sizeof *out);
-    for (; turn < end && turn < traffic->template_count; turn++) {
+    for (; turn < end && turn < feed->template_count; turn++) {
         at = put_template(shape, turn, at);
         out->templates += (uint16_t)shape->block_count;
     }
@@ -183,7 +182,7 @@ static void stamp_netflow5(uint8_t *at, uint32_t sequence, const struct moment *
 }
 
 static void stamp_netflow9(uint8_t *at, uint32_t sequence, const struct moment *moment,
-                           const struct traffic_datagram *datagram)
+                           const struct feed_datagram *datagram)
 {
     // RFC 3954, section 5.1: records of every kind
     at = put(put(at, 2, 9), 2, (uint64_t)datagram->templates + datagram->options + datagram->flows);
@@ -191,13 +190,13 @@ static void stamp_netflow9(uint8_t *at, uint32_t sequence, const struct moment *
 }
 
 static void stamp_ipfix(uint8_t *at, uint32_t sequence, const struct moment *moment,
-                        const struct traffic_datagram *datagram)
+                        const struct feed_datagram *datagram)
 {
     at = put(put(at, 2, 10), 2, datagram->len);
     put(put(put(at, 4, moment->seconds), 4, sequence), 4, 1);
 }
 
-static void stamp_sflow(uint8_t *at, const struct traffic_exporter *exporter,
+static void stamp_sflow(uint8_t *at, const struct feed_exporter *exporter,
                         const struct moment *moment)
 {
     uint8_t *sample = at + SHAPE_SFLOW.header_len + SFLOW_SAMPLE_SEQUENCE;
@@ -208,8 +207,8 @@ static void stamp_sflow(uint8_t *at, const struct traffic_exporter *exporter,
         put(sample + i * SHAPE_SFLOW.blocks[0].layout->len, 4, sequence++);
 }
 
-static void stamp_header(struct traffic_exporter *exporter, const struct moment *moment,
-                         const struct shape *shape, struct traffic_datagram *datagram)
+static void stamp_header(struct feed_exporter *exporter, const struct moment *moment,
+                         const struct shape *shape, struct feed_datagram *datagram)
 {
     if (shape == &SHAPE_NETFLOW5) {
         stamp_netflow5(datagram->data, exporter->sequence, moment);
@@ -236,9 +235,9 @@ static size_t octets_offset(const struct layout *layout, size_t *len)
     return offset;
 }
 
-static void stamp_records(struct traffic *traffic, uint32_t turn, uint8_t *at)
+static void stamp_records(struct feed *feed, uint32_t turn, uint8_t *at)
 {
-    const struct shape *shape = traffic->shape;
+    const struct shape *shape = feed->shape;
     for (size_t b = 0; b < shape->block_count; b++) {
         const struct block *block = &shape->blocks[b];
         uint8_t *record = shape->has_templates ? at + 4 : at;
@@ -246,25 +245,25 @@ static void stamp_records(struct traffic *traffic, uint32_t turn, uint8_t *at)
         size_t offset = octets_offset(block->layout, &len);
         if (shape->has_templates)
             put(at, 2, template_id(shape, turn, b));
-        for (size_t i = 0; traffic->unique && i < block->records; i++)
-            put(record + i * block->layout->len + offset, len, traffic->flows + i + 1);
-        traffic->flows += block->records;
+        for (size_t i = 0; feed->unique && i < block->records; i++)
+            put(record + i * block->layout->len + offset, len, feed->flows + i + 1);
+        feed->flows += block->records;
         at += block_len(shape, block);
     }
 }
 
-void traffic_stamp(struct traffic *traffic, struct traffic_exporter *exporter, uint64_t now_ns,
-                   struct traffic_datagram *datagram)
+void feed_stamp(struct feed *feed, struct feed_exporter *exporter, uint64_t now_ns,
+                struct feed_datagram *datagram)
 {
     const struct moment moment = {
         .seconds = now_ns / 1000000000,
         .nanoseconds = now_ns % 1000000000,
-        .uptime_ms = UPTIME_MS + (now_ns - traffic->started_ns) / 1000000,
+        .uptime_ms = UPTIME_MS + (now_ns - feed->started_ns) / 1000000,
     };
-    stamp_header(exporter, &moment, traffic->shape, datagram);
+    stamp_header(exporter, &moment, feed->shape, datagram);
     if (datagram->templates != 0)
         return;
-    stamp_records(traffic, exporter->turn, datagram->data + traffic->shape->header_len);
-    if (++exporter->turn == traffic->template_count)
+    stamp_records(feed, exporter->turn, datagram->data + feed->shape->header_len);
+    if (++exporter->turn == feed->template_count)
         exporter->turn = 0;
 }
