@@ -19,6 +19,7 @@ struct decoder {
     struct ledger *ledger;
     decode_emit *emit;
     void *user;
+    struct mapping *mapping;
     bool spread;
     decode_announce *announce;
     struct announcement *announcement; // NULL: nobody is to be told
@@ -39,6 +40,7 @@ struct decoder *decoder_new(const struct decode_options *options, struct ledger 
     decoder->ledger = ledger;
     decoder->emit = emit;
     decoder->user = user;
+    decoder->mapping = options->mapping == NULL ? NULL : mapping_ref(options->mapping);
     decoder->spread = options->spread;
     decoder->announce = options->announce;
     if (options->announce != NULL)
@@ -63,7 +65,16 @@ void decoder_free(struct decoder *decoder)
     domain_store_free(decoder->domains);
     hold_fini(&decoder->hold);
     exporter_table_fini(&decoder->exporters);
+    mapping_unref(decoder->mapping);
     free(decoder);
+}
+
+void decoder_set_mapping(struct decoder *decoder, struct mapping *mapping)
+{
+    struct mapping *before = decoder->mapping;
+    decoder->mapping = mapping == NULL ? NULL : mapping_ref(mapping);
+    domain_store_map(decoder->domains, mapping);
+    mapping_unref(before);
 }
 
 static void decode_netflow(struct decoder *decoder, struct decode_run *run, unsigned version)
@@ -96,6 +107,7 @@ static struct decode_run begin_run(struct decoder *decoder, const struct datagra
                                .spread = decoder->spread,
                                .limit_flows = decoder->limit_flows,
                                .alarms = &decoder->alarms,
+                               .mapping = decoder->mapping,
                                .flow = &decoder->flow,
                                .emit = decoder->emit,
                                .user = decoder->user};

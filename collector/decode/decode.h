@@ -8,6 +8,7 @@
 #include "collector/decode/domain.h"
 #include "collector/decode/exporter.h"
 #include "collector/decode/hold.h"
+#include "collector/decode/mapping.h"
 #include "common/base/addr.h"
 #include "common/base/ledger.h"
 #include "common/flow/flow.h"
@@ -45,6 +46,7 @@ struct decode_options {
     bool templates_shared;     // -templates.scope=address: ports of one address share templates
     uint64_t hash_seed;        // random, so that senders cannot choose collisions
     struct hold_limits hold;   // of data sets that came before their template
+    struct mapping *mapping;   // of mapping.yaml; NULL: none. A reference is taken
     bool spread;               // other decoders get datagrams of the same exporters
     decode_announce *announce; // with the emit's user; NULL: nobody is to be told
     uint64_t limit_flows;      // a second and exporter (limit.h), 0: no limit
@@ -58,6 +60,9 @@ struct decoder;
 struct decoder *decoder_new(const struct decode_options *options, struct ledger *ledger,
                             decode_emit *emit, void *user);
 void decoder_free(struct decoder *decoder);
+
+// Takes another mapping (NULL: none) from the next datagram on; templates stay.
+void decoder_set_mapping(struct decoder *decoder, struct mapping *mapping);
 
 // Learns from what another decoder announced; nothing is counted but what was held for it.
 void decoder_learn(struct decoder *decoder, const struct datagram *announcement);

@@ -15,13 +15,14 @@ struct decode_run {
     bool spread;                       // other decoders get datagrams of the same exporters
     uint64_t limit_flows;              // a second and exporter, 0: no limit
     struct alarm_list *alarms;         // of template changes
+    const struct mapping *mapping;     // NULL: none
     struct flow *flow;                 // scratch: reset, fill, decode_emit_flow
     decode_emit *emit;
     void *user;
 };
 
-// -limit.flows: whether the scratch flow is kept; if so its sampling rate is made to stand for those
-// that were not.
+// -limit.flows: whether the scratch flow is kept; if so its sampling rate is made to stand for
+// those that were not.
 bool decode_limited(struct decode_run *run);
 
 static inline void decode_note(struct decode_run *run, enum reason reason)

@@ -363,6 +363,24 @@ void domain_withdraw_all(struct domain_store *store, struct domain *domain, bool
     store->bytes += domain->templates.bytes;
 }
 
+static void map_templates(struct domain_store *store, struct domain *domain,
+                          const struct mapping *mapping)
+{
+    enum template_dialect dialect = (enum template_dialect)domain->key.version;
+    store->bytes -= domain->templates.bytes;
+    unsigned removed = template_table_map(&domain->templates, dialect, mapping);
+    store->bytes += domain->templates.bytes;
+    ledger_count(store->ledger, REASON_TEMPLATE_EVICTED, removed);
+}
+
+void domain_store_map(struct domain_store *store, const struct mapping *mapping)
+{
+    for (int standing = 0; standing < STANDING_COUNT; standing++)
+        for (struct domain *d = store->recency[standing].newest; d != NULL; d = d->older)
+            map_templates(store, d, mapping);
+    make_room(store, NULL);
+}
+
 void domain_visit_templates(const struct domain_store *store, domain_visit *visit, void *user)
 {
     for (int standing = STANDING_COUNT - 1; standing >= 0; standing--)

@@ -74,6 +74,10 @@ int domain_put(struct domain_store *store, struct domain *domain, struct templat
 void domain_withdraw(struct domain_store *store, struct domain *domain, uint16_t id);
 void domain_withdraw_all(struct domain_store *store, struct domain *domain, bool options);
 
+// Compiles all templates again for that mapping (NULL: none), which then must live until the next
+// call; templates that are put later are the caller's to compile.
+void domain_store_map(struct domain_store *store, const struct mapping *mapping);
+
 // Notes that data was decoded: the domain is used, and one worth keeping.
 void domain_touch(struct domain_store *store, struct domain *domain);
 

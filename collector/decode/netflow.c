@@ -220,6 +220,8 @@ static void learn(struct netflow_walk *walk, struct template *template)
         return;
     }
     template->life->added_ns = walk->run->datagram->received_ns;
+    if (walk->run->mapping != NULL) // without memory it goes without the mapping
+        (void)template_map(template, walk->dialect, walk->run->mapping);
     if (known != NULL) { // what stands before the change has the old layout
         *template->life = *known->life;
         note_change(walk, template);

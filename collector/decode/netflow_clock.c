@@ -44,6 +44,10 @@ void netflow_clock_set(const struct netflow_clock *clock, const struct plan_resu
         uint32_t duration_ms = (uint32_t)(record->end.value - record->start.value);
         start_ns = end_ns - (uint64_t)duration_ms * NS_PER_MS;
     }
-    flow_set_num(flow, FLOW_TIME_FLOW_START_NS, start_ns);
-    flow_set_num(flow, FLOW_TIME_FLOW_END_NS, end_ns);
+    // A time may be there by the mapping: the record's own goes before it, the export time does
+    // not.
+    if (record->start.clock != PLAN_CLOCK_NONE || !flow_has(flow, FLOW_TIME_FLOW_START_NS))
+        flow_set_num(flow, FLOW_TIME_FLOW_START_NS, start_ns);
+    if (record->end.clock != PLAN_CLOCK_NONE || !flow_has(flow, FLOW_TIME_FLOW_END_NS))
+        flow_set_num(flow, FLOW_TIME_FLOW_END_NS, end_ns);
 }

@@ -32,3 +32,10 @@ enum packet_start {
 // vlan_id is that of the innermost tag, etype the network protocol behind tags and labels, and
 // proto the one behind the IPv6 extension headers, as far as the data reaches.
 void packet_parse(struct flow *flow, enum packet_start start, const uint8_t *data, size_t len);
+
+struct mapping;
+
+// The same with mapping.yaml's sflow block, whose parsers and items go before what is known here;
+// NULL: none. Values that it takes are borrowed from `data` or kept in the flow.
+void packet_parse_mapped(struct flow *flow, const struct mapping *mapping, enum packet_start start,
+                         const uint8_t *data, size_t len);

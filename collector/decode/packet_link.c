@@ -25,14 +25,15 @@ enum packet_header packet_next_of_etype(uint16_t etype)
     }
 }
 
-enum packet_header packet_next_of_version(const struct packet_walk *walk, const uint8_t *at,
-                                          size_t len)
+struct packet_step packet_by_version(const struct packet_walk *walk, size_t size, const uint8_t *at,
+                                     size_t len)
 {
     unsigned version = len == 0 ? 0 : at[0] >> 4;
     if (version != 4 && version != 6)
-        return PACKET_HEADER_NONE;
-    packet_set_num(walk, FLOW_ETYPE, version == 4 ? ETH_P_IP : ETH_P_IPV6);
-    return version == 4 ? PACKET_HEADER_IPV4 : PACKET_HEADER_IPV6;
+        return packet_end(size);
+    uint16_t etype = version == 4 ? ETH_P_IP : ETH_P_IPV6;
+    packet_set_num(walk, FLOW_ETYPE, etype);
+    return packet_by_etype(size, etype);
 }
 
 bool packet_read_ethernet(const struct packet_walk *walk, const uint8_t *at, size_t len,
@@ -43,7 +44,7 @@ bool packet_read_ethernet(const struct packet_walk *walk, const uint8_t *at, siz
     packet_set_num(walk, FLOW_DST_MAC, bytes_be(at, 6));
     packet_set_num(walk, FLOW_SRC_MAC, bytes_be(at + 6, 6));
     packet_set_num(walk, FLOW_ETYPE, etype);
-    *step = (struct packet_step){14, packet_next_of_etype(etype)};
+    *step = packet_by_etype(14, etype);
     return true;
 }
 
@@ -54,7 +55,7 @@ bool packet_read_dot1q(const struct packet_walk *walk, const uint8_t *at, size_t
     uint16_t etype = bytes_u16(at + 2);
     packet_set_num(walk, FLOW_VLAN_ID, bytes_u16(at) & 0xfff);
     packet_set_num(walk, FLOW_ETYPE, etype);
-    *step = (struct packet_step){4, packet_next_of_etype(etype)};
+    *step = packet_by_etype(4, etype);
     return true;
 }
 
@@ -81,9 +82,7 @@ bool packet_read_mpls(const struct packet_walk *walk, const uint8_t *at, size_t 
     }
     if (!bottom && size == STACK_MAX)
         flow->list_cut = true;
-    *step = (struct packet_step){size, PACKET_HEADER_NONE};
-    if (bottom)
-        step->next = packet_next_of_version(walk, at + size, len - size);
+    *step = bottom ? packet_by_version(walk, size, at + size, len - size) : packet_end(size);
     return true;
 }
 
@@ -96,10 +95,11 @@ bool packet_read_pppoe(const struct packet_walk *walk, const uint8_t *at, size_t
     if (at[0] != 0x11 || at[1] != 0)
         return false;
     uint16_t protocol = bytes_u16(at + 6);
-    *step = (struct packet_step){8, PACKET_HEADER_NONE};
+    *step = packet_end(8);
     if (protocol != PPP_IPV4 && protocol != PPP_IPV6)
         return true;
-    packet_set_num(walk, FLOW_ETYPE, protocol == PPP_IPV4 ? ETH_P_IP : ETH_P_IPV6);
-    step->next = protocol == PPP_IPV4 ? PACKET_HEADER_IPV4 : PACKET_HEADER_IPV6;
+    uint16_t etype = protocol == PPP_IPV4 ? ETH_P_IP : ETH_P_IPV6;
+    packet_set_num(walk, FLOW_ETYPE, etype);
+    *step = packet_by_etype(8, etype);
     return true;
 }

@@ -56,6 +56,16 @@ static enum packet_header next_of_ipv6(uint8_t protocol)
     }
 }
 
+static struct packet_step by_protocol(size_t size, uint8_t protocol)
+{
+    return (struct packet_step){size, next_of_protocol(protocol), PACKET_VIA_PROTO | protocol};
+}
+
+static struct packet_step by_ipv6(size_t size, uint8_t protocol)
+{
+    return (struct packet_step){size, next_of_ipv6(protocol), PACKET_VIA_PROTO | protocol};
+}
+
 // RFC 791, section 3.1. A header length below five words is invalid: nothing behind it is read.
 bool packet_read_ipv4(const struct packet_walk *walk, const uint8_t *at, size_t len,
                       struct packet_step *step)
@@ -74,9 +84,9 @@ bool packet_read_ipv4(const struct packet_walk *walk, const uint8_t *at, size_t 
     packet_set_num(walk, FLOW_IP_TTL, at[8]);
     packet_set_num(walk, FLOW_PROTO, at[9]);
     set_addresses(walk, at + 12, 4);
-    *step = (struct packet_step){size < FIXED_LEN ? FIXED_LEN : size, PACKET_HEADER_NONE};
+    *step = packet_end(size < FIXED_LEN ? FIXED_LEN : size);
     if (first && size >= FIXED_LEN)
-        step->next = next_of_protocol(at[9]);
+        *step = by_protocol(size, at[9]);
     return true;
 }
 
@@ -93,7 +103,7 @@ bool packet_read_ipv6(const struct packet_walk *walk, const uint8_t *at, size_t 
     packet_set_num(walk, FLOW_PROTO, at[6]);
     packet_set_num(walk, FLOW_IP_TTL, at[7]);
     set_addresses(walk, at + 8, 16);
-    *step = (struct packet_step){40, next_of_ipv6(at[6])};
+    *step = by_ipv6(40, at[6]);
     return true;
 }
 
@@ -103,7 +113,7 @@ bool packet_read_ipv6_options(const struct packet_walk *walk, const uint8_t *at,
 {
     (void)len;
     packet_set_num(walk, FLOW_PROTO, at[0]);
-    *step = (struct packet_step){((size_t)at[1] + 1) * 8, next_of_ipv6(at[0])};
+    *step = by_ipv6(((size_t)at[1] + 1) * 8, at[0]);
     return true;
 }
 
@@ -113,7 +123,7 @@ bool packet_read_ipv6_authentication(const struct packet_walk *walk, const uint8
 {
     (void)len;
     packet_set_num(walk, FLOW_PROTO, at[0]);
-    *step = (struct packet_step){((size_t)at[1] + 2) * 4, next_of_ipv6(at[0])};
+    *step = by_ipv6(((size_t)at[1] + 2) * 4, at[0]);
     return true;
 }
 
@@ -123,7 +133,7 @@ bool packet_read_ipv6_routing(const struct packet_walk *walk, const uint8_t *at,
 {
     enum { FIXED_LEN = 8, TYPE_SEGMENTS = 4, SEGMENT_LEN = 16 };
     size_t size = ((size_t)at[1] + 1) * 8;
-    *step = (struct packet_step){size, next_of_ipv6(at[0])};
+    *step = by_ipv6(size, at[0]);
     if (walk->encapsulated)
         return true;
     flow_set_num(walk->flow, FLOW_PROTO, at[0]);
@@ -149,6 +159,6 @@ bool packet_read_ipv6_fragment(const struct packet_walk *walk, const uint8_t *at
     packet_set_num(walk, FLOW_FRAGMENT_OFFSET, word >> 3);
     packet_set_num(walk, FLOW_IP_FLAGS, word & 7);
     packet_set_num(walk, FLOW_FRAGMENT_ID, bytes_u32(at + 4));
-    *step = (struct packet_step){8, word >> 3 == 0 ? next_of_ipv6(at[0]) : PACKET_HEADER_NONE};
+    *step = word >> 3 == 0 ? by_ipv6(8, at[0]) : packet_end(8);
     return true;
 }

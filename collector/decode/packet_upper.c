@@ -1,4 +1,6 @@
-#include "collector/decode/packet_walk.h"
+#include "collector/decode/mapping_packet.h"
+
+#include <linux/if_ether.h>
 
 enum {
     PORT_TEREDO = 3544,
@@ -11,21 +13,6 @@ static void set_ports(const struct packet_walk *walk, const uint8_t *at)
 {
     packet_set_num(walk, FLOW_SRC_PORT, bytes_u16(at));
     packet_set_num(walk, FLOW_DST_PORT, bytes_u16(at + 2));
-}
-
-// RFC 9293, section 3.1.
-bool packet_read_tcp(const struct packet_walk *walk, const uint8_t *at, size_t len,
-                     struct packet_step *step)
-{
-    enum { FIXED_LEN = 20, FLAGS_AT = 13 };
-    set_ports(walk, at);
-    if (len > FLAGS_AT)
-        packet_set_num(walk, FLOW_TCP_FLAGS, at[FLAGS_AT]);
-    if (len < FIXED_LEN)
-        return false;
-    size_t size = (size_t)(at[12] >> 4) * 4;
-    *step = (struct packet_step){size < FIXED_LEN ? FIXED_LEN : size, PACKET_HEADER_NONE};
-    return true;
 }
 
 static enum packet_header next_of_port(uint16_t port)
@@ -43,6 +30,36 @@ static enum packet_header next_of_port(uint16_t port)
     }
 }
 
+// What the mapping has registered for a port goes before what is known of it.
+static struct packet_step by_port(const struct packet_walk *walk, size_t size, bool tcp,
+                                  const uint8_t *at)
+{
+    uint16_t port = bytes_u16(at + 2);
+    enum packet_header next = PACKET_HEADER_NONE;
+    if (walk->mapping != NULL)
+        next = mapping_port(walk->mapping, tcp, bytes_u16(at), bytes_u16(at + 2), &port);
+    if (next == PACKET_HEADER_NONE && !tcp) {
+        port = bytes_u16(at + 2);
+        next = next_of_port(port);
+    }
+    return (struct packet_step){size, next, (tcp ? PACKET_VIA_TCP : PACKET_VIA_UDP) | port};
+}
+
+// RFC 9293, section 3.1.
+bool packet_read_tcp(const struct packet_walk *walk, const uint8_t *at, size_t len,
+                     struct packet_step *step)
+{
+    enum { FIXED_LEN = 20, FLAGS_AT = 13 };
+    set_ports(walk, at);
+    if (len > FLAGS_AT)
+        packet_set_num(walk, FLOW_TCP_FLAGS, at[FLAGS_AT]);
+    if (len < FIXED_LEN)
+        return false;
+    size_t size = (size_t)(at[12] >> 4) * 4;
+    *step = by_port(walk, size < FIXED_LEN ? FIXED_LEN : size, true, at);
+    return true;
+}
+
 bool packet_read_udp(const struct packet_walk *walk, const uint8_t *at, size_t len,
                      struct packet_step *step)
 {
@@ -50,7 +67,7 @@ bool packet_read_udp(const struct packet_walk *walk, const uint8_t *at, size_t l
     set_ports(walk, at);
     if (len < FIXED_LEN)
         return false;
-    *step = (struct packet_step){FIXED_LEN, next_of_port(bytes_u16(at + 2))};
+    *step = by_port(walk, FIXED_LEN, false, at);
     return true;
 }
 
@@ -60,7 +77,7 @@ bool packet_read_sctp(const struct packet_walk *walk, const uint8_t *at, size_t 
 {
     enum { FIXED_LEN = 12 };
     set_ports(walk, at);
-    *step = (struct packet_step){FIXED_LEN, PACKET_HEADER_NONE};
+    *step = packet_end(FIXED_LEN);
     return len >= FIXED_LEN;
 }
 
@@ -71,7 +88,7 @@ bool packet_read_icmp(const struct packet_walk *walk, const uint8_t *at, size_t 
     (void)len;
     packet_set_num(walk, FLOW_ICMP_TYPE, at[0]);
     packet_set_num(walk, FLOW_ICMP_CODE, at[1]);
-    *step = (struct packet_step){8, PACKET_HEADER_NONE};
+    *step = packet_end(8);
     return true;
 }
 
@@ -92,9 +109,7 @@ bool packet_read_gre(const struct packet_walk *walk, const uint8_t *at, size_t l
     for (size_t i = 0; i < sizeof optional / sizeof optional[0]; i++)
         size += (flags & optional[i]) != 0 ? 4 : 0;
     bool opaque = version == 1 || (flags & ROUTING) != 0;
-    *step = (struct packet_step){size, PACKET_HEADER_NONE};
-    if (!opaque)
-        step->next = packet_next_of_etype(bytes_u16(at + 2));
+    *step = opaque ? packet_end(size) : packet_by_etype(size, bytes_u16(at + 2));
     return true;
 }
 
@@ -104,7 +119,7 @@ bool packet_read_vxlan(const struct packet_walk *walk, const uint8_t *at, size_t
 {
     (void)walk;
     (void)len;
-    *step = (struct packet_step){8, PACKET_HEADER_ETHERNET};
+    *step = (struct packet_step){8, PACKET_HEADER_ETHERNET, 0};
     return (at[0] & 0x08) != 0;
 }
 
@@ -114,8 +129,7 @@ bool packet_read_geneve(const struct packet_walk *walk, const uint8_t *at, size_
 {
     (void)walk;
     (void)len;
-    *step = (struct packet_step){8 + (size_t)(at[0] & 0x3f) * 4,
-                                 packet_next_of_etype(bytes_u16(at + 2))};
+    *step = packet_by_etype(8 + (size_t)(at[0] & 0x3f) * 4, bytes_u16(at + 2));
     return at[0] >> 6 == 0;
 }
 
@@ -130,6 +144,6 @@ bool packet_read_teredo(const struct packet_walk *walk, const uint8_t *at, size_
         size = AUTHENTICATION_LEN + (size_t)at[2] + at[3];
     if (len >= size + 2 && bytes_u16(at + size) == ORIGIN)
         size += ORIGIN_LEN;
-    *step = (struct packet_step){size, PACKET_HEADER_IPV6};
+    *step = packet_by_etype(size, ETH_P_IPV6);
     return size < len && at[size] >> 4 == 6;
 }

@@ -26,6 +26,7 @@ enum packet_header {
     PACKET_HEADER_VXLAN,
     PACKET_HEADER_GENEVE,
     PACKET_HEADER_TEREDO,
+    PACKET_HEADER_COUNT,
 };
 
 // How far in a packet a header stands. Going back, or meeting a link or network header twice, is
@@ -36,10 +37,20 @@ enum packet_level {
     PACKET_LEVEL_TAG,
     PACKET_LEVEL_NETWORK,
     PACKET_LEVEL_UPPER,
+    PACKET_LEVEL_TRANSPORT, // what follows is carried, whatever it is
 };
+
+// How a header was found: a kind and its number.
+#define PACKET_VIA_ETYPE 0x10000U
+#define PACKET_VIA_PROTO 0x20000U
+#define PACKET_VIA_UDP   0x30000U
+#define PACKET_VIA_TCP   0x40000U
+
+struct mapping;
 
 struct packet_walk {
     struct flow *flow;
+    const struct mapping *mapping; // NULL: none
     enum packet_level deepest;
     bool encapsulated; // inside a tunnel: the schema's fields are the outer packet's
 };
@@ -47,6 +58,7 @@ struct packet_walk {
 struct packet_step {
     size_t size; // of this header; may reach past the data
     enum packet_header next;
+    uint32_t via; // what led to it: PACKET_VIA and a number, 0 when there is no next one
 };
 
 // Reads one header of which at least min_len bytes are there. False when it is none of its kind or
@@ -65,10 +77,21 @@ static inline void packet_set_num(const struct packet_walk *walk, enum flow_fiel
 // The header behind an EtherType, or PACKET_HEADER_NONE.
 enum packet_header packet_next_of_etype(uint16_t etype);
 
+// Steps over a header of that size: to nothing, or by an EtherType.
+static inline struct packet_step packet_end(size_t size)
+{
+    return (struct packet_step){.size = size, .next = PACKET_HEADER_NONE, .via = 0};
+}
+
+static inline struct packet_step packet_by_etype(size_t size, uint16_t etype)
+{
+    return (struct packet_step){size, packet_next_of_etype(etype), PACKET_VIA_ETYPE | etype};
+}
+
 // IPv4 or IPv6 by the version in the first nibble, where nothing in front names the protocol; sets
 // etype.
-enum packet_header packet_next_of_version(const struct packet_walk *walk, const uint8_t *at,
-                                          size_t len);
+struct packet_step packet_by_version(const struct packet_walk *walk, size_t size, const uint8_t *at,
+                                     size_t len);
 
 // packet_link.c
 packet_read packet_read_ethernet, packet_read_dot1q, packet_read_mpls, packet_read_pppoe;

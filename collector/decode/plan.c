@@ -1,8 +1,12 @@
 #include "collector/decode/plan.h"
 
+#include "collector/decode/mapping.h"
+#include "collector/decode/ntp.h"
 #include "collector/decode/packet.h"
 
 #include <stdlib.h>
+
+#define SAMPLING_INTERVAL 34
 
 enum {
     ETYPE_IPV4 = 0x0800,
@@ -38,6 +42,9 @@ enum code {
     OP_SAMPLING,   // the argument is the element
     OP_FRAME_SIZE, // bytes of one packet
     OP_SECTION,    // the packet itself
+    // Of mapping.yaml; the argument is the item.
+    OP_MAPPED,
+    OP_MAPPED_SAMPLING,
     // Made by the compiler: the common lengths of the above, read without a loop or a check.
     OP_NUM1,
     OP_NUM2,
@@ -49,7 +56,8 @@ enum code {
     OP_UPTIME_END,
     // Records of variable length.
     OP_STRETCH,  // `length` bytes must be left here
-    OP_VARIABLE, // a variable length and its value; offsets count from its end on
+    OP_VARIABLE, // a variable length and its value; offsets count from its end on. The argument is
+                 // how many of the next operations take the value
 };
 
 // `offset` counts from the start of the record, or from the end of the last variable field.
@@ -64,6 +72,8 @@ struct op {
 struct plan {
     uint32_t len;    // of a record without variable fields, else 0
     uint32_t unused; // fields that no operation takes
+    const struct mapping *mapping;
+    const struct mapping_elements *mapped; // of the template's protocol
     uint32_t op_count;
     struct op ops[];
 };
@@ -140,14 +150,38 @@ static struct op *add_op(struct compiler *c, uint8_t code, const struct element 
     return op;
 }
 
+// What the mapping does with the element, ahead of what is done anyway. A sampling rate is taken
+// like that of samplingInterval, unless the element is a sampling element itself: files made for
+// goflow2 map those in vain.
+static bool add_mapped(struct compiler *c, const struct template_field *field,
+                       const struct element *element)
+{
+    struct plan *plan = c->plan;
+    int item = plan->mapped == NULL ? -1
+                                    : mapping_find(plan->mapped, field->enterprise, field->element);
+    if (item < 0)
+        return false;
+    bool sampling = mapping_is_sampling(plan->mapped, item);
+    if (sampling && element->code == OP_SAMPLING)
+        return false;
+    struct op *op = add_op(c, sampling ? OP_MAPPED_SAMPLING : OP_MAPPED, NULL);
+    op->argument = (uint16_t)item;
+    op->length = field->length;
+    return true;
+}
+
 // The value that a record gives its length of; what stands behind it is a stretch of its own.
-static void compile_variable(struct compiler *c, const struct element *element)
+static void compile_variable(struct compiler *c, const struct template_field *field,
+                             const struct element *element)
 {
     c->stretch->length = (uint16_t)(c->offset + 1);
     struct op *variable = add_op(c, OP_VARIABLE, NULL);
-    variable->argument = element->code != OP_NONE;
-    if (element->code != OP_NONE)
+    variable->argument = add_mapped(c, field, element);
+    if (element->code != OP_NONE) {
         add_op(c, element->code, element);
+        variable->argument++;
+    }
+    c->plan->unused += variable->argument == 0;
     c->offset = 0;
     c->stretch = add_op(c, OP_STRETCH, NULL);
 }
@@ -155,25 +189,30 @@ static void compile_variable(struct compiler *c, const struct element *element)
 static void compile_field(struct compiler *c, const struct template_field *field)
 {
     struct element element = element_of(field);
-    c->plan->unused += element.code == OP_NONE;
     if (field->length == TEMPLATE_VARIABLE) {
-        compile_variable(c, &element);
+        compile_variable(c, field, &element);
         return;
     }
     // Without bytes there is no value; and a thousand fields without bytes would cost as much as
     // any.
+    bool mapped = field->length != 0 && add_mapped(c, field, &element);
+    c->plan->unused += !mapped && element.code == OP_NONE;
     if (element.code != OP_NONE && field->length != 0)
         add_op(c, specialised(&element, field->length), &element)->length = field->length;
     c->offset += field->length;
 }
 
-struct plan *plan_new(const struct template *template)
+struct plan *plan_new(const struct template *template, enum template_dialect dialect,
+                      const struct mapping *mapping)
 {
-    // A variable field takes at most three operations; the first stretch is one more.
-    size_t max = 1 + 3 * (size_t) template->field_count;
+    // A variable field takes at most four operations; the first stretch is one more.
+    size_t max = 1 + 4 * (size_t) template->field_count;
     struct plan *plan = calloc(1, sizeof *plan + max * sizeof plan->ops[0]);
     if (plan == NULL)
         return NULL;
+    plan->mapping = mapping;
+    if (mapping != NULL)
+        plan->mapped = mapping_elements(mapping, dialect == TEMPLATE_IPFIX);
     struct compiler c = {.plan = plan};
     if (template->variable)
         c.stretch = add_op(&c, OP_STRETCH, NULL);
@@ -202,6 +241,7 @@ size_t plan_bytes(const struct plan *plan)
 }
 
 struct run {
+    const struct plan *plan;
     struct flow *flow;
     struct plan_result *result;
     struct ledger *ledger;
@@ -209,7 +249,6 @@ struct run {
 
 static void set_time(struct plan_time *time, unsigned unit, uint64_t value)
 {
-    static const uint64_t ntp_epoch_s = 2208988800; // 1900 to 1970
     time->clock = PLAN_CLOCK_ABSOLUTE;
     switch (unit) {
     case TIME_UNIT_UPTIME:
@@ -223,8 +262,7 @@ static void set_time(struct plan_time *time, unsigned unit, uint64_t value)
         time->value = value * 1000000;
         break;
     case TIME_UNIT_NTP: // RFC 7011, sections 6.1.9 and 6.1.10
-        time->value = ((value >> 32) - ntp_epoch_s) * 1000000000 +
-                      ((value & 0xffffffff) * 1000000000 >> 32);
+        time->value = ntp_unix_ns(value);
         break;
     default:
         time->clock = PLAN_CLOCK_DELTA;
@@ -242,9 +280,11 @@ static void set_address(struct flow *flow, enum flow_field field, const uint8_t 
     flow_set_num(flow, FLOW_ETYPE, len == 4 ? ETYPE_IPV4 : ETYPE_IPV6);
 }
 
-static void set_section(struct flow *flow, unsigned kind, const uint8_t *at, size_t len)
+static void set_section(const struct run *run, unsigned kind, const uint8_t *at, size_t len)
 {
-    packet_parse(flow, kind == SECTION_FRAME ? PACKET_ETHERNET : PACKET_IP, at, len);
+    struct flow *flow = run->flow;
+    packet_parse_mapped(flow, run->plan->mapping,
+                        kind == SECTION_FRAME ? PACKET_ETHERNET : PACKET_IP, at, len);
     flow_set_num(flow, FLOW_PACKETS, 1);
     if (!flow_has(flow, FLOW_BYTES))
         flow_set_num(flow, FLOW_BYTES, len);
@@ -321,7 +361,14 @@ static void apply(const struct run *run, const struct op *op, const uint8_t *at,
             flow_set_num(run->flow, field, *at == 4 ? ETYPE_IPV4 : ETYPE_IPV6);
         break;
     case OP_SECTION:
-        set_section(run->flow, op->argument, at, len);
+        set_section(run, op->argument, at, len);
+        break;
+    case OP_MAPPED:
+        mapping_take(run->plan->mapped, op->argument, at, len, run->flow, run->ledger);
+        break;
+    case OP_MAPPED_SAMPLING:
+        take_sampling(run->result, SAMPLING_INTERVAL,
+                      mapping_number(run->plan->mapped, op->argument, at, len));
         break;
     default:
         if (len > 8)
@@ -423,7 +470,7 @@ static size_t run_variable(const struct plan *plan, const struct run *run, const
             if (value == NULL)
                 return 0;
             base = value + len;
-            if (op->argument) // the next operation takes the value
+            for (const struct op *taker = op + op->argument; op < taker;)
                 apply(run, ++op, value, len);
         } else {
             run->flow->set = operate(run, op, base + op->offset, run->flow->set);
@@ -435,7 +482,7 @@ static size_t run_variable(const struct plan *plan, const struct run *run, const
 size_t plan_run(const struct plan *plan, const uint8_t *data, size_t len, struct flow *flow,
                 struct plan_result *result, struct ledger *ledger)
 {
-    const struct run run = {.flow = flow, .result = result, .ledger = ledger};
+    const struct run run = {.plan = plan, .flow = flow, .result = result, .ledger = ledger};
     result->start.clock = PLAN_CLOCK_NONE;
     result->end.clock = PLAN_CLOCK_NONE;
     result->init_ms = 0;

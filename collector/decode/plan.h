@@ -11,6 +11,7 @@
 #include "common/base/ledger.h"
 #include "common/flow/flow.h"
 
+struct mapping;
 struct plan;
 
 enum plan_clock {
@@ -34,12 +35,14 @@ struct plan_result {
     struct sampling_terms sampling;
 };
 
-// Compiles the fields of a data template; NULL only without memory.
-struct plan *plan_new(const struct template *template);
+// Compiles the fields of a data template, with what the mapping (NULL: none) does to them; the
+// mapping is borrowed for the life of the plan. NULL only without memory.
+struct plan *plan_new(const struct template *template, enum template_dialect dialect,
+                      const struct mapping *mapping);
 void plan_free(struct plan *plan);
 size_t plan_bytes(const struct plan *plan);
 
-// How many fields of the template mean nothing to the schema.
+// How many fields of the template mean nothing to schema and mapping.
 uint32_t plan_unused(const struct plan *plan);
 
 // Fills `flow` from the record at `data`, `len` bytes up to the end of its set, at least the

@@ -107,7 +107,7 @@ static int walk_records(struct decode_run *run, struct cursor *c, uint32_t count
         struct cursor record = sflow_take_opaque(c, cursor_u32(c));
         if (!cursor_ok(c))
             break;
-        if (!of_flow || sflow_read_record(run->flow, format, record))
+        if (!of_flow || sflow_read_record(run->flow, run->mapping, format, record))
             good++;
         else
             decode_note(run, REASON_RECORD_INVALID);

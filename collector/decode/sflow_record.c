@@ -55,7 +55,7 @@ static struct span take_address(struct cursor *c)
 }
 
 // The captured bytes end where the announced length does: XDR's padding is none of them.
-static bool read_raw_header(struct flow *flow, struct cursor *c)
+static bool read_raw_header(struct flow *flow, const struct mapping *mapping, struct cursor *c)
 {
     uint32_t protocol = cursor_u32(c);
     uint32_t frame_len = cursor_u32(c);
@@ -67,16 +67,16 @@ static bool read_raw_header(struct flow *flow, struct cursor *c)
     flow_set_num(flow, FLOW_BYTES, frame_len);
     switch (protocol) {
     case PROTOCOL_ETHERNET:
-        packet_parse(flow, PACKET_ETHERNET, c->at, len);
+        packet_parse_mapped(flow, mapping, PACKET_ETHERNET, c->at, len);
         break;
     case PROTOCOL_IPV4:
-        packet_parse(flow, PACKET_IPV4, c->at, len);
+        packet_parse_mapped(flow, mapping, PACKET_IPV4, c->at, len);
         break;
     case PROTOCOL_IPV6:
-        packet_parse(flow, PACKET_IPV6, c->at, len);
+        packet_parse_mapped(flow, mapping, PACKET_IPV6, c->at, len);
         break;
     case PROTOCOL_MPLS:
-        packet_parse(flow, PACKET_MPLS, c->at, len);
+        packet_parse_mapped(flow, mapping, PACKET_MPLS, c->at, len);
         break;
     default:
         break;
@@ -221,11 +221,12 @@ static bool read_gateway(struct flow *flow, struct cursor *c)
     return true;
 }
 
-bool sflow_read_record(struct flow *flow, uint32_t format, struct cursor record)
+bool sflow_read_record(struct flow *flow, const struct mapping *mapping, uint32_t format,
+                       struct cursor record)
 {
     switch (format) {
     case RECORD_RAW_HEADER:
-        return read_raw_header(flow, &record);
+        return read_raw_header(flow, mapping, &record);
     case RECORD_ETHERNET:
         return read_ethernet(flow, &record);
     case RECORD_IPV4:

@@ -53,10 +53,15 @@ static void read_field(struct template_field *field, struct cursor *set,
     }
 }
 
-static bool add_plan(struct template *template)
+int template_map(struct template *template, enum template_dialect dialect,
+                 const struct mapping *mapping)
 {
-    template->plan = plan_new(template);
-    return template->plan != NULL;
+    struct plan *plan = template->options ? NULL : plan_new(template, dialect, mapping);
+    if (plan == NULL)
+        return template->options ? 0 : -1;
+    plan_free(template->plan);
+    template->plan = plan;
+    return 0;
 }
 
 // Templates of the same layout have the same number, others hardly ever: it is what tells the ports
@@ -92,7 +97,7 @@ static struct template *read_fields(struct cursor *set, enum template_dialect di
     t->layout = layout_of(t);
     t->life = calloc(1, sizeof *t->life);
     if (t->life != NULL && cursor_ok(set) && t->min_len <= RECORD_LEN_MAX &&
-        (options || add_plan(t)))
+        template_map(t, dialect, NULL) == 0)
         return t;
     template_free(t);
     return NULL;

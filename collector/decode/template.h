@@ -23,6 +23,7 @@ struct template_field {
     uint32_t enterprise; // 0: IANA's, or any of v9
 };
 
+struct mapping;
 struct plan;
 
 // Its life, kept by whoever decodes; whoever has the template may write it. Unix time.
@@ -60,6 +61,11 @@ enum template_result {
 // the caller's. After TEMPLATE_BAD nothing more can be read from the set.
 enum template_result template_parse(struct cursor *set, enum template_dialect dialect, bool options,
                                     struct template **out, uint16_t *id);
+
+// Compiles a data template again, for that mapping (NULL: none), which is borrowed for as long as
+// it is not compiled for another. 0, or -1 without memory: the plan is as it was.
+int template_map(struct template *template, enum template_dialect dialect,
+                 const struct mapping *mapping);
 
 void template_free(struct template *template); // its plan too; NULL is allowed
 

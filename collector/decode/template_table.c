@@ -148,3 +148,21 @@ void template_table_remove_all(struct template_table *table, bool options)
             i++;
     }
 }
+
+unsigned template_table_map(struct template_table *table, enum template_dialect dialect,
+                            const struct mapping *mapping)
+{
+    unsigned removed = 0;
+    for (unsigned i = 0; i < table->slot_count;) {
+        struct template *template = table->slots[i];
+        size_t before = template == NULL ? 0 : template_bytes(template);
+        if (template != NULL && template_map(template, dialect, mapping) != 0) {
+            empty_slot(table, i); // another one may have moved here
+            removed++;
+            continue;
+        }
+        table->bytes += template == NULL ? 0 : template_bytes(template) - before;
+        i++;
+    }
+    return removed;
+}

@@ -34,5 +34,10 @@ unsigned template_table_count(const struct template_table *table);
 // -1 without memory, when the template was freed.
 int template_table_put(struct template_table *table, struct template *template);
 
+// Compiles all data templates again for that mapping; those for which there is no memory are
+// removed and their number returned.
+unsigned template_table_map(struct template_table *table, enum template_dialect dialect,
+                            const struct mapping *mapping);
+
 void template_table_remove(struct template_table *table, uint16_t id);
 void template_table_remove_all(struct template_table *table, bool options);

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -350,9 +351,10 @@ static int take_unknown(struct conf *conf, const struct conf_schema *schema)
 {
     char what[FAULT_TEXT_MAX];
     describe_unknown(schema, (const char *)conf->event.data.scalar.value, what, sizeof what);
-    if (!schema->lenient)
+    if (schema->unknown == CONF_UNKNOWN_FAILS)
         return conf_fail(conf, line(conf), "%s", what);
-    conf_warn(conf, line(conf), "%s", what);
+    if (schema->unknown == CONF_UNKNOWN_WARNS)
+        conf_warn(conf, line(conf), "%s", what);
     return next(conf) != 0 ? -1 : skip(conf);
 }
 
@@ -381,7 +383,7 @@ static int read_pair(struct conf *conf, const struct conf_schema *schema, void *
     seen_line[at] = line(conf);
     if (next(conf) != 0)
         return -1;
-    if (schema->lenient && is_nothing(&conf->event))
+    if (schema->unknown != CONF_UNKNOWN_FAILS && is_nothing(&conf->event))
         return 0;
     return read_field(conf, field, object);
 }

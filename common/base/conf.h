@@ -1,14 +1,13 @@
 // YAML files read through a schema table, one object at a time: nothing but the current item of a
 // list is held in memory, and every error says file:line.
 //
-// Mappings with fixed keys are described by a conf_schema; a key that is in no schema is an error,
-// or only a warning where the schema is lenient.
+// Mappings with fixed keys are described by a conf_schema; a key that is in no schema is an error
+// unless the schema says otherwise.
 // Anchors, aliases and more than one document are refused. One thread at a time.
 #pragma once
 
 #include "common/base/fault.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,6 +52,13 @@ enum conf_kind {
     CONF_SKIP,    // anything; it is not looked at
 };
 
+// What a key does that its schema does not have.
+enum conf_unknown {
+    CONF_UNKNOWN_FAILS,
+    CONF_UNKNOWN_WARNS,  // is logged and passed over with its value
+    CONF_UNKNOWN_PASSES, // only the latter
+};
+
 struct conf_schema;
 
 struct conf_field {
@@ -72,9 +78,9 @@ struct conf_schema {
     // Called when an object is complete, with the line it begins on. All that the object points to
     // is borrowed for this call. 0, or -1 after conf_fail. May be NULL.
     int (*done)(struct conf *conf, void *object, unsigned line);
-    // For files that others wrote for another program: unknown keys are logged and passed over, and
-    // a key without a value counts as not given.
-    bool lenient;
+    // Where unknown keys do not fail, as in files that were made for another program, a key without
+    // a value counts as not given.
+    enum conf_unknown unknown;
 };
 
 // Reads the file into `object` (zeroed first) by way of the schema's `done`. 0, or -1 with the

@@ -335,7 +335,7 @@ static const struct conf_schema CUSTOM = {
     .field_count = COUNT(CUSTOM_FIELDS),
     .size = sizeof(struct custom_item),
     .done = add_custom,
-    .lenient = true,
+    .unknown = CONF_UNKNOWN_WARNS,
 };
 
 static const struct conf_field BLOCK_FIELDS[] = {
@@ -351,7 +351,7 @@ static const struct conf_schema BLOCK = {
     .field_count = COUNT(BLOCK_FIELDS),
     .size = sizeof(struct block),
     .done = take_block,
-    .lenient = true,
+    .unknown = CONF_UNKNOWN_WARNS,
 };
 
 // The other blocks are the collector's.
@@ -366,7 +366,7 @@ static const struct conf_schema MAPPING_FILE = {
     .fields = FILE_FIELDS,
     .field_count = COUNT(FILE_FIELDS),
     .size = sizeof(struct block),
-    .lenient = true,
+    .unknown = CONF_UNKNOWN_WARNS,
 };
 
 struct formatter *formatter_load(const char *path, unsigned filled, struct fault *fault)

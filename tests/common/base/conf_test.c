@@ -85,8 +85,8 @@ static const struct conf_field ITEM_FIELDS[] = {
     {"size", CONF_NUMBER, offsetof(struct item, size), NULL},
     {"words", CONF_TEXTS, offsetof(struct item, words), NULL},
 };
-static const struct conf_schema ITEM = {"item",   ITEM_FIELDS, 3, sizeof(struct item),
-                                        see_item, false};
+static const struct conf_schema ITEM = {"item",   ITEM_FIELDS,       3, sizeof(struct item),
+                                        see_item, CONF_UNKNOWN_FAILS};
 
 static const struct conf_field ROOT_FIELDS[] = {
     {"title", CONF_TEXT, offsetof(struct root, title), NULL},
@@ -97,9 +97,9 @@ static const struct conf_field ROOT_FIELDS[] = {
     {"other", CONF_SKIP, 0, NULL},
 };
 static const struct conf_schema ROOT = {"the file",          ROOT_FIELDS, 6,
-                                        sizeof(struct root), see_root,    false};
+                                        sizeof(struct root), see_root,    CONF_UNKNOWN_FAILS};
 static const struct conf_schema LENIENT = {"the file",          ROOT_FIELDS, 6,
-                                           sizeof(struct root), see_root,    true};
+                                           sizeof(struct root), see_root,    CONF_UNKNOWN_WARNS};
 
 static int read_text(const char *yaml)
 {
