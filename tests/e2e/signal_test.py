@@ -82,14 +82,16 @@ class ReloadTest(unittest.TestCase):
         feed(self.sent)
         process.wait_until(lambda: reader().count(b"\n") >= self.sent * RECORDS, "its flows")
         newest = flow.read_json_lines(reader().decode())[-RECORDS:]
-        return {f["context"]["source_group"] for f in newest}
+        groups = {f["context"]["source_group"] for f in newest}
+        self.assertEqual(len(groups), 1, "flows of one batch saw two snapshots")
+        return groups
 
     def check_reload(self, program, reader, feed):
         self.assertEqual(self.groups(reader, feed), {"before"})
         write(self.context, context_of("after"))
         program.send(signal.SIGHUP)
-        program.wait_for_log("reloaded")
-        self.assertEqual(self.groups(reader, feed), {"after"})
+        program.wait_for_log("reloaded")  # the workers take it up between two batches
+        process.wait_until(lambda: self.groups(reader, feed) == {"after"}, "the new snapshot")
         write(self.context, BROKEN_CONTEXT)
         program.send(signal.SIGHUP)
         program.wait_for_log("reload failed")
