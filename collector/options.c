@@ -1,6 +1,7 @@
 #include "collector/options.h"
 
 #include "common/base/log.h"
+#include "common/sink/nats.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,8 @@ static const char LISTEN_HELP[] =
     "              for N datagrams\n"
     "gro=1         let the kernel join bursts of one sender";
 
+static const char ADDRESS[] = ":8080";
+
 static const struct collector_options DEFAULTS = {
     .listen = "sflow://:6343,netflow://:2055",
     .read = "",
@@ -33,6 +36,7 @@ static const struct collector_options DEFAULTS = {
     .format_name = "json",
     .transport = "file",
     .templates_scope = "port",
+    .mapping_path = "",
     .log_level_name = "info",
     .log_format = "normal",
     .buffer_bytes = 64 << 20,
@@ -40,6 +44,12 @@ static const struct collector_options DEFAULTS = {
     .hold_exporter_bytes = 64 << 10,
     .hold_total_bytes = 16 << 20,
     .hold_ns = INT64_C(300000000000),
+    .address = ADDRESS,
+    .templates_path = "/templates",
+    .error_count = 10,
+    .error_interval_ns = INT64_C(10000000000),
+    .allow = "",
+    .sampling_default = "",
     .snapshot = {.context_path = "", .asn_path = "", .country_path = ""},
     .sink = {.path = "", .separator = "\n"},
 };
@@ -63,6 +73,21 @@ static int read_uris(struct collector_options *o)
     return 0;
 }
 
+static int check_operations(struct collector_options *o)
+{
+    struct fault fault = {.text = ""};
+    if (*o->templates_path != '\0' && *o->templates_path != '/')
+        return refuse("templates.path", o->templates_path, "a path that begins with /");
+    if (o->limit_flows < 0 || o->limit_flows > LIMIT_FLOWS_MAX)
+        return refuse("limit.flows", log_number(o->limit_flows).text, "0 to 1000000000");
+    o->sampling_default_count = sampling_defaults_parse(o->sampling_defaults, o->sampling_default,
+                                                        &fault);
+    if (o->sampling_default_count >= 0)
+        return 0;
+    dprintf(STDERR_FILENO, "-sampling.default: %s\n", fault.text);
+    return -1;
+}
+
 // What the texts mean. The output is one for all listeners: when one of them is to wait for it
 // instead of dropping, all are.
 static int interpret(struct collector_options *o)
@@ -75,7 +100,10 @@ static int interpret(struct collector_options *o)
         return refuse("format", o->format_name, "bin, json or text");
     o->sink_ops = sink_find(o->transport);
     if (o->sink_ops == NULL)
-        return refuse("transport", o->transport, "file");
+        return refuse("transport", o->transport, "file or nats");
+    if (o->sink_ops == &SINK_NATS && nats_options_check(&o->nats) != 0)
+        return -1;
+    o->sink.nats = &o->nats;
     o->templates_shared = strcmp(o->templates_scope, "address") == 0;
     if (!o->templates_shared && strcmp(o->templates_scope, "port") != 0)
         return refuse("templates.scope", o->templates_scope, "port or address");
@@ -83,10 +111,14 @@ static int interpret(struct collector_options *o)
         return refuse("drain", "a negative duration", "0 or more");
     if (o->hold_ns < 0)
         return refuse("templates.hold", "a negative duration", "0 or more");
+    if (check_operations(o) != 0)
+        return -1;
     o->sink.buffer_bytes = o->buffer_bytes;
     if (*o->read == '\0')
         return read_uris(o);
     o->sink.blocking = true;
+    if (o->address == ADDRESS) // a file is read and done with: only who asks for it is served
+        o->address = "";
     return 0;
 }
 
@@ -110,11 +142,23 @@ enum options_result collector_options_read(struct collector_options *o, int argc
          "Such data of one exporter, at most", NULL},
         {"templates.hold.total", OPTION_BYTES, &o->hold_total_bytes,
          "Such data of all exporters, at most", NULL},
+        {"allow", OPTION_STRING, &o->allow,
+         "Take datagrams only from these `networks`, comma-separated, or from those in @FILE,\n"
+         "one on each line; SIGHUP reads the file again",
+         NULL},
+        {"limit.flows", OPTION_INT, &o->limit_flows,
+         "At most `n` flows a second of one exporter; the sampling rate of those that are kept\n"
+         "stands for the others. 0: no limit",
+         NULL},
+        {"sampling.default", OPTION_STRING, &o->sampling_default,
+         "Sampling rates of exporters that say none: `CIDR=N`, comma-separated", NULL},
         {"produce", OPTION_STRING, &o->produce,
          "What datagrams become, by `name`: sample (flow messages)", "Output"},
         {"format", OPTION_STRING, &o->format_name,
          "Format by `name`: bin (length-prefixed protobuf), json or text", NULL},
-        {"transport", OPTION_STRING, &o->transport, "Output by `name`: file", NULL},
+        {"mapping", OPTION_STRING, &o->mapping_path,
+         "Custom fields and columns, a yaml `file`; read again on SIGHUP", NULL},
+        {"transport", OPTION_STRING, &o->transport, "Output by `name`: file or nats", NULL},
         {"transport.file", OPTION_STRING, &o->sink.path, "Output `path`; empty is stdout", NULL},
         {"transport.file.sep", OPTION_STRING, &o->sink.separator,
          "Written after each flow, as it is; may be empty", NULL},
@@ -127,18 +171,34 @@ enum options_result collector_options_read(struct collector_options *o, int argc
         {"db.asn", OPTION_STRING, &o->snapshot.asn_path, "MaxMind ASN database `file`", NULL},
         {"db.country", OPTION_STRING, &o->snapshot.country_path,
          "MaxMind country or city database `file`", NULL},
+        {"addr", OPTION_STRING, &o->address,
+         "Serve /metrics, /exporters, /templates and /__health at this `host:port`; empty: do\n"
+         "not. With -read only when it is given",
+         "Operations"},
+        {"templates.path", OPTION_STRING, &o->templates_path,
+         "`path` of the page of templates; empty: none", NULL},
+        {"status", OPTION_BOOL, &o->status,
+         "Ask the collector that runs at -addr for its exporters, and print them", NULL},
+        {"err.cnt", OPTION_INT, &o->error_count,
+         "Lines that exporters can cause, in each interval, before they are muted; 0: all", NULL},
+        {"err.int", OPTION_DURATION_NS, &o->error_interval_ns,
+         "That interval; 0: nothing is muted", NULL},
         {"loglevel", OPTION_STRING, &o->log_level_name,
          "Log lines from this `level` on: debug, info, warn or error", "Other"},
         {"logfmt", OPTION_STRING, &o->log_format, "Log lines in this `shape`: normal or json",
          NULL},
         {"v", OPTION_BOOL, &o->version, "Print the version", NULL},
     };
+    struct option rows[COUNT(table) + NATS_TRANSPORT_ROWS];
     int rest;
     *o = DEFAULTS;
-    enum options_result result = options_parse(table, COUNT(table), argc, argv, &rest);
+    o->nats = nats_options_defaults("goflow2", "goflow2.messages");
+    memcpy(rows, table, sizeof table);
+    size_t count = COUNT(table) + nats_transport_rows(rows + COUNT(table), &o->nats);
+    enum options_result result = options_parse(rows, count, argc, argv, &rest);
     o->ignored = rest < argc ? argv[rest] : NULL;
     if (result == OPTIONS_HELP)
-        options_help(table, COUNT(table), SYNOPSIS, STDERR_FILENO);
+        options_help(rows, count, SYNOPSIS, STDERR_FILENO);
     if (result == OPTIONS_OK && !o->version && interpret(o) != 0)
         return OPTIONS_BAD;
     return result;

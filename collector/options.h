@@ -3,9 +3,11 @@
 #pragma once
 
 #include "collector/listen_uri.h"
+#include "collector/sampling_default.h"
 #include "common/base/options.h"
 #include "common/enrich/snapshot.h"
 #include "common/flow/format.h"
+#include "common/sink/nats_option.h"
 #include "common/sink/sink.h"
 
 struct collector_options {
@@ -17,6 +19,7 @@ struct collector_options {
     const char *format_name;
     const char *transport;
     const char *templates_scope;
+    const char *mapping_path;
     const char *log_level_name;
     const char *log_format;
     uint64_t buffer_bytes;
@@ -24,10 +27,19 @@ struct collector_options {
     uint64_t hold_exporter_bytes;
     uint64_t hold_total_bytes;
     int64_t hold_ns;
+    const char *address; // of the HTTP server; "": none
+    const char *templates_path;
+    int64_t error_count;
+    int64_t error_interval_ns;
+    const char *allow;
+    int64_t limit_flows;
+    const char *sampling_default;
+    bool status;
     bool version;
     const char *ignored; // the first argument that is no flag: it and all behind it; NULL: none
     struct snapshot_options snapshot;
     struct sink_options sink;
+    struct nats_options nats;
 
     // What it means.
     struct listen_uri uris[LISTEN_URIS_MAX];
@@ -35,6 +47,8 @@ struct collector_options {
     const struct sink_ops *sink_ops;
     enum format_kind format;
     bool templates_shared;
+    struct sampling_default sampling_defaults[SAMPLING_DEFAULTS_MAX];
+    int sampling_default_count;
     int log_level;
 };
 

@@ -199,7 +199,7 @@ struct worker *worker_start(const struct worker_options *options, struct snapsho
     worker->snapshot = take;
     worker->wake_fd = worker->done_fd = -1;
     worker->decodes = format_kind(options->format) != FORMAT_BIN ||
-                      options->sink->ops->wants_fields;
+                      options->sink->wants_fields;
     error = start(worker);
     if (error == 0)
         return worker;

@@ -234,7 +234,6 @@ static struct sink *file_open(const struct sink_options *options)
 
 const struct sink_ops SINK_FILE = {
     .name = "file",
-    .wants_fields = false,
     .open = file_open,
     .writer_new = file_writer_new,
     .writer_free = file_writer_free,

@@ -126,7 +126,6 @@ int file_writer_write(struct sink_writer *base, const struct flow_view *view, co
         uint8_t *room = file_writer_room(base, len);
         if (room == NULL) {
             ledger_count(base->ledger, REASON_OUTPUT_TOO_LARGE, 1);
-            writer->lossy = true;
             return 0;
         }
         memcpy(room, bytes, len);

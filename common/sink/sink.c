@@ -1,10 +1,11 @@
 #include "common/sink/sink.h"
 
 #include "common/sink/file.h"
+#include "common/sink/nats.h"
 
 #include <string.h>
 
-const struct sink_ops *const SINKS[] = {&SINK_FILE, NULL};
+const struct sink_ops *const SINKS[] = {&SINK_FILE, &SINK_NATS, NULL};
 
 const struct sink_ops *sink_find(const char *name)
 {

@@ -9,7 +9,8 @@
 // flow, so that subjects, partition keys, republish ids and table rows can be made from it.
 //
 // Every flow given to sink_write ends in the writer's ledger exactly once, as delivered or under a
-// reason of class FLOW, at the latest when sink_close has returned; until then it is waiting.
+// reason of class FLOW, at the latest when sink_close has returned; until then it is waiting. Only
+// what a sink keeps on disk for the next process goes on waiting; there it counts as made anew.
 #pragma once
 
 #include "common/base/ledger.h"
@@ -32,19 +33,20 @@ struct flow_view {
     struct flow_origin origin;
 };
 
+struct nats_options;
 struct sink;
 struct sink_writer;
 
 struct sink_options {
-    const char *path;      // file: NULL or "" for stdout
-    const char *separator; // file: bytes after each frame; may be ""
-    size_t buffer_bytes;   // file: ring for what the reader has not taken yet
-    bool blocking;         // wait for a slow reader instead of dropping
+    const char *path;                // file: NULL or "" for stdout
+    const char *separator;           // file: bytes after each frame; may be ""
+    size_t buffer_bytes;             // file: ring for what the reader has not taken yet
+    bool blocking;                   // wait for a slow reader instead of dropping
+    const struct nats_options *nats; // nats: borrowed for the call, its texts for the sink's life
 };
 
 struct sink_ops {
     const char *name;
-    bool wants_fields; // the view's flow must be filled even when the format alone does not need it
     // Returns a sink, or NULL after having logged why.
     struct sink *(*open)(const struct sink_options *options);
     struct sink_writer *(*writer_new)(struct sink *sink, struct ledger *ledger);
@@ -69,6 +71,7 @@ const struct sink_ops *sink_find(const char *name);
 // Every sink begins with this, every writer with the one below.
 struct sink {
     const struct sink_ops *ops;
+    bool wants_fields; // the view's flow must be filled even when the format alone does not need it
 };
 
 struct sink_writer {
@@ -110,8 +113,9 @@ static inline int sink_flush(struct sink_writer *writer)
 }
 
 // Waits until all that this writer wrote is durable for the sink (written, acknowledged, inserted)
-// or refused; at most timeout_ms, -1: for ever. 0 when all was delivered, -ETIMEDOUT, or another
-// negative errno when some of it failed (the ledger says how much and why).
+// or refused; at most timeout_ms, -1: for ever. 0 when all was delivered but what is too large for
+// any try, -ETIMEDOUT, or another negative errno when some of it failed (the ledger says how much
+// and why).
 static inline int sink_sync(struct sink_writer *writer, int timeout_ms)
 {
     return writer->sink->ops->sync(writer, timeout_ms);

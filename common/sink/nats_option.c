@@ -1,0 +1,183 @@
+#include "common/sink/nats_option.h"
+
+#include "common/sink/nats_message.h"
+#include "common/sink/spool.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COUNT(array)    (sizeof(array) / sizeof(array)[0])
+#define NS_PER_MS       INT64_C(1000000)
+#define NS_PER_S        INT64_C(1000000000)
+#define WINDOW_MAX      65536
+#define BATCH_FLOWS_MAX 65536
+#define REPLICAS_MAX    5
+#define LINGER_MAX_NS   (60 * NS_PER_S)
+
+// A table of rows cannot be written with a prefix in a variable: names are texts of the program.
+#define ACCESS_ROWS(prefix, o, first_group)                                                        \
+    {prefix "servers", OPTION_STRING, &(o)->servers,                                               \
+     "Servers, comma-separated `URLs`; a name and a password may stand in them", first_group},     \
+        {prefix "url", OPTION_STRING, &(o)->servers, "The same by another name: `URLs`", NULL},    \
+        {prefix "token", OPTION_STRING, &(o)->token, "Authentication by this `token`", NULL},      \
+        {prefix "creds", OPTION_STRING, &(o)->creds, "Authentication by this credentials `file`",  \
+         NULL},                                                                                    \
+        {prefix "nkey", OPTION_STRING, &(o)->nkey,                                                 \
+         "Authentication by the seed and public key in this `file`", NULL},                        \
+        {prefix "tls.ca", OPTION_STRING, &(o)->tls_ca,                                             \
+         "TLS: the authorities that sign servers, a PEM `file`", NULL},                            \
+        {prefix "tls.cert", OPTION_STRING, &(o)->tls_cert,                                         \
+         "TLS: our own certificate, a PEM `file`", NULL},                                          \
+        {prefix "tls.key", OPTION_STRING, &(o)->tls_key, "TLS: its key, a PEM `file`", NULL},      \
+    {                                                                                              \
+        prefix "tls.insecure", OPTION_BOOL, &(o)->tls_insecure,                                    \
+            "TLS without looking who the server is", NULL                                          \
+    }
+
+struct nats_access nats_access_defaults(void)
+{
+    return (struct nats_access){
+        .servers = "nats://localhost:4222",
+        .token = "",
+        .creds = "",
+        .nkey = "",
+        .tls_ca = "",
+        .tls_cert = "",
+        .tls_key = "",
+    };
+}
+
+struct nats_options nats_options_defaults(const char *stream, const char *subject)
+{
+    return (struct nats_options){
+        .access = nats_access_defaults(),
+        .making = {.create = true,
+                   .replicas = 1,
+                   .max_age_ns = 24 * 3600 * NS_PER_S,
+                   .max_bytes = UINT64_C(1) << 30,
+                   .duplicates_ns = 120 * NS_PER_S,
+                   .storage = "file",
+                   .retention = "limits",
+                   .discard = "old"},
+        .stream = stream,
+        .subject = subject,
+        .batch_bytes = 15 << 10,
+        .batch_flows = 256,
+        .linger_ns = 100 * NS_PER_MS,
+        .window = 1024,
+        .spool = "",
+        .spool_bytes = UINT64_C(1) << 30,
+    };
+}
+
+size_t nats_transport_rows(struct option *rows, struct nats_options *o)
+{
+    const struct option table[] = {
+        ACCESS_ROWS("transport.nats.", &o->access, "Output to NATS JetStream"),
+        {"transport.nats.stream", OPTION_STRING, &o->stream, "Stream by `name`", NULL},
+        {"transport.nats.subject", OPTION_STRING, &o->subject,
+         "`Subject` of the messages; {type}, {sampler_address} and others stand for a\n"
+         "flow's value, {key:N} for its partition",
+         NULL},
+        {"transport.nats.batch.bytes", OPTION_BYTES, &o->batch_bytes,
+         "Flows packed into one message, in bytes", NULL},
+        {"transport.nats.batch.flows", OPTION_INT, &o->batch_flows,
+         "The same in `flows`; 1: each flow is a message", NULL},
+        {"transport.nats.linger", OPTION_DURATION_NS, &o->linger_ns,
+         "How long a message waits for more flows", NULL},
+        {"transport.nats.window", OPTION_INT, &o->window,
+         "`Messages` kept in memory until they are acknowledged", NULL},
+        {"transport.nats.spool", OPTION_STRING, &o->spool,
+         "`Directory` for what the window has no room for; empty: none", NULL},
+        {"transport.nats.spool.bytes", OPTION_BYTES, &o->spool_bytes, "Size of the spool, at most",
+         NULL},
+        {"transport.nats.create", OPTION_BOOL, &o->making.create,
+         "Make the stream when it is not there", NULL},
+        {"transport.nats.replicas", OPTION_INT, &o->making.replicas,
+         "A stream that is made: `copies` in the cluster", NULL},
+        {"transport.nats.max-age", OPTION_DURATION_NS, &o->making.max_age_ns,
+         "A stream that is made: how long it keeps messages; 0: for ever", NULL},
+        {"transport.nats.max-bytes", OPTION_BYTES, &o->making.max_bytes,
+         "A stream that is made: its size, at most; 0: any", NULL},
+        {"transport.nats.storage", OPTION_STRING, &o->making.storage,
+         "A stream that is made: `kind`, file or memory", NULL},
+        {"transport.nats.retention", OPTION_STRING, &o->making.retention,
+         "A stream that is made: `policy`, limits, workqueue or interest", NULL},
+        {"transport.nats.discard", OPTION_STRING, &o->making.discard,
+         "A stream that is made: `which` goes when it is full, old or new", NULL},
+        {"transport.nats.duplicates", OPTION_DURATION_NS, &o->making.duplicates_ns,
+         "A stream that is made: how long it recognises a message sent again", NULL},
+    };
+    _Static_assert(COUNT(table) <= NATS_TRANSPORT_ROWS, "room of the daemons' tables");
+    memcpy(rows, table, sizeof table);
+    return COUNT(table);
+}
+
+size_t nats_source_rows(struct option *rows, struct nats_access *o)
+{
+    const struct option table[] = {ACCESS_ROWS("source.nats.", o, "Input from NATS JetStream")};
+    _Static_assert(COUNT(table) <= NATS_SOURCE_ROWS, "room of the daemons' tables");
+    memcpy(rows, table, sizeof table);
+    return COUNT(table);
+}
+
+static int refuse(const char *option, const char *got, const char *wanted)
+{
+    dprintf(STDERR_FILENO, "-transport.nats.%s: got \"%s\", wanted %s\n", option, got, wanted);
+    return -1;
+}
+
+static int refuse_number(const char *option, int64_t got, int64_t low, int64_t high)
+{
+    dprintf(STDERR_FILENO, "-transport.nats.%s: got %lld, wanted %lld to %lld\n", option,
+            (long long)got, (long long)low, (long long)high);
+    return -1;
+}
+
+static bool is_one_of(const char *text, const char *const *names)
+{
+    for (; *names != NULL; names++)
+        if (strcmp(text, *names) == 0)
+            return true;
+    return false;
+}
+
+static int check_making(const struct nats_stream_options *making)
+{
+    static const char *const storages[] = {"file", "memory", NULL};
+    static const char *const retentions[] = {"limits", "workqueue", "interest", NULL};
+    static const char *const discards[] = {"old", "new", NULL};
+    if (!is_one_of(making->storage, storages))
+        return refuse("storage", making->storage, "file or memory");
+    if (!is_one_of(making->retention, retentions))
+        return refuse("retention", making->retention, "limits, workqueue or interest");
+    if (!is_one_of(making->discard, discards))
+        return refuse("discard", making->discard, "old or new");
+    if (making->replicas < 1 || making->replicas > REPLICAS_MAX)
+        return refuse_number("replicas", making->replicas, 1, REPLICAS_MAX);
+    if (making->max_age_ns < 0)
+        return refuse("max-age", "a negative duration", "0 or more");
+    if (making->duplicates_ns < NS_PER_S)
+        return refuse("duplicates", "less than a second", "1s or more");
+    return 0;
+}
+
+int nats_options_check(const struct nats_options *o)
+{
+    if (*o->access.servers == '\0')
+        return refuse("servers", "", "at least one URL");
+    if (*o->stream == '\0' || strpbrk(o->stream, ".*>/\\ \t") != NULL)
+        return refuse("stream", o->stream, "a name without space, dot, slash, * and >");
+    if (o->batch_bytes < 1 || o->batch_bytes > NATS_PAYLOAD_MAX)
+        return refuse_number("batch.bytes", (int64_t)o->batch_bytes, 1, NATS_PAYLOAD_MAX);
+    if (o->batch_flows < 1 || o->batch_flows > BATCH_FLOWS_MAX)
+        return refuse_number("batch.flows", o->batch_flows, 1, BATCH_FLOWS_MAX);
+    if (o->window < 1 || o->window > WINDOW_MAX)
+        return refuse_number("window", o->window, 1, WINDOW_MAX);
+    if (o->linger_ns < 0 || o->linger_ns > LINGER_MAX_NS)
+        return refuse("linger", "a duration out of bounds", "0 to 1m");
+    if (*o->spool != '\0' && o->spool_bytes < SPOOL_BYTES_MIN)
+        return refuse_number("spool.bytes", (int64_t)o->spool_bytes, SPOOL_BYTES_MIN, INT64_MAX);
+    return check_making(&o->making);
+}
