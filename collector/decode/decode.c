@@ -51,8 +51,10 @@ struct decoder *decoder_new(const struct decode_options *options, struct ledger 
     decoder->hold = (struct hold){.limits = options->hold, .ledger = ledger};
     decoder->domains = domain_store_new(options->templates_shared, options->hash_seed, ledger);
     if (exporter_table_init(&decoder->exporters, options->hash_seed, &decoder->hold) == 0 &&
-        decoder->domains != NULL && (options->announce == NULL || decoder->announcement != NULL))
+        decoder->domains != NULL && (options->announce == NULL || decoder->announcement != NULL)) {
+        domain_expire(decoder->domains, &options->expiry);
         return decoder;
+    }
     decoder_free(decoder);
     return NULL;
 }
@@ -210,6 +212,22 @@ void decoder_exporters(const struct decoder *decoder, decoder_exporter_visit *vi
 void decoder_templates(const struct decoder *decoder, decoder_template_visit *visit, void *user)
 {
     domain_visit_templates(decoder->domains, visit, user);
+}
+
+uint64_t decoder_changes(const struct decoder *decoder)
+{
+    return domain_changes(decoder->domains);
+}
+
+void decoder_terms(const struct decoder *decoder, domain_terms_visit *visit, void *user)
+{
+    domain_visit_terms(decoder->domains, visit, user);
+}
+
+void decoder_restore(struct decoder *decoder, const struct domain_key *key,
+                     const struct domain_terms *terms)
+{
+    domain_restore(decoder->domains, key, terms);
 }
 
 size_t decoder_template_count(const struct decoder *decoder, const struct exporter *exporter)

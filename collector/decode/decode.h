@@ -6,6 +6,7 @@
 
 #include "collector/decode/alarm.h"
 #include "collector/decode/domain.h"
+#include "collector/decode/domain_keep.h"
 #include "collector/decode/exporter.h"
 #include "collector/decode/hold.h"
 #include "collector/decode/mapping.h"
@@ -43,13 +44,14 @@ typedef void decode_emit(void *user, struct flow *flow);
 typedef void decode_announce(void *user, const struct datagram *announcement);
 
 struct decode_options {
-    bool templates_shared;     // -templates.scope=address: ports of one address share templates
-    uint64_t hash_seed;        // random, so that senders cannot choose collisions
-    struct hold_limits hold;   // of data sets that came before their template
-    struct mapping *mapping;   // of mapping.yaml; NULL: none. A reference is taken
-    bool spread;               // other decoders get datagrams of the same exporters
-    decode_announce *announce; // with the emit's user; NULL: nobody is to be told
-    uint64_t limit_flows;      // a second and exporter (limit.h), 0: no limit
+    bool templates_shared;       // -templates.scope=address: ports of one address share templates
+    uint64_t hash_seed;          // random, so that senders cannot choose collisions
+    struct hold_limits hold;     // of data sets that came before their template
+    struct mapping *mapping;     // of mapping.yaml; NULL: none. A reference is taken
+    bool spread;                 // other decoders get datagrams of the same exporters
+    decode_announce *announce;   // with the emit's user; NULL: nobody is to be told
+    struct domain_expiry expiry; // of templates
+    uint64_t limit_flows;        // a second and exporter (limit.h), 0: no limit
     const struct sampling_default *sampling_defaults; // borrowed for the decoder's life
     size_t sampling_default_count;
 };
@@ -79,6 +81,13 @@ void decoder_exporters(const struct decoder *decoder, decoder_exporter_visit *vi
 typedef bool decoder_template_visit(void *user, const struct domain_key *key,
                                     const struct template *template);
 void decoder_templates(const struct decoder *decoder, decoder_template_visit *visit, void *user);
+
+// Grows with every change of what is worth keeping over a restart: templates, and what options
+// said, which decoder_terms goes through and decoder_restore gives back.
+uint64_t decoder_changes(const struct decoder *decoder);
+void decoder_terms(const struct decoder *decoder, domain_terms_visit *visit, void *user);
+void decoder_restore(struct decoder *decoder, const struct domain_key *key,
+                     const struct domain_terms *terms);
 
 // Templates that the exporter announced, through all its ports.
 size_t decoder_template_count(const struct decoder *decoder, const struct exporter *exporter);

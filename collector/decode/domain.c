@@ -1,66 +1,15 @@
 #include "collector/decode/domain.h"
 
-#include "collector/decode/template_table.h"
+#include "collector/decode/domain_state.h"
 #include "common/base/siphash.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS      16384 // of sessions, and of groups
-#define ALLOCATION   24    // what an allocation costs besides its own size, at most
+#define ALLOCATION   24 // what an allocation costs besides its own size, at most
 #define DOMAIN_BYTES (sizeof(struct domain) + ALLOCATION)
-#define GROUP_BYTES  (sizeof(struct group) + ALLOCATION)
-
-// How much a domain has shown that it is an exporter's; who has shown least is given up first.
-enum standing {
-    NEWCOMER,
-    PROVEN,      // had data decoded
-    ESTABLISHED, // had data decoded DOMAIN_TENURE_NS after it was first heard of
-    STANDING_COUNT,
-};
-
-// The domains of one address, version and id, whatever their ports.
-struct group {
-    struct group *next; // in its bucket
-    uint64_t hash;
-    struct domain_key key; // port 0
-    struct domain *members;
-    unsigned count;
-};
-
-struct domain {
-    struct domain *next; // in its bucket
-    uint64_t hash;
-    struct domain_key key;
-    struct group *group;
-    struct domain *next_member;
-    struct domain *newer; // in its list of recency
-    struct domain *older;
-    enum standing standing;
-    uint64_t made_ns;
-    uint64_t used_ns;
-    struct sampling_table *sampling;
-    uint64_t init_ms;
-    struct template_table templates;
-};
-
-struct recency {
-    struct domain *newest;
-    struct domain *oldest;
-};
-
-struct domain_store {
-    bool shared;
-    uint64_t seed;
-    struct ledger *ledger;
-    uint64_t now_ns;
-    unsigned count;
-    size_t bytes; // of all that is allocated but the store itself
-    struct recency recency[STANDING_COUNT];
-    struct domain *buckets[BUCKETS];
-    struct group *group_buckets[BUCKETS];
-};
+#define GROUP_BYTES  (sizeof(struct domain_group) + ALLOCATION)
 
 static uint64_t hash_key(const struct domain_store *store, const struct domain_key *key)
 {
@@ -103,7 +52,7 @@ struct domain_store *domain_store_new(bool shared, uint64_t seed, struct ledger 
     return store;
 }
 
-static void recency_remove(struct recency *list, struct domain *domain)
+static void recency_remove(struct domain_recency *list, struct domain *domain)
 {
     if (domain->newer != NULL)
         domain->newer->older = domain->older;
@@ -116,7 +65,7 @@ static void recency_remove(struct recency *list, struct domain *domain)
     domain->newer = domain->older = NULL;
 }
 
-static void recency_push(struct recency *list, struct domain *domain)
+static void recency_push(struct domain_recency *list, struct domain *domain)
 {
     domain->older = list->newest;
     domain->newer = NULL;
@@ -130,6 +79,7 @@ static void recency_push(struct recency *list, struct domain *domain)
 void domain_clock(struct domain_store *store, uint64_t now_ns)
 {
     store->now_ns = now_ns;
+    domain_sweep(store);
 }
 
 // Whether that moment is at least so long ago; a clock that was set back makes nothing old.
@@ -140,9 +90,10 @@ static bool is_past(const struct domain_store *store, uint64_t then_ns, uint64_t
 
 void domain_touch(struct domain_store *store, struct domain *domain)
 {
-    enum standing standing = domain->standing;
-    if (standing != ESTABLISHED)
-        standing = is_past(store, domain->made_ns, DOMAIN_TENURE_NS) ? ESTABLISHED : PROVEN;
+    enum domain_standing standing = domain->standing;
+    if (standing != DOMAIN_ESTABLISHED)
+        standing = is_past(store, domain->made_ns, DOMAIN_TENURE_NS) ? DOMAIN_ESTABLISHED
+                                                                     : DOMAIN_PROVEN;
     domain->used_ns = store->now_ns;
     if (standing == domain->standing && store->recency[standing].newest == domain)
         return;
@@ -153,14 +104,14 @@ void domain_touch(struct domain_store *store, struct domain *domain)
 
 static void leave_group(struct domain_store *store, struct domain *domain)
 {
-    struct group *group = domain->group;
+    struct domain_group *group = domain->group;
     struct domain **at = &group->members;
     while (*at != domain)
         at = &(*at)->next_member;
     *at = domain->next_member;
     if (--group->count != 0)
         return;
-    struct group **link = &store->group_buckets[group->hash % BUCKETS];
+    struct domain_group **link = &store->group_buckets[group->hash % DOMAIN_BUCKETS];
     while (*link != group)
         link = &(*link)->next;
     *link = group->next;
@@ -170,12 +121,13 @@ static void leave_group(struct domain_store *store, struct domain *domain)
 
 static void remove_domain(struct domain_store *store, struct domain *domain)
 {
-    struct domain **link = &store->buckets[domain->hash % BUCKETS];
+    struct domain **link = &store->buckets[domain->hash % DOMAIN_BUCKETS];
     while (*link != domain)
         link = &(*link)->next;
     *link = domain->next;
     recency_remove(&store->recency[domain->standing], domain);
     leave_group(store, domain);
+    store->changes++;
     store->bytes -= DOMAIN_BYTES + domain->templates.bytes;
     template_table_fini(&domain->templates);
     if (domain->sampling != NULL)
@@ -195,7 +147,7 @@ void domain_store_free(struct domain_store *store)
 {
     if (store == NULL)
         return;
-    for (int i = 0; i < STANDING_COUNT; i++)
+    for (int i = 0; i < DOMAIN_STANDING_COUNT; i++)
         while (store->recency[i].oldest != NULL)
             remove_domain(store, store->recency[i].oldest);
     free(store);
@@ -205,10 +157,10 @@ void domain_store_free(struct domain_store *store)
 // lowest standing. Never `keep`; NULL when there is no other.
 static struct domain *victim(const struct domain_store *store, const struct domain *keep)
 {
-    struct domain *silent = store->recency[ESTABLISHED].oldest;
+    struct domain *silent = store->recency[DOMAIN_ESTABLISHED].oldest;
     if (silent != NULL && silent != keep && is_past(store, silent->used_ns, DOMAIN_SILENT_NS))
         return silent;
-    for (int i = 0; i < STANDING_COUNT; i++) {
+    for (int i = 0; i < DOMAIN_STANDING_COUNT; i++) {
         struct domain *oldest = store->recency[i].oldest;
         if (oldest != NULL && oldest == keep)
             oldest = oldest->newer;
@@ -233,25 +185,25 @@ struct domain *domain_find(struct domain_store *store, const struct domain_key *
 {
     struct domain_key own = session_key(store, key);
     uint64_t hash = hash_key(store, &own);
-    struct domain *domain = store->buckets[hash % BUCKETS];
+    struct domain *domain = store->buckets[hash % DOMAIN_BUCKETS];
     while (domain != NULL && (domain->hash != hash || !same_key(&domain->key, &own)))
         domain = domain->next;
     return domain;
 }
 
-static struct group *find_group(struct domain_store *store, const struct domain_key *key)
+static struct domain_group *find_group(struct domain_store *store, const struct domain_key *key)
 {
     struct domain_key own = group_key(key);
     uint64_t hash = hash_key(store, &own);
-    struct group *group = store->group_buckets[hash % BUCKETS];
+    struct domain_group *group = store->group_buckets[hash % DOMAIN_BUCKETS];
     while (group != NULL && (group->hash != hash || !same_key(&group->key, &own)))
         group = group->next;
     return group;
 }
 
-static struct group *make_group(struct domain_store *store, const struct domain_key *key)
+static struct domain_group *make_group(struct domain_store *store, const struct domain_key *key)
 {
-    struct group *group = find_group(store, key);
+    struct domain_group *group = find_group(store, key);
     if (group != NULL)
         return group;
     group = calloc(1, sizeof *group);
@@ -259,15 +211,15 @@ static struct group *make_group(struct domain_store *store, const struct domain_
         return NULL;
     group->key = group_key(key);
     group->hash = hash_key(store, &group->key);
-    group->next = store->group_buckets[group->hash % BUCKETS];
-    store->group_buckets[group->hash % BUCKETS] = group;
+    group->next = store->group_buckets[group->hash % DOMAIN_BUCKETS];
+    store->group_buckets[group->hash % DOMAIN_BUCKETS] = group;
     store->bytes += GROUP_BYTES;
     return group;
 }
 
 // The member of the lowest standing, of these the one not used for longest: forged ports push each
 // other out, not the exporter's own.
-static struct domain *weakest_member(const struct group *group, const struct domain *keep)
+static struct domain *weakest_member(const struct domain_group *group, const struct domain *keep)
 {
     struct domain *weakest = NULL;
     for (struct domain *d = group->members; d != NULL; d = d->next_member) {
@@ -281,7 +233,7 @@ static struct domain *weakest_member(const struct group *group, const struct dom
     return weakest;
 }
 
-static void join_group(struct group *group, struct domain *domain)
+static void join_group(struct domain_group *group, struct domain *domain)
 {
     domain->group = group;
     domain->next_member = group->members;
@@ -294,18 +246,18 @@ struct domain *domain_make(struct domain_store *store, const struct domain_key *
     struct domain *domain = domain_find(store, key);
     if (domain != NULL)
         return domain;
-    struct group *group = make_group(store, key);
+    struct domain_group *group = make_group(store, key);
     domain = group == NULL ? NULL : calloc(1, sizeof *domain);
     if (domain == NULL)
         return NULL;
     domain->key = session_key(store, key);
     domain->hash = hash_key(store, &domain->key);
-    domain->next = store->buckets[domain->hash % BUCKETS];
-    store->buckets[domain->hash % BUCKETS] = domain;
+    domain->next = store->buckets[domain->hash % DOMAIN_BUCKETS];
+    store->buckets[domain->hash % DOMAIN_BUCKETS] = domain;
     domain->made_ns = domain->used_ns = store->now_ns;
     template_table_init(&domain->templates, store->seed);
     join_group(group, domain);
-    recency_push(&store->recency[NEWCOMER], domain);
+    recency_push(&store->recency[DOMAIN_NEWCOMER], domain);
     store->count++;
     store->bytes += DOMAIN_BYTES;
     if (group->count > DOMAIN_PORTS_MAX)
@@ -325,7 +277,7 @@ enum domain_answer domain_template(struct domain_store *store, const struct doma
     *out = domain == NULL ? NULL : domain_own_template(domain, id);
     if (*out != NULL)
         return DOMAIN_FOUND;
-    const struct group *group = domain != NULL ? domain->group : find_group(store, key);
+    const struct domain_group *group = domain != NULL ? domain->group : find_group(store, key);
     for (const struct domain *d = group == NULL ? NULL : group->members; d != NULL;
          d = d->next_member) {
         const struct template *other = domain_own_template(d, id);
@@ -344,6 +296,7 @@ int domain_put(struct domain_store *store, struct domain *domain, struct templat
     store->bytes += domain->templates.bytes;
     if (evicted < 0)
         return -1;
+    store->changes++;
     ledger_count(store->ledger, REASON_TEMPLATE_EVICTED, (uint64_t)evicted);
     make_room(store, domain);
     return 0;
@@ -354,6 +307,7 @@ void domain_withdraw(struct domain_store *store, struct domain *domain, uint16_t
     store->bytes -= domain->templates.bytes;
     template_table_remove(&domain->templates, id);
     store->bytes += domain->templates.bytes;
+    store->changes++;
 }
 
 void domain_withdraw_all(struct domain_store *store, struct domain *domain, bool options)
@@ -361,6 +315,7 @@ void domain_withdraw_all(struct domain_store *store, struct domain *domain, bool
     store->bytes -= domain->templates.bytes;
     template_table_remove_all(&domain->templates, options);
     store->bytes += domain->templates.bytes;
+    store->changes++;
 }
 
 static void map_templates(struct domain_store *store, struct domain *domain,
@@ -375,7 +330,7 @@ static void map_templates(struct domain_store *store, struct domain *domain,
 
 void domain_store_map(struct domain_store *store, const struct mapping *mapping)
 {
-    for (int standing = 0; standing < STANDING_COUNT; standing++)
+    for (int standing = 0; standing < DOMAIN_STANDING_COUNT; standing++)
         for (struct domain *d = store->recency[standing].newest; d != NULL; d = d->older)
             map_templates(store, d, mapping);
     make_room(store, NULL);
@@ -383,7 +338,7 @@ void domain_store_map(struct domain_store *store, const struct mapping *mapping)
 
 void domain_visit_templates(const struct domain_store *store, domain_visit *visit, void *user)
 {
-    for (int standing = STANDING_COUNT - 1; standing >= 0; standing--)
+    for (int standing = DOMAIN_STANDING_COUNT - 1; standing >= 0; standing--)
         for (const struct domain *d = store->recency[standing].newest; d != NULL; d = d->older)
             for (unsigned i = 0; i < d->templates.slot_count; i++)
                 if (d->templates.slots[i] != NULL && !visit(user, &d->key, d->templates.slots[i]))
@@ -392,7 +347,7 @@ void domain_visit_templates(const struct domain_store *store, domain_visit *visi
 
 size_t domain_count_templates(struct domain_store *store, const struct domain_key *key)
 {
-    const struct group *group = find_group(store, key);
+    const struct domain_group *group = find_group(store, key);
     size_t count = 0;
     for (const struct domain *d = group == NULL ? NULL : group->members; d != NULL;
          d = d->next_member)
@@ -406,7 +361,7 @@ const struct sampling_table *domain_sampling(struct domain_store *store,
     if (domain != NULL && domain->sampling != NULL)
         return domain->sampling;
     const struct sampling_table *found = NULL;
-    const struct group *group = domain != NULL ? domain->group : find_group(store, key);
+    const struct domain_group *group = domain != NULL ? domain->group : find_group(store, key);
     for (const struct domain *d = group == NULL ? NULL : group->members; d != NULL;
          d = d->next_member) {
         if (d->sampling == NULL)

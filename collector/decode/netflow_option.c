@@ -1,3 +1,4 @@
+#include "collector/decode/domain_keep.h"
 #include "collector/decode/netflow_walk.h"
 
 #define INIT_TIME 160 // systemInitTimeMilliseconds
@@ -19,14 +20,19 @@ static void decode_option(struct netflow_walk *walk, const struct template *temp
             continue;
         uint64_t number = bytes_be(value.at, cursor_left(&value));
         sampling_take(&terms, field->element, number);
-        if (field->element == INIT_TIME)
+        if (field->element == INIT_TIME && domain_init_ms(walk->domain) != number) {
             domain_set_init_ms(walk->domain, number);
+            domain_note_change(walk->store);
+        }
     }
     struct announcement *announcement = walk->run->announcement;
     struct sampling_table *table = sampling_rate(&terms) == 0 || !cursor_ok(body)
                                        ? NULL
                                        : domain_own_sampling(walk->store, walk->domain);
-    if (table != NULL && sampling_learn(table, &terms) && announcement != NULL)
+    if (table == NULL || !sampling_learn(table, &terms))
+        return;
+    domain_note_change(walk->store);
+    if (announcement != NULL)
         announcement->news = true;
 }
 

@@ -166,3 +166,23 @@ unsigned template_table_map(struct template_table *table, enum template_dialect 
     }
     return removed;
 }
+
+static bool is_expired(const struct template *template, uint64_t before_ns, bool use_counts)
+{
+    const struct template_life *life = template->life;
+    return life->updated_ns < before_ns && !(use_counts && life->used_ns >= before_ns);
+}
+
+unsigned template_table_expire(struct template_table *table, uint64_t before_ns, bool use_counts)
+{
+    unsigned removed = 0;
+    for (unsigned i = 0; i < table->slot_count;) {
+        if (table->slots[i] == NULL || !is_expired(table->slots[i], before_ns, use_counts)) {
+            i++;
+            continue;
+        }
+        empty_slot(table, i); // another one may have moved here
+        removed++;
+    }
+    return removed;
+}

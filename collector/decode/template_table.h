@@ -41,3 +41,6 @@ unsigned template_table_map(struct template_table *table, enum template_dialect 
 
 void template_table_remove(struct template_table *table, uint16_t id);
 void template_table_remove_all(struct template_table *table, bool options);
+
+// Removes templates that were neither announced since that time nor, when use counts, used.
+unsigned template_table_expire(struct template_table *table, uint64_t before_ns, bool use_counts);

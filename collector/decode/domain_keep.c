@@ -1,0 +1,73 @@
+#include "collector/decode/domain_keep.h"
+
+#include "collector/decode/domain_state.h"
+
+uint64_t domain_changes(const struct domain_store *store)
+{
+    return store->changes;
+}
+
+void domain_note_change(struct domain_store *store)
+{
+    store->changes++;
+}
+
+static bool visit_one(const struct domain *domain, domain_terms_visit *visit, void *user)
+{
+    struct domain_terms terms = {.init_ms = domain->init_ms};
+    if (domain->sampling != NULL)
+        terms.sampling = *domain->sampling;
+    if (terms.init_ms == 0 && terms.sampling.last == 0)
+        return true;
+    return visit(user, &domain->key, &terms);
+}
+
+void domain_visit_terms(const struct domain_store *store, domain_terms_visit *visit, void *user)
+{
+    for (int standing = DOMAIN_STANDING_COUNT - 1; standing >= 0; standing--)
+        for (const struct domain *d = store->recency[standing].newest; d != NULL; d = d->older)
+            if (!visit_one(d, visit, user))
+                return;
+}
+
+void domain_restore(struct domain_store *store, const struct domain_key *key,
+                    const struct domain_terms *terms)
+{
+    struct domain *domain = domain_make(store, key);
+    if (domain == NULL)
+        return;
+    domain->init_ms = terms->init_ms;
+    struct sampling_table *table = terms->sampling.last == 0 ? NULL
+                                                             : domain_own_sampling(store, domain);
+    if (table != NULL)
+        *table = terms->sampling;
+}
+
+void domain_expire(struct domain_store *store, const struct domain_expiry *expiry)
+{
+    store->expiry = *expiry;
+}
+
+static void sweep(struct domain_store *store, struct domain *domain, uint64_t before_ns)
+{
+    store->bytes -= domain->templates.bytes;
+    unsigned removed = template_table_expire(&domain->templates, before_ns,
+                                             store->expiry.use_counts);
+    store->bytes += domain->templates.bytes;
+    store->changes += removed;
+    ledger_count(store->ledger, REASON_TEMPLATE_EXPIRED, removed);
+}
+
+void domain_sweep(struct domain_store *store)
+{
+    const struct domain_expiry *expiry = &store->expiry;
+    if (expiry->ttl_ns == 0 || expiry->sweep_ns == 0 || store->now_ns < expiry->ttl_ns)
+        return;
+    // A clock that was set back must not put the next look off.
+    if (store->now_ns >= store->swept_ns && store->now_ns - store->swept_ns < expiry->sweep_ns)
+        return;
+    store->swept_ns = store->now_ns;
+    for (int standing = 0; standing < DOMAIN_STANDING_COUNT; standing++)
+        for (struct domain *d = store->recency[standing].newest; d != NULL; d = d->older)
+            sweep(store, d, store->now_ns - expiry->ttl_ns);
+}
