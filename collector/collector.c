@@ -3,10 +3,10 @@
 #include "collector/capture.h"
 #include "collector/lane.h"
 #include "collector/listener.h"
-#include "collector/reload.h"
 #include "collector/spread.h"
 #include "collector/worker.h"
 #include "common/base/log.h"
+#include "common/enrich/reload.h"
 
 #include <errno.h>
 #include <poll.h>

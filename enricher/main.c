@@ -1,8 +1,8 @@
 // The enricher: flows in on stdin, what is known of their addresses added, flows out.
 #include "common/base/ledger.h"
 #include "common/base/log.h"
+#include "common/enrich/reload.h"
 #include "enricher/options.h"
-#include "enricher/reload.h"
 #include "enricher/source/stdin.h"
 #include "enricher/worker.h"
 
@@ -44,6 +44,11 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static void adopt(void *user, struct snapshot *snapshot)
+{
+    worker_offer(user, snapshot);
+}
+
 static int open_pipeline(struct enricher *e)
 {
     const struct enricher_options *o = &e->options;
@@ -68,7 +73,7 @@ static int open_pipeline(struct enricher *e)
     e->worker = worker_start(&options, snapshot);
     if (e->worker == NULL)
         return -1;
-    e->reload = reload_new(&o->snapshot, e->worker);
+    e->reload = reload_start(&o->snapshot, adopt, e->worker);
     return e->reload == NULL ? -1 : 0;
 }
 
@@ -128,8 +133,7 @@ static int close_pipeline(struct enricher *e)
         worker_stop(e->worker); // it may run when the start failed half-way
         result = worker_join(e->worker);
     }
-    if (e->reload != NULL)
-        reload_free(e->reload);
+    reload_end(e->reload);
     if (e->sink != NULL)
         sink_close(e->sink);
     if (e->worker != NULL) {

@@ -1,4 +1,4 @@
-#include "collector/reload.h"
+#include "common/enrich/reload.h"
 
 #include "common/base/log.h"
 
@@ -7,13 +7,14 @@
 #include <string.h>
 
 struct reload {
-    const struct snapshot_options *options;
+    struct snapshot_options options;
     reload_adopt *adopt;
     void *user;
     pthread_t thread;
-    pthread_mutex_t lock; // guards the two below
+    pthread_mutex_t lock; // guards all below, and the life of the user
     pthread_cond_t changed;
     bool requested;
+    bool building;
     bool ending;
 };
 
@@ -26,9 +27,19 @@ void reload_log(const char *message, const struct snapshot *snapshot)
              log_unsigned(facts.country_prefixes).text, "bytes", log_unsigned(facts.bytes).text);
 }
 
+// Called with the lock held, which it gives back while the files are read.
 static void build(struct reload *reload)
 {
-    struct snapshot *snapshot = snapshot_new(reload->options);
+    reload->requested = false;
+    reload->building = true;
+    pthread_mutex_unlock(&reload->lock);
+    struct snapshot *snapshot = snapshot_new(&reload->options);
+    pthread_mutex_lock(&reload->lock);
+    reload->building = false;
+    if (reload->ending) {
+        snapshot_unref(snapshot);
+        return;
+    }
     if (snapshot == NULL) {
         log_error("reload failed, what was loaded before stays");
         return;
@@ -42,14 +53,10 @@ static void *run(void *user)
     struct reload *reload = user;
     pthread_mutex_lock(&reload->lock);
     while (!reload->ending) {
-        if (!reload->requested) {
+        if (reload->requested)
+            build(reload);
+        else
             pthread_cond_wait(&reload->changed, &reload->lock);
-            continue;
-        }
-        reload->requested = false;
-        pthread_mutex_unlock(&reload->lock);
-        build(reload);
-        pthread_mutex_lock(&reload->lock);
     }
     pthread_mutex_unlock(&reload->lock);
     return NULL;
@@ -62,7 +69,7 @@ struct reload *reload_start(const struct snapshot_options *options, reload_adopt
         log_error("cannot start the reload thread", "error", "out of memory");
         return NULL;
     }
-    reload->options = options;
+    reload->options = *options;
     reload->adopt = adopt;
     reload->user = user;
     pthread_mutex_init(&reload->lock, NULL);
@@ -75,24 +82,29 @@ struct reload *reload_start(const struct snapshot_options *options, reload_adopt
     return NULL;
 }
 
-static void set(struct reload *reload, bool *what)
-{
-    pthread_mutex_lock(&reload->lock);
-    *what = true;
-    pthread_cond_signal(&reload->changed);
-    pthread_mutex_unlock(&reload->lock);
-}
-
 void reload_request(struct reload *reload)
 {
-    set(reload, &reload->requested);
+    pthread_mutex_lock(&reload->lock);
+    reload->requested = true;
+    pthread_cond_signal(&reload->changed);
+    pthread_mutex_unlock(&reload->lock);
 }
 
 void reload_end(struct reload *reload)
 {
     if (reload == NULL)
         return;
-    set(reload, &reload->ending);
+    pthread_mutex_lock(&reload->lock);
+    reload->ending = true;
+    pthread_cond_signal(&reload->changed);
+    bool building = reload->building;
+    pthread_mutex_unlock(&reload->lock);
+    if (building) {
+        // Reading a large file takes seconds that the end of the process need not wait for: the
+        // thread keeps its memory until then.
+        pthread_detach(reload->thread);
+        return;
+    }
     pthread_join(reload->thread, NULL);
     pthread_cond_destroy(&reload->changed);
     pthread_mutex_destroy(&reload->lock);

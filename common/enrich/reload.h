@@ -6,17 +6,19 @@
 
 #include "common/enrich/snapshot.h"
 
-// Called in the helper thread with each new snapshot; takes the reference over.
+// Called in the helper thread with each new snapshot; takes the reference over. Never after
+// reload_end.
 typedef void reload_adopt(void *user, struct snapshot *snapshot);
 
 struct reload;
 
-// Borrows the options. NULL after having logged why.
+// The texts of `options` are borrowed for the life of the process, `user` until reload_end. NULL
+// after having logged why.
 struct reload *reload_start(const struct snapshot_options *options, reload_adopt *adopt,
                             void *user);
 void reload_request(struct reload *reload);
 
-// Waits for a build that is under way. NULL is allowed.
+// A build that is under way is not waited for: the process is to end soon. NULL is allowed.
 void reload_end(struct reload *reload);
 
 // One line about what the snapshot holds.
