@@ -2,6 +2,7 @@
 
 #include "collector/capture.h"
 #include "collector/lane.h"
+#include "collector/layout.h"
 #include "collector/listener.h"
 #include "collector/spread.h"
 #include "collector/worker.h"
@@ -26,7 +27,7 @@
 struct collector {
     const struct collector_options *options;
     struct sink *sink;
-    struct format *format;
+    struct layout *layout;
     struct snapshot *snapshot;
     struct listener *listeners;
     int listener_count;
@@ -88,16 +89,29 @@ static void adopt(void *user, struct snapshot *snapshot)
     snapshot_unref(snapshot);
 }
 
+// What enrichment there is, a set of enum format_columns.
+static unsigned filled_columns(const struct collector *c)
+{
+    const struct snapshot_options *files = &c->options->snapshot;
+    return (unsigned)((given(files->country_path) ? FORMAT_COUNTRY : 0) |
+                      (given(files->asn_path) ? FORMAT_AS_NAME : 0) |
+                      (given(files->context_path) ? FORMAT_CONTEXT : 0));
+}
+
+static struct layout *load_layout(const struct collector *c)
+{
+    const struct layout_options options = {
+        .path = c->options->mapping_path, .kind = c->options->format, .columns = filled_columns(c)};
+    return layout_new(&options);
+}
+
 static int open_enrichment(struct collector *c)
 {
     const struct snapshot_options *files = &c->options->snapshot;
-    unsigned columns = (given(files->country_path) ? FORMAT_COUNTRY : 0) |
-                       (given(files->asn_path) ? FORMAT_AS_NAME : 0) |
-                       (given(files->context_path) ? FORMAT_CONTEXT : 0);
-    c->format = format_new(c->options->format, columns);
-    if (c->format == NULL)
-        return fail("format");
-    if (columns == 0)
+    c->layout = load_layout(c);
+    if (c->layout == NULL)
+        return -1;
+    if (filled_columns(c) == 0)
         return 0;
     c->snapshot = snapshot_new(files);
     if (c->snapshot == NULL)
@@ -138,7 +152,7 @@ static int make_lanes(struct collector *c, unsigned count)
     for (int i = 0; i < c->listener_count; i++)
         decode.spread |= c->listeners[i].uri.balance == LISTEN_BALANCE_PACKET && count > 1;
     const struct lane_options options = {.decode = &decode,
-                                         .format = c->format,
+                                         .layout = c->layout,
                                          .sink = c->sink,
                                          .snapshot = c->snapshot,
                                          .alarm_fd = c->alarm_fd};
@@ -149,9 +163,11 @@ static int make_lanes(struct collector *c, unsigned count)
     }
     for (unsigned i = 0; i < count; i++)
         lane_introduce(c->lanes[i], c->lanes, count);
-    // The lanes hold it now; a reload replaces it there.
+    // The lanes hold them now; a reload replaces them there.
     snapshot_unref(c->snapshot);
     c->snapshot = NULL;
+    layout_unref(c->layout);
+    c->layout = NULL;
     return 0;
 }
 
@@ -199,6 +215,20 @@ static int start(struct collector *c)
     return enriches && c->reload == NULL ? -1 : 0;
 }
 
+static void reload_mapping(struct collector *c)
+{
+    struct layout *layout = load_layout(c);
+    if (layout == NULL) {
+        log_error("mapping not reloaded, what was loaded before stays", "file",
+                  c->options->mapping_path);
+        return;
+    }
+    for (unsigned i = 0; i < c->lane_count; i++)
+        lane_lay_out(c->lanes[i], layout_ref(layout));
+    layout_unref(layout);
+    log_info("reloaded the mapping", "file", c->options->mapping_path);
+}
+
 static void hang_up(struct collector *c)
 {
     int result = sink_reopen(c->sink);
@@ -207,6 +237,8 @@ static void hang_up(struct collector *c)
                   "error", strerror(-result));
     else if (given(c->options->sink.path))
         log_info("opened the output again", "file", c->options->sink.path);
+    if (given(c->options->mapping_path))
+        reload_mapping(c);
     if (c->reload != NULL)
         reload_request(c->reload);
 }

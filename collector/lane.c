@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 struct lane {
-    const struct format *format;
+    struct layout *layout;
     struct sink *sink;
     struct sink_writer *writer;
     struct snapshot *snapshot;
@@ -40,13 +40,14 @@ static void take_flow(void *user, struct flow *flow)
     static const struct enrich_options as_it_is = {.sampling_rate = 0};
     if (lane->snapshot != NULL)
         enrich_flow(lane->snapshot, &as_it_is, flow);
-    uint8_t *room = sink_room(lane->writer, format_bound(lane->format, flow));
+    const struct format *format = lane->layout->format;
+    uint8_t *room = sink_room(lane->writer, format_bound(format, flow));
     if (room == NULL) {
         ledger_count(&lane->books.ledger, REASON_OUTPUT_TOO_LARGE, 1);
         return;
     }
-    size_t len = (size_t)(format_flow(lane->format, flow, room) - room);
-    const struct flow_view view = {.flow = flow};
+    size_t len = (size_t)(format_flow(format, flow, room) - room);
+    const struct flow_view view = {.flow = flow, .key = format_key(format, flow)};
     // A dead sink counts the flow, and the flush at the end of the batch tells.
     (void)sink_write(lane->writer, &view, room, len);
 }
@@ -89,13 +90,14 @@ struct lane *lane_new(const struct lane_options *options)
         free(lane);
         return NULL;
     }
-    lane->format = options->format;
+    lane->layout = layout_ref(options->layout);
     lane->sink = options->sink;
     lane->alarm_fd = options->alarm_fd;
     lane->snapshot = options->snapshot == NULL ? NULL : snapshot_ref(options->snapshot);
     lane->allow = options->allow == NULL ? NULL : allow_ref(options->allow);
     lane->writer = sink_writer_new(options->sink, &lane->books.ledger);
     struct decode_options decode = *options->decode;
+    decode.mapping = options->layout->mapping;
     if (decode.spread)
         decode.announce = tell_peers;
     lane->decoder = decoder_new(&decode, &lane->books.ledger, take_flow, lane);
@@ -123,6 +125,9 @@ static void discard(struct mail *mail)
         break;
     case MAIL_SNAPSHOT:
         snapshot_unref(mail->payload);
+        break;
+    case MAIL_LAYOUT:
+        layout_unref(mail->payload);
         break;
     case MAIL_ALLOW:
         allow_unref(mail->payload);
@@ -158,6 +163,7 @@ void lane_free(struct lane *lane)
     decoder_free(lane->decoder);
     traffic_fini(&lane->traffic);
     snapshot_unref(lane->snapshot);
+    layout_unref(lane->layout);
     allow_unref(lane->allow);
     pthread_mutex_destroy(&lane->lock);
     pthread_cond_destroy(&lane->answered);
@@ -181,6 +187,14 @@ void lane_adopt(struct lane *lane, struct snapshot *snapshot)
         return;
     log_error("new context and databases not handed to a worker", "error", "out of memory");
     snapshot_unref(snapshot);
+}
+
+void lane_lay_out(struct lane *lane, struct layout *layout)
+{
+    if (mailbox_post(&lane->mailbox, MAIL_LAYOUT, layout) == 0)
+        return;
+    log_error("new mapping not handed to a worker", "error", "out of memory");
+    layout_unref(layout);
 }
 
 void lane_allow(struct lane *lane, struct allow *allow)
@@ -267,6 +281,13 @@ int lane_mail_fd(const struct lane *lane)
     return mailbox_fd(&lane->mailbox);
 }
 
+static void take_layout(struct lane *lane, struct layout *layout)
+{
+    decoder_set_mapping(lane->decoder, layout->mapping);
+    layout_unref(lane->layout);
+    lane->layout = layout;
+}
+
 static void serve_one(struct lane *lane, const struct mail *mail)
 {
     switch (mail->kind) {
@@ -276,6 +297,9 @@ static void serve_one(struct lane *lane, const struct mail *mail)
     case MAIL_SNAPSHOT: // no flow is in flight between batches
         snapshot_unref(lane->snapshot);
         lane->snapshot = mail->payload;
+        break;
+    case MAIL_LAYOUT:
+        take_layout(lane, mail->payload);
         break;
     case MAIL_ALLOW:
         allow_unref(lane->allow);

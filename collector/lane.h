@@ -7,18 +7,18 @@
 
 #include "collector/allow.h"
 #include "collector/decode/decode.h"
+#include "collector/layout.h"
 #include "collector/traffic.h"
 #include "common/base/metrics.h"
 #include "common/enrich/enrich.h"
-#include "common/flow/format.h"
 #include "common/sink/sink.h"
 
 #include <stdbool.h>
 #include <time.h>
 
 struct lane_options {
-    const struct decode_options *decode;
-    const struct format *format;
+    const struct decode_options *decode; // its mapping is the layout's
+    struct layout *layout;               // a reference is taken
     struct sink *sink;
     struct snapshot *snapshot; // NULL: flows are not enriched; a reference is taken
     struct allow *allow;       // NULL: any sender; a reference is taken
@@ -68,6 +68,7 @@ void lane_final(const struct lane *lane, struct lane_report *report);
 // Any thread.
 void lane_stop(struct lane *lane);
 void lane_adopt(struct lane *lane, struct snapshot *snapshot); // takes the reference
+void lane_lay_out(struct lane *lane, struct layout *layout);   // takes the reference
 void lane_allow(struct lane *lane, struct allow *allow);       // takes the reference
 
 // Asks for a copy of the books and waits for it, at most timeout_ms: 0, or -ETIMEDOUT and the

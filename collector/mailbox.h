@@ -10,6 +10,7 @@
 enum mail_kind {
     MAIL_STOP,         // finish what is received already, then end
     MAIL_SNAPSHOT,     // a struct snapshot reference, taken over
+    MAIL_LAYOUT,       // a struct layout reference, taken over
     MAIL_ALLOW,        // a struct allow reference, taken over
     MAIL_LEDGER,       // copy the books out
     MAIL_ERRAND,       // a struct errand to run (lane.h)

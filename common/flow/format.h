@@ -1,7 +1,7 @@
 // Flows as bytes of the output: bin, json or text.
 //
-// Compiled once, immutable afterwards: any thread may use it, and hold a reference to it. A flow
-// needs at most format_bound(flow) bytes; no separator and no final NUL is written.
+// Compiled once, immutable afterwards: any thread may use it. A flow needs at most
+// format_bound(flow) bytes; no separator and no final NUL is written.
 #pragma once
 
 #include "common/flow/flow.h"
@@ -36,8 +36,7 @@ struct format *format_new(enum format_kind kind, unsigned columns);
 struct format *format_compile(enum format_kind kind, unsigned columns,
                               const struct formatter *formatter);
 
-struct format *format_ref(struct format *format);
-void format_free(struct format *format); // gives a reference back; NULL is allowed
+void format_free(struct format *format); // NULL is allowed
 
 enum format_kind format_kind(const struct format *format);
 

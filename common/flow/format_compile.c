@@ -283,7 +283,6 @@ struct format *format_compile(enum format_kind kind, unsigned columns,
         free(b.format);
         return NULL;
     }
-    atomic_init(&b.format->references, 1);
     b.format->kind = kind;
     b.format->skeleton = calloc(1, 1);
     b.failed = b.format->skeleton == NULL;
@@ -301,16 +300,9 @@ struct format *format_new(enum format_kind kind, unsigned columns)
     return format_compile(kind, columns, NULL);
 }
 
-struct format *format_ref(struct format *format)
-{
-    atomic_fetch_add_explicit(&format->references, 1, memory_order_relaxed);
-    return format;
-}
-
 void format_free(struct format *format)
 {
-    if (format == NULL ||
-        atomic_fetch_sub_explicit(&format->references, 1, memory_order_acq_rel) != 1)
+    if (format == NULL)
         return;
     for (unsigned i = 0; i < FORMAT_COLUMNS_MAX; i++)
         free((char *)format->columns[i].name);

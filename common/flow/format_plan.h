@@ -3,8 +3,6 @@
 
 #include "common/flow/format.h"
 
-#include <stdatomic.h>
-
 #define FORMAT_WORDS       4 // of 64 columns each
 #define FORMAT_COLUMNS_MAX (64 * FORMAT_WORDS)
 #define FORMAT_VALUE_MAX   48 // one value of fixed size, quotes and comma included
@@ -33,7 +31,6 @@ struct format_column {
 // Everything but the values of fields that are set. The skeleton is the text of a flow in which
 // nothing is set: `,"name":zero` for each column. A run of unset columns is one copy out of it.
 struct format {
-    atomic_uint references;
     enum format_kind kind;
     bool headless;         // the first column may be missing: every name has its separator
     unsigned column_count; // without the one at the end, which holds the skeleton's length

@@ -24,12 +24,15 @@ int main(int argc, char *argv[])
     int result = replay_init(&replay, 0, argc, argv);
     if (result != 0)
         return result;
+    const struct layout_options plain = {.kind = format_kind(replay.format)};
+    struct layout *layout = layout_new(&plain);
     const struct lane_options options = {
-        .decode = &REPLAY_DECODE, .format = replay.format, .sink = replay.sink, .alarm_fd = -1};
+        .decode = &REPLAY_DECODE, .layout = layout, .sink = replay.sink, .alarm_fd = -1};
     struct lane_report report;
-    struct lane *lane = lane_new(&options);
+    struct lane *lane = layout == NULL ? NULL : lane_new(&options);
     if (lane == NULL)
         return 1;
+    layout_unref(layout);
     run(lane, &replay);
     sink_close(replay.sink);
     lane_final(lane, &report);

@@ -1,0 +1,22 @@
+// What mapping.yaml makes of the flows of this process: how they are decoded and how they are
+// printed, as one immutable whole. Counted references; any thread.
+#pragma once
+
+#include "collector/decode/mapping.h"
+#include "common/flow/format.h"
+
+struct layout {
+    struct mapping *mapping; // NULL: none
+    struct format *format;
+};
+
+struct layout_options {
+    const char *path; // of the file; NULL or "": none
+    enum format_kind kind;
+    unsigned columns; // enum format_columns: what this process fills
+};
+
+// NULL after having logged why.
+struct layout *layout_new(const struct layout_options *options);
+struct layout *layout_ref(struct layout *layout);
+void layout_unref(struct layout *layout); // NULL is allowed
