@@ -2,6 +2,7 @@
 #include "common/base/ledger.h"
 #include "common/base/log.h"
 #include "common/enrich/reload.h"
+#include "enricher/formatting.h"
 #include "enricher/options.h"
 #include "enricher/source/stdin.h"
 #include "enricher/worker.h"
@@ -56,7 +57,7 @@ static int open_pipeline(struct enricher *e)
     if (snapshot == NULL)
         return -1;
     reload_log("starting enricher", snapshot);
-    e->format = format_new(o->format, o->columns);
+    e->format = formatting_new(o);
     e->source = stdin_open(STDIN_FILENO);
     e->sink = o->sink_ops->open(&o->sink);
     if (e->format == NULL || e->source == NULL || e->sink == NULL) {
@@ -77,12 +78,26 @@ static int open_pipeline(struct enricher *e)
     return e->reload == NULL ? -1 : 0;
 }
 
+static void reload_format(struct enricher *e)
+{
+    struct format *format = formatting_new(&e->options);
+    if (format == NULL) {
+        log_error("mapping not reloaded, what was loaded before stays", "file",
+                  e->options.mapping_path);
+        return;
+    }
+    worker_offer_format(e->worker, format);
+    log_info("reloaded the mapping", "file", e->options.mapping_path);
+}
+
 static void hang_up(struct enricher *e)
 {
     int result = sink_reopen(e->sink);
     if (result != 0)
         log_error("output cannot be opened again, the old one stays", "file", e->options.file,
                   "error", strerror(-result));
+    if (*e->options.mapping_path != '\0')
+        reload_format(e);
     reload_request(e->reload);
 }
 

@@ -21,6 +21,7 @@ struct enricher_options {
     const char *asn_path;
     const char *country_path;
     const char *context_path;
+    const char *mapping_path;
     const char *log_level_name;
     const char *log_format;
 

@@ -18,6 +18,8 @@ struct worker {
     struct worker_options options;
     struct snapshot *snapshot;
     _Atomic(struct snapshot *) offered;
+    struct format *format; // adopted, in place of the one of the options
+    _Atomic(struct format *) offered_format;
     atomic_bool stop;
     int wake_fd; // readable: look at `offered` and `stop`
     int done_fd;
@@ -36,8 +38,19 @@ static void ring(int fd)
     (void)!write(fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
+static void adopt_format(struct worker *worker)
+{
+    struct format *fresh = atomic_exchange(&worker->offered_format, NULL);
+    if (fresh == NULL)
+        return;
+    format_free(worker->format);
+    worker->format = fresh;
+    worker->options.format = fresh;
+}
+
 static void adopt_offered(struct worker *worker)
 {
+    adopt_format(worker);
     struct snapshot *fresh = atomic_exchange(&worker->offered, NULL);
     if (fresh == NULL)
         return;
@@ -79,6 +92,7 @@ static int decode(struct worker *worker, struct flow_view *view, const uint8_t *
     if (room == NULL)
         return 0;
     view->flow = &worker->flow;
+    view->key = format_key(format, &worker->flow);
     const uint8_t *end = format_flow(format, &worker->flow, room);
     worker->sink_dead |= sink_write(worker->writer, view, room, (size_t)(end - room)) != 0;
     return 0;
@@ -198,8 +212,7 @@ struct worker *worker_start(const struct worker_options *options, struct snapsho
     worker->options = *options;
     worker->snapshot = take;
     worker->wake_fd = worker->done_fd = -1;
-    worker->decodes = format_kind(options->format) != FORMAT_BIN ||
-                      options->sink->wants_fields;
+    worker->decodes = format_kind(options->format) != FORMAT_BIN || options->sink->wants_fields;
     error = start(worker);
     if (error == 0)
         return worker;
@@ -212,6 +225,12 @@ out:
 void worker_offer(struct worker *worker, struct snapshot *take)
 {
     snapshot_unref(atomic_exchange(&worker->offered, take));
+    ring(worker->wake_fd);
+}
+
+void worker_offer_format(struct worker *worker, struct format *take)
+{
+    format_free(atomic_exchange(&worker->offered_format, take));
     ring(worker->wake_fd);
 }
 
@@ -241,6 +260,8 @@ void worker_free(struct worker *worker)
 {
     snapshot_unref(worker->snapshot);
     snapshot_unref(atomic_load(&worker->offered));
+    format_free(worker->format);
+    format_free(atomic_load(&worker->offered_format));
     if (worker->wake_fd >= 0)
         close(worker->wake_fd);
     if (worker->done_fd >= 0)

@@ -27,6 +27,9 @@ struct worker *worker_start(const struct worker_options *options, struct snapsho
 // Hands a newer snapshot over, reference included. Any thread.
 void worker_offer(struct worker *worker, struct snapshot *take);
 
+// Hands another format of the same kind over, and with it its memory. Any thread.
+void worker_offer_format(struct worker *worker, struct format *take);
+
 // Asks for the end: the block at hand is finished, what is behind it is not read. Any thread.
 void worker_stop(struct worker *worker);
 
