@@ -8,8 +8,8 @@
 
 #include "collector/decode/template.h"
 
-#define TEMPLATE_TABLE_COUNT_MAX 4096
-#define TEMPLATE_TABLE_BYTES_MAX (1u << 20)
+#define TEMPLATE_TABLE_COUNT_MAX 16384
+#define TEMPLATE_TABLE_BYTES_MAX (8u << 20)
 
 struct template_table {
     uint64_t factor;         // senders choose ids: where they stand must not be theirs to choose
