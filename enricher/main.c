@@ -4,6 +4,7 @@
 #include "common/enrich/reload.h"
 #include "enricher/formatting.h"
 #include "enricher/options.h"
+#include "enricher/source/nats.h"
 #include "enricher/source/stdin.h"
 #include "enricher/worker.h"
 
@@ -58,7 +59,7 @@ static int open_pipeline(struct enricher *e)
         return -1;
     reload_log("starting enricher", snapshot);
     e->format = formatting_new(o);
-    e->source = stdin_open(STDIN_FILENO);
+    e->source = o->from_nats ? nats_source_open(&o->nats_source) : stdin_open(STDIN_FILENO);
     e->sink = o->sink_ops->open(&o->sink);
     if (e->format == NULL || e->source == NULL || e->sink == NULL) {
         snapshot_unref(snapshot);

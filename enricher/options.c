@@ -1,6 +1,7 @@
 #include "enricher/options.h"
 
 #include "common/base/log.h"
+#include "common/sink/nats.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 
 static const char SYNOPSIS[] =
     "enricher [options]\n\n"
-    "Reads flows from stdin, as goflow2plus -format=bin -transport.file.sep= writes them, and "
+    "Reads flows, as goflow2plus -format=bin -transport.file.sep= writes them, and "
     "adds\n"
     "the names and tags of context.yaml, the AS and the country of both addresses.\n";
 
@@ -19,6 +20,7 @@ enum options_result enricher_options_parse(struct enricher_options *o, int argc,
 {
     *o = (struct enricher_options){
         .format_name = "json",
+        .source_name = "stdin",
         .transport = "file",
         .file = "",
         .separator = "\n",
@@ -31,7 +33,17 @@ enum options_result enricher_options_parse(struct enricher_options *o, int argc,
         .log_level_name = "info",
         .log_format = "normal",
     };
+    o->nats = nats_options_defaults("goflow2-enriched", "goflow2.enriched");
+    o->nats_source = (struct nats_source_options){.access = nats_access_defaults(),
+                                                  .stream = "goflow2",
+                                                  .subject = "",
+                                                  .durable = "enricher",
+                                                  .queue = "",
+                                                  .fetch = 256,
+                                                  .ack_wait_ns = INT64_C(30000000000),
+                                                  .max_ack_pending = 8192};
     const struct option table[] = {
+        {"source", OPTION_STRING, &o->source_name, "where flows come from: stdin or nats", "Input"},
         {"context.config", OPTION_STRING, &o->context_path,
          "`file` that names networks and their tags, see docs/context.md", "Enrichment"},
         {"db.asn", OPTION_STRING, &o->asn_path, "MaxMind `file` of autonomous systems", NULL},
@@ -41,7 +53,7 @@ enum options_result enricher_options_parse(struct enricher_options *o, int argc,
         {"format", OPTION_STRING, &o->format_name, "json, text or bin", "Output"},
         {"mapping", OPTION_STRING, &o->mapping_path,
          "yaml `file` whose formatter block says what is printed; read again on SIGHUP", NULL},
-        {"transport", OPTION_STRING, &o->transport, "where flows go: file", NULL},
+        {"transport", OPTION_STRING, &o->transport, "where flows go: file or nats", NULL},
         {"transport.file", OPTION_STRING, &o->file, "`file` to append to; empty for stdout", NULL},
         {"transport.file.sep", OPTION_STRING, &o->separator, "`text` after each flow", NULL},
         {"transport.file.buffer", OPTION_BYTES, &o->buffer_bytes,
@@ -51,12 +63,30 @@ enum options_result enricher_options_parse(struct enricher_options *o, int argc,
         {"loglevel", OPTION_STRING, &o->log_level_name, "debug, info, warn or error", "Other"},
         {"logfmt", OPTION_STRING, &o->log_format, "normal or json", NULL},
         {"v", OPTION_BOOL, &o->version, "print the version", NULL},
+        {"source.nats.stream", OPTION_STRING, &o->nats_source.stream, "stream by `name`",
+         "Input from NATS JetStream"},
+        {"source.nats.subject", OPTION_STRING, &o->nats_source.subject,
+         "of the stream only this `subject`; empty: all", NULL},
+        {"source.nats.durable", OPTION_STRING, &o->nats_source.durable,
+         "consumer by `name`, which enrichers share; made when it is not there", NULL},
+        {"source.nats.queue", OPTION_STRING, &o->nats_source.queue,
+         "without JetStream: hear the subject in this `group`", NULL},
+        {"source.nats.fetch", OPTION_INT, &o->nats_source.fetch, "`messages` asked for at a time",
+         NULL},
+        {"source.nats.ack-wait", OPTION_DURATION_NS, &o->nats_source.ack_wait_ns,
+         "a consumer that is made: after which silence a message goes to another", NULL},
+        {"source.nats.max-ack-pending", OPTION_INT, &o->nats_source.max_ack_pending,
+         "a consumer that is made: `messages` under way at all enrichers", NULL},
     };
+    struct option rows[sizeof table / sizeof table[0] + NATS_SOURCE_ROWS + NATS_TRANSPORT_ROWS];
     size_t count = sizeof table / sizeof table[0];
     int rest = 0;
-    enum options_result result = options_parse(table, count, argc, argv, &rest);
+    memcpy(rows, table, sizeof table);
+    count += nats_source_rows(rows + count, &o->nats_source.access);
+    count += nats_transport_rows(rows + count, &o->nats);
+    enum options_result result = options_parse(rows, count, argc, argv, &rest);
     if (result == OPTIONS_HELP)
-        options_help(table, count, SYNOPSIS, STDERR_FILENO);
+        options_help(rows, count, SYNOPSIS, STDERR_FILENO);
     if (result == OPTIONS_OK && rest < argc) {
         dprintf(STDERR_FILENO, "enricher: argument \"%s\", expected options only\n", argv[rest]);
         return OPTIONS_BAD;
@@ -83,13 +113,28 @@ static int find_sink(struct enricher_options *o)
     return refuse("transport", o->transport, names);
 }
 
+// A stream that the enricher reads and writes would never come to an end.
+static int check_nats(struct enricher_options *o)
+{
+    o->from_nats = strcmp(o->source_name, "nats") == 0;
+    if (!o->from_nats && strcmp(o->source_name, "stdin") != 0)
+        return refuse("source", o->source_name, "stdin or nats");
+    if (o->from_nats && nats_source_check(&o->nats_source) != 0)
+        return -1;
+    if (o->sink_ops != &SINK_NATS)
+        return 0;
+    if (o->from_nats && strcmp(o->nats.stream, o->nats_source.stream) == 0)
+        return refuse("transport.nats.stream", o->nats.stream, "another one than the source's");
+    return nats_options_check(&o->nats);
+}
+
 int enricher_options_check(struct enricher_options *o)
 {
     if (format_kind_parse(o->format_name, &o->format) != 0)
         return refuse("format", o->format_name, "json, text or bin");
     if (log_level_parse(o->log_level_name, &o->log_level) != 0)
         return refuse("loglevel", o->log_level_name, "debug, info, warn or error");
-    if (find_sink(o) != 0)
+    if (find_sink(o) != 0 || check_nats(o) != 0)
         return -1;
     o->log_json = strcmp(o->log_format, "json") == 0;
     if (o->sampling_rate < 0)
@@ -107,6 +152,7 @@ int enricher_options_check(struct enricher_options *o)
         .path = o->file,
         .separator = o->separator,
         .buffer_bytes = o->buffer_bytes,
+        .nats = &o->nats,
         .blocking = true, // a pipe in front of us can wait, so nothing is dropped
     };
     return 0;

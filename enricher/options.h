@@ -4,7 +4,9 @@
 #include "common/base/options.h"
 #include "common/enrich/snapshot.h"
 #include "common/flow/format.h"
+#include "common/sink/nats_option.h"
 #include "common/sink/sink.h"
+#include "enricher/source/nats.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,6 +14,7 @@
 struct enricher_options {
     bool version;
     const char *format_name;
+    const char *source_name;
     const char *transport;
     const char *file;
     const char *separator;
@@ -24,10 +27,13 @@ struct enricher_options {
     const char *mapping_path;
     const char *log_level_name;
     const char *log_format;
+    struct nats_options nats;
+    struct nats_source_options nats_source;
 
     // Made of the above by enricher_options_check.
     enum format_kind format;
     unsigned columns; // enum format_columns
+    bool from_nats;
     int log_level;
     bool log_json;
     struct snapshot_options snapshot;

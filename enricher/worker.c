@@ -12,7 +12,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define RETRY_MS 100 // how often a sink that waits and cannot be polled is tried
+#define RETRY_MS    100 // how often a sink that waits and cannot be polled is tried
+#define PENDING_MAX 256 // blocks that one sync of the sink covers
+
+// A block whose flows are handed to the sink and that is not answered yet.
+struct pending {
+    struct source_block block;
+    enum source_answer answer; // when they are safe there
+};
 
 struct worker {
     struct worker_options options;
@@ -26,10 +33,13 @@ struct worker {
     bool failed;
     bool sink_dead;
     bool decodes; // the output needs the flow's fields
+    bool invalid_told;
     pthread_t thread;
     struct sink_writer *writer;
     struct ledger ledger;
     struct flow flow;
+    struct pending pending[PENDING_MAX];
+    unsigned pending_count;
 };
 
 static void ring(int fd)
@@ -65,9 +75,16 @@ static void count_made(struct worker *worker, bool fits)
         ledger_count(&worker->ledger, REASON_OUTPUT_TOO_LARGE, 1);
 }
 
-// Binary output: the frame as it came, and what is new behind it.
+// Binary output: the frame as it came, and what is new behind it. A sink that looks at fields sees
+// those that came.
 static int append(struct worker *worker, struct flow_view *view, const uint8_t *body, size_t len)
 {
+    if (worker->options.sink->wants_fields) {
+        if (wire_read(&worker->flow, body, len) != 0)
+            return -1;
+        view->flow = &worker->flow;
+        view->key = format_key(worker->options.format, &worker->flow);
+    }
     uint8_t *room = sink_room(worker->writer, enrich_frame_bound(worker->snapshot, len));
     if (room == NULL) {
         count_made(worker, false);
@@ -98,7 +115,16 @@ static int decode(struct worker *worker, struct flow_view *view, const uint8_t *
     return 0;
 }
 
-// 0, or the reason why the input is over: one of its frames is no flow.
+static void note_invalid(struct worker *worker, uint64_t offset)
+{
+    if (!worker->options.source->ops->messages || !worker->invalid_told)
+        source_log_invalid(worker->options.source, offset, "not a flow");
+    worker->invalid_told = true;
+    if (worker->options.source->ops->messages)
+        ledger_count(&worker->ledger, REASON_MESSAGE_INVALID, 1);
+}
+
+// 0, or -1: one of the frames is no flow, and what follows it is not known.
 static int process(struct worker *worker, const struct source_block *block)
 {
     struct flow_view view = {.origin = {.stream = block->stream, .sequence = block->sequence}};
@@ -108,7 +134,7 @@ static int process(struct worker *worker, const struct source_block *block)
         const uint8_t *frame = block->data + at;
         if (wire_frame(frame, block->len - at, &head, &len) != WIRE_FRAME ||
             (worker->decodes ? decode : append)(worker, &view, frame + head, len) != 0) {
-            source_log_invalid(worker->options.source, block->offset + at, "not a flow");
+            note_invalid(worker, block->offset + at);
             return -1;
         }
         at += head + len + block->lines;
@@ -134,14 +160,33 @@ static void wait(struct worker *worker)
         (void)sink_drain(worker->options.sink, 0); // the next flush says if it is dead
 }
 
+// Answers the blocks whose flows are with the sink, once they are safe there.
+static void answer_pending(struct worker *worker, int timeout_ms)
+{
+    if (worker->pending_count == 0)
+        return;
+    bool safe = sink_sync(worker->writer, timeout_ms) == 0;
+    for (unsigned i = 0; i < worker->pending_count; i++) {
+        const struct pending *pending = &worker->pending[i];
+        source_answer(worker->options.source, &pending->block,
+                      safe ? pending->answer : SOURCE_AGAIN);
+    }
+    worker->pending_count = 0;
+}
+
+// What comes before the fault of a broken block has been handed on; where blocks are messages the
+// next one is as good as any.
 static int take_block(struct worker *worker, const struct source_block *block)
 {
     struct source *source = worker->options.source;
-    if (process(worker, block) != 0)
-        return -1;
-    if (source->ops->acknowledges && sink_sync(worker->writer, -1) != 0)
-        return 0; // not acknowledged: it comes again
-    source_ack(source, block);
+    enum source_answer answer = process(worker, block) == 0 ? SOURCE_DONE : SOURCE_BAD;
+    if (!source->ops->acknowledges) {
+        source_answer(source, block, answer);
+        return answer == SOURCE_DONE || source->ops->messages ? 0 : -1;
+    }
+    worker->pending[worker->pending_count++] = (struct pending){.block = *block, .answer = answer};
+    if (worker->pending_count == PENDING_MAX)
+        answer_pending(worker, -1);
     return 0;
 }
 
@@ -154,6 +199,7 @@ static bool step(struct worker *worker)
         worker->failed = take_block(worker, &block) != 0;
         return !worker->failed && !worker->sink_dead;
     case SOURCE_IDLE:
+        answer_pending(worker, -1);
         if (sink_flush(worker->writer) != 0)
             return false;
         wait(worker);
@@ -176,6 +222,7 @@ static void *run(void *argument)
             break;
     }
     int drain_ms = atomic_load(&worker->stop) ? worker->options.drain_ms : -1;
+    answer_pending(worker, drain_ms);
     int result = sink_sync(worker->writer, drain_ms);
     if (result != 0 && !atomic_load(&worker->stop)) {
         log_error("output failed", "error", strerror(-result));
@@ -210,9 +257,10 @@ struct worker *worker_start(const struct worker_options *options, struct snapsho
         goto out;
     }
     worker->options = *options;
+    worker->options.source->ledger = &worker->ledger;
     worker->snapshot = take;
     worker->wake_fd = worker->done_fd = -1;
-    worker->decodes = format_kind(options->format) != FORMAT_BIN || options->sink->wants_fields;
+    worker->decodes = format_kind(options->format) != FORMAT_BIN;
     error = start(worker);
     if (error == 0)
         return worker;

@@ -1,11 +1,13 @@
 // Where flows come from: the interface that every input implements.
 //
-//   loop: source_next(source, &block) until it is idle; each frame of the block; source_ack
+//   loop: source_next(source, &block) until it is idle; each frame of the block; source_answer
 //
-// A block holds whole frames (varint length and protobuf) and is borrowed until it is acknowledged.
-// One thread calls source_next and source_ack: the worker. It never waits in them; between blocks
-// it polls source_fd together with what else may wake it.
+// A block holds whole frames (varint length and protobuf) and is borrowed until it is answered.
+// One thread calls source_next and source_answer: the worker. It never waits in them; between
+// blocks it polls source_fd together with what else may wake it.
 #pragma once
+
+#include "common/base/ledger.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,16 +27,25 @@ struct source_block {
     uint64_t offset;   // of the first byte in the input, for messages
     uint64_t stream;   // identity of the stream, 0 when it has none
     uint64_t sequence; // of the block in its stream
-    void *token;       // the source's own
+    uint64_t token;    // the source's own
+};
+
+// What became of a block.
+enum source_answer {
+    SOURCE_DONE,  // its flows are handed to the sink, and safe there when the source acknowledges
+    SOURCE_AGAIN, // they are not: it is to come again
+    SOURCE_BAD,   // it is no flows: it is not to come again
 };
 
 struct source;
 
 struct source_ops {
     const char *name;
-    bool acknowledges; // blocks come again until source_ack: sync the sink before
+    bool acknowledges; // blocks come again until they are answered: sync the sink before
+    bool messages;     // a block is one message: a bad one says nothing of the next
     enum source_result (*next)(struct source *source, struct source_block *block);
-    void (*ack)(struct source *source, const struct source_block *block);
+    void (*answer)(struct source *source, const struct source_block *block,
+                   enum source_answer answer);
     int (*fd)(const struct source *source);
     void (*close)(struct source *source);
 };
@@ -42,6 +53,7 @@ struct source_ops {
 // Every source begins with this.
 struct source {
     const struct source_ops *ops;
+    struct ledger *ledger; // the worker's, from its start on: what the source has to count
 };
 
 static inline enum source_result source_next(struct source *source, struct source_block *block)
@@ -49,11 +61,11 @@ static inline enum source_result source_next(struct source *source, struct sourc
     return source->ops->next(source, block);
 }
 
-// The block is done with: its flows have been handed to the sink, and are safe there when the
-// source acknowledges.
-static inline void source_ack(struct source *source, const struct source_block *block)
+// The block is done with, and no longer borrowed. Blocks are answered in any order.
+static inline void source_answer(struct source *source, const struct source_block *block,
+                                 enum source_answer answer)
 {
-    source->ops->ack(source, block);
+    source->ops->answer(source, block, answer);
 }
 
 static inline int source_fd(const struct source *source)

@@ -186,10 +186,12 @@ static enum source_result stdin_next(struct source *source, struct source_block 
 }
 
 // A pipe cannot give a block back.
-static void stdin_ack(struct source *source, const struct source_block *block)
+static void stdin_answer(struct source *source, const struct source_block *block,
+                         enum source_answer answer)
 {
     (void)source;
     (void)block;
+    (void)answer;
 }
 
 static int stdin_fd(const struct source *source)
@@ -206,7 +208,7 @@ static const struct source_ops STDIN = {
     .name = "stdin",
     .acknowledges = false,
     .next = stdin_next,
-    .ack = stdin_ack,
+    .answer = stdin_answer,
     .fd = stdin_fd,
     .close = stdin_close,
 };

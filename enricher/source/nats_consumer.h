@@ -1,0 +1,15 @@
+// The durable pull consumer that enrichers share.
+//
+// Asks the server and waits for its answer: for the thread that owns the link.
+#pragma once
+
+#include "common/sink/nats_link.h"
+#include "enricher/source/nats.h"
+
+struct nats_consumer {
+    int64_t ack_wait_ns; // as the server has it
+};
+
+// Finds the consumer, or makes it. 0, or -1 after having complained: try again.
+int nats_consumer_ensure(struct nats_link *link, const struct nats_source_options *options,
+                         struct nats_consumer *out);

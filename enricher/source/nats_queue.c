@@ -1,0 +1,154 @@
+#include "enricher/source/nats_queue.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOKENS_V1   9  // $JS.ACK.stream.consumer.delivered.sequence.consumer sequence.time.pending
+#define TOKENS_V2   11 // the same with domain and account before the stream, ADR-15
+#define SEQUENCE_V1 5
+
+int nats_queue_init(struct nats_queue *queue, size_t cap)
+{
+    *queue = (struct nats_queue){.cap = cap};
+    queue->entries = calloc(cap, sizeof queue->entries[0]);
+    return queue->entries == NULL ? -ENOMEM : 0;
+}
+
+static struct nats_queue_entry *entry_of(struct nats_queue *queue, uint64_t n)
+{
+    return &queue->entries[n % queue->cap];
+}
+
+void nats_queue_fini(struct nats_queue *queue)
+{
+    for (uint64_t n = queue->head; n < queue->tail; n++)
+        if (entry_of(queue, n)->state != NATS_QUEUE_GONE)
+            natsMsg_Destroy(entry_of(queue, n)->message);
+    free(queue->entries);
+    *queue = (struct nats_queue){.cap = 0};
+}
+
+// The place in the stream, from the subject that acknowledgements go to; 0 when there is none.
+static uint64_t sequence_of(const char *reply)
+{
+    unsigned tokens = 1;
+    if (reply == NULL || strncmp(reply, "$JS.ACK.", 8) != 0)
+        return 0;
+    for (const char *at = reply; *at != '\0'; at++)
+        tokens += *at == '.';
+    if (tokens < TOKENS_V1)
+        return 0;
+    unsigned skip = SEQUENCE_V1 + (tokens >= TOKENS_V2 ? TOKENS_V2 - TOKENS_V1 : 0);
+    for (; skip != 0; skip--)
+        reply = strchr(reply, '.') + 1;
+    return strtoull(reply, NULL, 10);
+}
+
+static bool is_held(struct nats_queue *queue, uint64_t sequence)
+{
+    for (uint64_t n = queue->head; n < queue->tail; n++)
+        if (entry_of(queue, n)->sequence == sequence)
+            return true;
+    return false;
+}
+
+bool nats_queue_put(struct nats_queue *queue, natsMsg *message, int64_t now_ns)
+{
+    uint64_t sequence = sequence_of(natsMsg_GetReply(message));
+    if (queue->tail - queue->head == queue->cap)
+        return false;
+    // Messages come in their order but for those that come again.
+    if (sequence != 0 && sequence <= queue->highest && is_held(queue, sequence))
+        return false;
+    queue->highest = sequence > queue->highest ? sequence : queue->highest;
+    *entry_of(queue, queue->tail++) = (struct nats_queue_entry){
+        .message = message, .sequence = sequence, .touched_ns = now_ns};
+    return true;
+}
+
+bool nats_queue_next(struct nats_queue *queue, struct source_block *block)
+{
+    if (queue->next == queue->tail)
+        return false;
+    struct nats_queue_entry *entry = entry_of(queue, queue->next);
+    entry->state = NATS_QUEUE_GIVEN;
+    *block = (struct source_block){
+        .data = (const uint8_t *)natsMsg_GetData(entry->message),
+        .len = (size_t)natsMsg_GetDataLength(entry->message),
+        .stream = entry->sequence == 0 ? 0 : queue->stream,
+        .sequence = entry->sequence,
+        .token = queue->next++,
+    };
+    return true;
+}
+
+void nats_queue_answer(struct nats_queue *queue, uint64_t token, enum source_answer answer)
+{
+    assert(token >= queue->head && token < queue->next);
+    struct nats_queue_entry *entry = entry_of(queue, token);
+    assert(entry->state == NATS_QUEUE_GIVEN);
+    entry->state = NATS_QUEUE_ANSWERED;
+    entry->answer = answer;
+    queue->answered++;
+}
+
+bool nats_queue_has_answered(const struct nats_queue *queue)
+{
+    return queue->answered != 0;
+}
+
+static void drop_gone(struct nats_queue *queue)
+{
+    while (queue->head < queue->next && entry_of(queue, queue->head)->state == NATS_QUEUE_GONE)
+        queue->head++;
+}
+
+bool nats_queue_take_answered(struct nats_queue *queue, struct nats_queue_entry *out)
+{
+    if (queue->answered == 0)
+        return false;
+    for (uint64_t n = queue->head; n < queue->next; n++) {
+        struct nats_queue_entry *entry = entry_of(queue, n);
+        if (entry->state != NATS_QUEUE_ANSWERED)
+            continue;
+        *out = *entry;
+        entry->state = NATS_QUEUE_GONE;
+        entry->message = NULL;
+        queue->answered--;
+        drop_gone(queue);
+        return true;
+    }
+    return false;
+}
+
+bool nats_queue_touch(struct nats_queue *queue, uint64_t n, int64_t now_ns, int64_t patience_ns,
+                      char reply[static NATS_REPLY_MAX])
+{
+    if (n < queue->head || n >= queue->tail)
+        return false;
+    struct nats_queue_entry *entry = entry_of(queue, n);
+    bool held = entry->state == NATS_QUEUE_WAITING || entry->state == NATS_QUEUE_GIVEN;
+    if (!held || now_ns - entry->touched_ns < patience_ns)
+        return false;
+    entry->touched_ns = now_ns;
+    size_t len = strlen(natsMsg_GetReply(entry->message));
+    if (len >= NATS_REPLY_MAX)
+        return false;
+    memcpy(reply, natsMsg_GetReply(entry->message), len + 1);
+    return true;
+}
+
+void nats_queue_give_up(struct nats_queue *queue)
+{
+    for (uint64_t n = queue->head; n < queue->tail; n++) {
+        struct nats_queue_entry *entry = entry_of(queue, n);
+        if (entry->state != NATS_QUEUE_WAITING && entry->state != NATS_QUEUE_GIVEN)
+            continue;
+        entry->state = NATS_QUEUE_ANSWERED;
+        entry->answer = SOURCE_AGAIN;
+        queue->answered++;
+    }
+    queue->next = queue->tail;
+}
