@@ -344,7 +344,7 @@ static void close_all(struct collector *c)
         lane_free(c->lanes[i]);
     free(c->listeners);
     snapshot_unref(c->snapshot);
-    format_free(c->format);
+    layout_unref(c->layout);
     const int fds[] = {c->signal_fd, c->alarm_fd, c->done_fd};
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
         if (fds[i] >= 0)
