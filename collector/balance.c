@@ -1,5 +1,7 @@
 #include "collector/balance.h"
 
+#include "common/base/cursor.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <linux/filter.h>
@@ -110,4 +112,15 @@ int balance_attach(int fd, enum listen_balance balance, unsigned sockets)
     if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &all, sizeof all) != 0)
         return -errno;
     return 0;
+}
+
+unsigned balance_pick(enum listen_balance balance, const struct addr *source, uint16_t port,
+                      unsigned sockets)
+{
+    uint32_t folded = balance == LISTEN_BALANCE_ADDRESS_PORT ? port : 0;
+    if (balance == LISTEN_BALANCE_PACKET)
+        return sockets;
+    for (unsigned i = 0; i + 4 <= source->len; i += 4)
+        folded ^= bytes_u32(source->bytes + i);
+    return (folded * MIXER >> SHIFT) % sockets;
 }

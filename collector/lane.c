@@ -258,6 +258,11 @@ bool lane_await(struct lane *lane, struct errand *errand, const struct timespec 
     return done;
 }
 
+struct decoder *lane_decoder(struct lane *lane)
+{
+    return lane->decoder;
+}
+
 static void run_errand(struct lane *lane, struct errand *errand)
 {
     const struct lane_view view = {

@@ -35,7 +35,7 @@ struct lane_report {
     struct alarm_list alarms;
 };
 
-// What the owner of a lane lets an errand see.
+// What an errand sees.
 struct lane_view {
     const struct lane_report *report;
     const struct decoder *decoder;
@@ -62,8 +62,9 @@ void lane_introduce(struct lane *lane, struct lane *const *lanes, unsigned count
 // After the thread has ended, and after sink_close: the sink settles its books until then.
 void lane_free(struct lane *lane);
 
-// The books, once the thread has ended.
+// The books, once the thread has ended, and the decoder, then or before it starts.
 void lane_final(const struct lane *lane, struct lane_report *report);
+struct decoder *lane_decoder(struct lane *lane);
 
 // Any thread.
 void lane_stop(struct lane *lane);
@@ -94,8 +95,7 @@ void lane_time(struct lane *lane, enum decode_scheme scheme, uint64_t ns, uint64
 
 // End of a batch. 0, or a negative errno when the sink is dead.
 int lane_flush(struct lane *lane);
-// sink_sync: waits until all is written, at most timeout_ms.
-int lane_sync(struct lane *lane, int timeout_ms);
+int lane_sync(struct lane *lane, int timeout_ms); // sink_sync
 
 // The last call of the owner: hands over what is left.
 void lane_finish(struct lane *lane);
