@@ -3,6 +3,9 @@
 
     run.py --collector BUILD/bin/goflow2plus [CASE...]
 
+The JSON is compared a second time with the mapping that upstream ships. The partition keys of that
+mapping are compared by the unit tests of the format.
+
 The vectors are those in vectors.jsonl beside this file and, where the shared folder is there
 (GOFLOW_SHARED, default ../shared beside the source tree), its golden/goflow2.jsonl. Where this
 project differs on purpose, differences.json says why and in exactly which fields; all else must be
@@ -15,6 +18,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.dirname(HERE)
@@ -23,8 +27,8 @@ sys.path.insert(0, TESTS)
 from support import capture, flow, shared  # noqa: E402
 
 FORMATS = ("json", "text", "bin")
-OUTPUTS_OF_A_LATER_STAGE = ("json_default_mapping", "key_default_mapping_hex", "raw_json",
-                            "raw_text")
+MAPPED = "json_default_mapping"  # json again, with goflow2's mapping
+OUTPUTS_OF_A_LATER_STAGE = ("raw_json", "raw_text")
 COLLECTOR_PORT = 2055
 
 
@@ -72,6 +76,49 @@ def with_defaults(sparse):
 
 
 DEFAULT_COLUMNS = []  # the names and their order, as upstream's first flow has them
+MAPPED_COLUMNS = ["type", "time_received_ns", "sequence_num", "sampling_rate", "flow_direction",
+                  "sampler_address", "time_flow_start_ns", "time_flow_end_ns", "bytes", "packets",
+                  "src_addr", "src_net", "dst_addr", "dst_net", "etype", "proto", "src_port",
+                  "dst_port", "in_if", "out_if", "src_mac", "dst_mac", "icmp_name", "csum"]
+
+
+def rfc3339(time_ns):
+    seconds, fraction = divmod(time_ns, 10**9)
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{text}.{fraction:09}".rstrip("0").rstrip(".") + "Z"
+
+
+def in_mapped_order(mapped):
+    return {name: mapped[name] for name in MAPPED_COLUMNS if mapped.get(name) is not None}
+
+
+def as_mapped(whole):
+    """What the mapping prints of a flow with the default columns; custom ones are left out."""
+    mapped = {name: whole[name] for name in MAPPED_COLUMNS if name in whole}
+    mapped["time_received_ns"] = rfc3339(whole["time_received_ns"])
+    mapped["icmp_name"] = "unknown"
+    return in_mapped_order(mapped)
+
+
+def apply_mapped(difference, mapped, flows):
+    """The same difference to the flows that the mapping prints, after `flows` had it. What only
+    they show differently stands under "mapped"; null is a column that is not there."""
+    own = difference.get("mapped", {})
+    if "change" in difference:
+        index = difference["flow"]
+        for name, value in own.items():
+            if mapped[index].get(name) == value:
+                raise Stale(f"{name} of flow {index} with the mapping is {value!r} upstream too")
+        common = {name: value for name, value in difference["change"].items()
+                  if name in mapped[index]}
+        mapped[index] = in_mapped_order({**mapped[index], **common, **own})
+    elif "remove" in difference:
+        for index in sorted(difference["remove"], reverse=True):
+            del mapped[index]
+    else:
+        like = difference["add"].get("like")
+        base = as_mapped(flows[difference["at"]]) if like is None else mapped[like]
+        mapped.insert(difference["at"], in_mapped_order({**base, **own}))
 
 
 def changed_body(body, before, after, protocols):
@@ -116,21 +163,27 @@ def as_text(value):
 def expected_outputs(case, differences, protocols):
     """{format: bytes} that the collector must print for the case."""
     flows = [json.loads(line) for line in case["json"]]
+    mapped = [json.loads(line) for line in case[MAPPED]]
     bodies = flow.split_frames(b"".join(bytes.fromhex(h) for h in case["bin_delimited_hex"]))
     for difference in differences:
         apply(difference, flows, bodies, protocols)
+        apply_mapped(difference, mapped, flows)
     lines = {"json": [json.dumps(f, separators=(",", ":"), ensure_ascii=False) for f in flows],
+             MAPPED: [json.dumps(f, separators=(",", ":"), ensure_ascii=False) for f in mapped],
              "text": [" ".join(f"{k}={as_text(v)}" for k, v in f.items()) for f in flows]}
     if not differences:  # then it is upstream's own output, to the byte, and not our rendering
-        assert lines["json"] == case["json"] and lines["text"] == case["text"], case["name"]
+        assert all(lines[name] == case[name] for name in lines), case["name"]
     outputs = {name: "".join(line + "\n" for line in lines[name]).encode() for name in lines}
     outputs["bin"] = flow.join_frames(bodies)
     return outputs
 
 
 def run_collector(collector, path, name):
-    separator = ["-transport.file.sep="] if name == "bin" else []
-    run = subprocess.run([collector, "-read", path, f"-format={name}", *separator],
+    extra = ["-transport.file.sep="] if name == "bin" else []
+    if name == MAPPED:
+        extra = ["-mapping", os.path.join(TESTS, "fixtures", "default-mapping.yaml")]
+    kind = "json" if name == MAPPED else name
+    run = subprocess.run([collector, "-read", path, f"-format={kind}", *extra],
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
     if run.returncode != 0:
         raise RuntimeError(f"exit status {run.returncode}: {run.stderr.decode()[-2000:]}")
@@ -148,7 +201,7 @@ def describe(name, want, got):
     for index, (a, b) in enumerate(zip(want, got)):
         if a == b:
             continue
-        if name == "json":
+        if name in ("json", MAPPED):
             a, b = json.loads(a), json.loads(b)
             fields = [f"{key}: {a.get(key)!r} wanted, got {b.get(key)!r}"
                       for key in {**a, **b} if a.get(key) != b.get(key)]
@@ -166,7 +219,7 @@ def check(case, differences, collector, folder, protocols):
     path = os.path.join(folder, "case.pcap")
     write_capture(path, case)
     wrong = []
-    for name in FORMATS:
+    for name in (*FORMATS, MAPPED):
         try:
             got = run_collector(collector, path, name)
             if got != wanted[name]:
@@ -200,7 +253,7 @@ def main():
             for line in wrong:
                 print(f"FAILED {name}: {line}")
     listed = sum(name in differences for name in names)
-    print(f"golden: {len(names)} cases in {', '.join(FORMATS)}: {len(names) - listed} equal to "
+    print(f"golden: {len(names)} cases in {', '.join((*FORMATS, MAPPED))}: {len(names) - listed} equal to "
           f"upstream, {listed} with listed differences, {failed} failed")
     print(f"golden: left out, not yet printed by the collector: "
           f"{', '.join(OUTPUTS_OF_A_LATER_STAGE)} of each case")
