@@ -5,7 +5,9 @@
 
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
+#include <time.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -152,12 +154,84 @@ static void names(void **state)
     }
 }
 
+static void bytes_as_digits(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[] = {0x00, 0xff, 0x1a};
+    uint8_t out[6];
+    assert_text(out, render_hex(out, (struct span){bytes, 3}), "00ff1a");
+    assert_text(out, render_hex(out, (struct span){NULL, 0}), "");
+}
+
+static void times(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t seconds;
+        uint32_t nanoseconds;
+        const char *text;
+    } cases[] = {
+        {0, 0, "1970-01-01T00:00:00Z"},
+        {1700000000, 123456789, "2023-11-14T22:13:20.123456789Z"},
+        {1700000000, 100000000, "2023-11-14T22:13:20.1Z"},
+        {-1, 1, "1969-12-31T23:59:59.000000001Z"},
+        {951782400, 0, "2000-02-29T00:00:00Z"},
+        {4107542400, 0, "2100-03-01T00:00:00Z"},
+        {253402300800, 0, "10000-01-01T00:00:00Z"},
+        {-62167219200, 0, "0000-01-01T00:00:00Z"},
+        {-62167219201, 0, "-0001-12-31T23:59:59Z"},
+        {INT64_MAX, 999999999, "292277026596-12-04T15:30:07.999999999Z"},
+        {INT64_MIN, 0, "-292277022657-01-27T08:29:52Z"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint8_t out[RENDER_TIME_MAX];
+        assert_text(out, render_time(out, cases[i].seconds, cases[i].nanoseconds), cases[i].text);
+    }
+}
+
+static void times_like_the_c_library(void **state)
+{
+    (void)state;
+    for (int64_t seconds = -20000000000; seconds < 20000000000; seconds += 86400 * 13 + 4567) {
+        uint8_t out[RENDER_TIME_MAX];
+        char expected[64];
+        struct tm tm;
+        time_t t = (time_t)seconds;
+        gmtime_r(&t, &tm);
+        strftime(expected, sizeof expected, "%Y-%m-%dT%H:%M:%SZ", &tm);
+        assert_text(out, render_time(out, seconds, 0), expected);
+    }
+}
+
+static void floats_read_back_as_they_were(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {
+        {0, "0"},       {1, "1"},        {-0.5, "-0.5"},           {1e300, "1e+300"},
+        {0.1, "0.1"},   {1e21, "1e+21"}, {123456789, "123456789"}, {1.0 / 3, "0.3333333333333333"},
+        {INFINITY, ""}, {NAN, ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint8_t out[RENDER_FLOAT_MAX];
+        assert_text(out, render_float(out, cases[i].value), cases[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers),   cmocka_unit_test(hardware_addresses),
-        cmocka_unit_test(addresses), cmocka_unit_test(addresses_like_the_c_library),
-        cmocka_unit_test(networks),  cmocka_unit_test(names),
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(hardware_addresses),
+        cmocka_unit_test(addresses),
+        cmocka_unit_test(addresses_like_the_c_library),
+        cmocka_unit_test(networks),
+        cmocka_unit_test(names),
+        cmocka_unit_test(bytes_as_digits),
+        cmocka_unit_test(times),
+        cmocka_unit_test(times_like_the_c_library),
+        cmocka_unit_test(floats_read_back_as_they_were),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -203,6 +203,72 @@ static void entries_go_there_and_back(void **state)
     assert_int_equal(wire_entry(entry, &key_again, &value_again), -1);
 }
 
+// Behind the fields of the schema, in their order, each with its tag; a zero too.
+static void custom_values_follow_the_schema(void **state)
+{
+    (void)state;
+    static const uint8_t expected[] = {
+        36,                                                      // length
+        0x48, 7,                                                 // bytes
+        0x98, 0x3f, 0,                                           // 1011, varint
+        0x92, 0x3f, 2,    'h',  'i',                             // 1010, bytes
+        0x92, 0x3f, 0,                                           // and empty
+        0x99, 0x3f, 0,    0,    0,    0,    0,    0, 0xf0, 0x3f, // 1011, 64 bits
+        0x9d, 0x3f, 1,    2,    3,    4,                         // 1011, 32 bits
+        0xf8, 0xff, 0xff, 0xff, 0x0f, 0xac, 0x02,                // 536870911
+    };
+    uint8_t out[1024];
+    flow_reset(&flow);
+    flow_set_num(&flow, FLOW_BYTES, 7);
+    flow_add_custom(&flow, &(struct flow_custom){1011, FLOW_CUSTOM_VARINT, 0, {NULL, 0}});
+    flow_add_custom(&flow,
+                    &(struct flow_custom){1010, FLOW_CUSTOM_BYTES, 0, {(const uint8_t *)"hi", 2}});
+    flow_add_custom(&flow, &(struct flow_custom){1010, FLOW_CUSTOM_BYTES, 0, {NULL, 0}});
+    flow_add_custom(&flow, &(struct flow_custom){
+                               1011, FLOW_CUSTOM_FIXED64, UINT64_C(0x3ff0000000000000), {NULL, 0}});
+    flow_add_custom(&flow, &(struct flow_custom){1011, FLOW_CUSTOM_FIXED32, 0x04030201, {NULL, 0}});
+    flow_add_custom(&flow, &(struct flow_custom){536870911, FLOW_CUSTOM_VARINT, 300, {NULL, 0}});
+    assert_true(wire_bound(&flow) <= sizeof out);
+    assert_int_equal(wire_write(out, &flow) - out, sizeof expected);
+    assert_memory_equal(out, expected, sizeof expected);
+}
+
+static void custom_values_are_read_back(void **state)
+{
+    (void)state;
+    static const uint8_t body[] = {
+        0x98, 0x3f, 0,           // 1011, varint
+        0x48, 7,                 // bytes
+        0x92, 0x3f, 2, 'h', 'i', // 1010, bytes
+        0x4d, 1,    2, 3,   4,   // bytes as 32 bits: of another type, so unknown
+    };
+    uint8_t out[1024];
+    assert_int_equal(wire_read(&flow, body, sizeof body), 0);
+    assert_int_equal(flow_num(&flow, FLOW_BYTES), 7);
+    assert_int_equal(flow.custom_count, 3);
+    assert_int_equal(flow.custom[0].number, 1011);
+    assert_int_equal(flow.custom[1].bytes.len, 2);
+    assert_int_equal(flow.custom[2].kind, FLOW_CUSTOM_FIXED32);
+    assert_int_equal(flow.custom[2].value, 0x04030201);
+    assert_int_equal(wire_write(out, &flow) - out, sizeof body + 1);
+    assert_int_equal(wire_read(&flow, body, 0), 0);
+    assert_int_equal(flow.custom_count, 0);
+}
+
+static void custom_values_are_bounded(void **state)
+{
+    (void)state;
+    uint8_t body[3 * (FLOW_CUSTOM_MAX + 1)];
+    for (size_t i = 0; i < sizeof body; i += 3)
+        memcpy(body + i, "\x98\x3f\x01", 3);
+    assert_int_equal(wire_read(&flow, body, sizeof body), 0);
+    assert_int_equal(flow.custom_count, FLOW_CUSTOM_MAX);
+    assert_true(flow.list_cut);
+    assert_non_null(flow_store(&flow, FLOW_STORE_MAX - 1));
+    assert_null(flow_store(&flow, 2));
+    assert_non_null(flow_store(&flow, 1));
+}
+
 static void lists_are_bounded(void **state)
 {
     (void)state;
@@ -229,6 +295,9 @@ int main(void)
         cmocka_unit_test(cuts_at_every_byte_are_safe),
         cmocka_unit_test(frames_have_a_largest_size),
         cmocka_unit_test(entries_go_there_and_back),
+        cmocka_unit_test(custom_values_follow_the_schema),
+        cmocka_unit_test(custom_values_are_read_back),
+        cmocka_unit_test(custom_values_are_bounded),
         cmocka_unit_test(lists_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
