@@ -97,5 +97,4 @@ void lane_time(struct lane *lane, enum decode_scheme scheme, uint64_t ns, uint64
 int lane_flush(struct lane *lane);
 int lane_sync(struct lane *lane, int timeout_ms); // sink_sync
 
-// The last call of the owner: hands over what is left.
-void lane_finish(struct lane *lane);
+void lane_finish(struct lane *lane); // the last call of the owner: hands over what is left

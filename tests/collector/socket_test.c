@@ -1,5 +1,6 @@
 // Real sockets on the loopback: who gets what, datagrams of every size, bursts joined by the
 // kernel.
+#include "collector/balance.h"
 #include "collector/listener.h"
 #include "collector/receive.h"
 
@@ -68,6 +69,20 @@ static int who_got_it(const struct listener *listener)
     return -1;
 }
 
+// What the kernel chose is what we say it will choose.
+static void assert_picked(const struct listener *listener, int fd, int who)
+{
+    struct sockaddr_in6 name = {.sin6_family = AF_UNSPEC};
+    socklen_t len = sizeof name;
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &len), 0);
+    const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)&name;
+    bool is_ipv6 = name.sin6_family == AF_INET6;
+    const struct addr source = is_ipv6 ? addr_of(in6addr_loopback.s6_addr, 16)
+                                       : addr_of((const uint8_t *)&ipv4->sin_addr, 4);
+    uint16_t port = ntohs(is_ipv6 ? name.sin6_port : ipv4->sin_port);
+    assert_int_equal(balance_pick(listener->uri.balance, &source, port, listener->count), who);
+}
+
 // Exporters numbered x.y.i.1 as they often are.
 static void spread(const char *text, bool keeps_address)
 {
@@ -83,6 +98,7 @@ static void spread(const char *text, bool keeps_address)
             assert_int_equal(send(fd, "x", 1, 0), 1);
             int who = who_got_it(&listener);
             assert_in_range(who, 0, SOCKETS - 1);
+            assert_picked(&listener, fd, who);
             moved |= first >= 0 && who != first;
             first = first < 0 ? who : first;
             close(fd);
@@ -124,7 +140,9 @@ static unsigned sockets_met(const char *text)
     for (int i = 0; i < 32; i++) {
         int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&name, sizeof name), 1);
-        met |= 1u << who_got_it(&listener);
+        int who = who_got_it(&listener);
+        assert_picked(&listener, fd, who);
+        met |= 1u << who;
         close(fd);
     }
     listener_close(&listener);

@@ -1,5 +1,5 @@
 // The store of templates: keys, sharing between ports, withdrawals, bounds.
-#include "collector/decode/domain.h"
+#include "collector/decode/domain_keep.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -270,6 +270,58 @@ static int teardown(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static bool keep_terms(void *user, const struct domain_key *key, const struct domain_terms *terms)
+{
+    assert_int_equal(key->id, 7);
+    *(struct domain_terms *)user = *terms;
+    return true;
+}
+
+static void what_options_said_is_given_back(void **state)
+{
+    struct domain_store *store = domain_store_new(false, 1, &ledger);
+    struct domain_key key = key_of(0x0a000001, 1, 7);
+    const struct domain_terms before = {.sampling = {.last = 100, .count = 1, .row = {{3, 100}}},
+                                        .init_ms = 5};
+    struct domain_terms after = {.init_ms = 0};
+    (void)state;
+    domain_restore(store, &key, &before);
+    domain_visit_terms(store, keep_terms, &after);
+    assert_memory_equal(&after, &before, sizeof after);
+    assert_int_equal(domain_sampling(store, &key, domain_find(store, &key))->last, 100);
+    domain_store_free(store);
+}
+
+// Announced at 1 s; looked at every 10 s, 100 s is too old.
+static void old_templates_are_forgotten(void **state)
+{
+    const uint64_t second = 1000000000;
+    struct domain_key key = key_of(0x0a000001, 1, 7);
+    const struct template *found;
+    (void)state;
+    for (int use_counts = 0; use_counts < 2; use_counts++) {
+        const struct domain_expiry expiry = {100 * second, 10 * second, use_counts != 0};
+        struct domain_store *store = domain_store_new(false, 1, &ledger);
+        domain_expire(store, &expiry);
+        put(store, &key, 256, 8);
+        assert_int_equal(ask(store, &key, 256, &found), DOMAIN_FOUND);
+        found->life->updated_ns = second;
+        found->life->used_ns = 50 * second;
+        uint64_t changes = domain_changes(store);
+        domain_clock(store, 101 * second);
+        assert_int_equal(ask(store, &key, 256, &found), DOMAIN_FOUND);
+        assert_int_equal(domain_changes(store), changes);
+        domain_clock(store, 105 * second); // too old, but it is not yet time to look
+        assert_int_equal(ask(store, &key, 256, &found), DOMAIN_FOUND);
+        domain_clock(store, 111 * second);
+        assert_int_equal(ask(store, &key, 256, &found), use_counts ? DOMAIN_FOUND : DOMAIN_MISSING);
+        domain_clock(store, 161 * second);
+        assert_int_equal(ask(store, &key, 256, &found), DOMAIN_MISSING);
+        assert_true(domain_changes(store) > changes);
+        domain_store_free(store);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +335,8 @@ int main(void)
         TEST(a_flood_with_data_does_not_evict_the_established),
         TEST(the_silent_go_first),
         TEST(forged_ports_do_not_evict_the_exporters_own),
+        cmocka_unit_test(what_options_said_is_given_back),
+        cmocka_unit_test(old_templates_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

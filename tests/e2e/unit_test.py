@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""The systemd units: nothing in them that systemd does not know, programs that exist, a sandbox
+that stays shut.
+
+    unit_test.py FOLDER    of the units as they are installed
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, TESTS)
+
+from support import process  # noqa: E402
+
+EXPOSURE_MOST = 2.0  # of 10, as systemd-analyze rates it
+PROGRAMS = {"goflow2plus.service": process.COLLECTOR, "enricher.service": process.ENRICHER}
+ANALYZE = shutil.which("systemd-analyze")
+
+
+def analyze(*arguments):
+    return subprocess.run([ANALYZE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, timeout=process.DEADLINE_SECONDS).stdout
+
+
+class UnitTest(unittest.TestCase):
+    units = None
+
+    def setUp(self):
+        if ANALYZE is None:
+            process.left_out(self.id(), "systemd-analyze is not installed")
+            self.skipTest("no systemd-analyze")
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def unit(self, name):
+        """A copy that runs the program as it was built."""
+        with open(os.path.join(self.units, name), encoding="utf-8") as file:
+            text = re.sub(r"^ExecStart=\S+", "ExecStart=" + os.path.abspath(PROGRAMS[name]),
+                          file.read(), flags=re.MULTILINE)
+        path = os.path.join(self.folder.name, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def test_units_are_understood(self):
+        for name in PROGRAMS:
+            found = [line for line in analyze("verify", self.unit(name)).splitlines()
+                     if name in line]
+            self.assertEqual(found, [])
+
+    def test_units_are_shut(self):
+        for name in PROGRAMS:
+            rated = analyze("security", "--offline=true", self.unit(name))
+            exposure = re.search(rf"exposure level for {name}: ([0-9.]+)", rated)
+            if exposure is None:
+                process.left_out(self.id(), "this systemd-analyze cannot rate a file")
+                continue
+            self.assertLessEqual(float(exposure.group(1)), EXPOSURE_MOST, rated)
+
+    def test_their_flags_exist(self):
+        for name, program in PROGRAMS.items():
+            with open(self.unit(name), encoding="utf-8") as file:
+                flags = re.findall(r" ?-([a-z.]+)=", re.search(r'_ARGS="(.*)"', file.read()).group(1))
+            _, output, log = process.run([program, "-h"])
+            for flag in flags:
+                self.assertIn(f"-{flag} ", output.decode() + log)
+
+
+if __name__ == "__main__":
+    UnitTest.units = sys.argv.pop()
+    unittest.main()
