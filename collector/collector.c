@@ -1,9 +1,12 @@
 #include "collector/collector.h"
 
+#include "collector/alarm_log.h"
 #include "collector/capture.h"
+#include "collector/keeper.h"
 #include "collector/lane.h"
 #include "collector/layout.h"
 #include "collector/listener.h"
+#include "collector/monitor.h"
 #include "collector/spread.h"
 #include "collector/worker.h"
 #include "common/base/log.h"
@@ -20,7 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SPREAD_MS     60000 // between looks at how datagrams spread over the workers
+#define WATCH_MS      1000 // between looks at what the workers have to say
+#define SPREAD_LOOKS  60   // of these, between looks at how datagrams spread over the workers
 #define FOREVER_S     (INT64_C(1) << 40)
 #define NS_PER_SECOND INT64_C(1000000000)
 
@@ -37,7 +41,13 @@ struct collector {
     unsigned worker_count;
     struct capture *capture;
     struct reload *reload;
+    struct monitor *monitor;
+    struct keeper *keeper;
+    struct allow *allow;
+    struct alarm_log alarms;
     struct spread spread;
+    unsigned looks;
+    int64_t looked_ms;
     int signal_fd;
     int alarm_fd; // a lane's: the output is dead
     int done_fd;  // the capture's: it has ended
@@ -143,10 +153,39 @@ static struct hold_limits hold_limits(const struct collector_options *options, u
     };
 }
 
+static struct domain_expiry expiry(const struct collector_options *options)
+{
+    int64_t ttl_ns = options->templates_ttl_ns;
+    int64_t sweep_ns = options->templates_sweep_ns;
+    return (struct domain_expiry){.ttl_ns = ttl_ns < 0 ? 0 : (uint64_t)ttl_ns,
+                                  .sweep_ns = sweep_ns < 0 ? 0 : (uint64_t)sweep_ns,
+                                  .use_counts = options->templates_extend};
+}
+
+// What was learnt before the restart is there before the first datagram.
+static int load_templates(struct collector *c)
+{
+    const struct keeper_options options = {.path = c->options->templates_json_path,
+                                           .interval_ns = c->options->templates_json_interval_ns,
+                                           .lanes = c->lanes,
+                                           .lane_count = c->lane_count,
+                                           .listeners = c->listeners,
+                                           .listener_count = c->listener_count};
+    if (!given(options.path))
+        return 0;
+    c->keeper = keeper_new(&options);
+    return c->keeper == NULL ? -1 : 0;
+}
+
 static int make_lanes(struct collector *c, unsigned count)
 {
-    struct decode_options decode = {.templates_shared = c->options->templates_shared,
-                                    .hold = hold_limits(c->options, count)};
+    const struct collector_options *o = c->options;
+    struct decode_options decode = {.templates_shared = o->templates_shared,
+                                    .hold = hold_limits(o, count),
+                                    .expiry = expiry(o),
+                                    .limit_flows = (uint64_t)o->limit_flows,
+                                    .sampling_defaults = o->sampling_defaults,
+                                    .sampling_default_count = (size_t)o->sampling_default_count};
     if (getrandom(&decode.hash_seed, sizeof decode.hash_seed, 0) < 0)
         return fail("random numbers");
     for (int i = 0; i < c->listener_count; i++)
@@ -155,6 +194,7 @@ static int make_lanes(struct collector *c, unsigned count)
                                          .layout = c->layout,
                                          .sink = c->sink,
                                          .snapshot = c->snapshot,
+                                         .allow = c->allow,
                                          .alarm_fd = c->alarm_fd};
     for (; c->lane_count < count; c->lane_count++) {
         c->lanes[c->lane_count] = lane_new(&options);
@@ -168,7 +208,35 @@ static int make_lanes(struct collector *c, unsigned count)
     c->snapshot = NULL;
     layout_unref(c->layout);
     c->layout = NULL;
-    return 0;
+    return load_templates(c);
+}
+
+static int open_allow(struct collector *c)
+{
+    struct fault fault = {.text = ""};
+    if (!given(c->options->allow))
+        return 0;
+    c->allow = allow_new(c->options->allow, &fault);
+    if (c->allow != NULL)
+        return 0;
+    log_error("cannot read -allow", "error", fault.text);
+    return -1;
+}
+
+static int start_monitor(struct collector *c)
+{
+    const struct monitor_options options = {.address = c->options->address,
+                                            .templates_path = c->options->templates_path,
+                                            .lanes = c->lanes,
+                                            .lane_count = c->lane_count,
+                                            .listeners = c->listeners,
+                                            .listener_count = c->listener_count,
+                                            .sink = c->sink,
+                                            .capture = c->capture != NULL};
+    if (!given(options.address))
+        return 0;
+    c->monitor = monitor_start(&options);
+    return c->monitor == NULL ? -1 : 0;
 }
 
 static int start_capture(struct collector *c)
@@ -205,10 +273,11 @@ static int start_workers(struct collector *c)
 
 static int start(struct collector *c)
 {
-    if (open_output(c) != 0 || open_enrichment(c) != 0)
+    if (open_output(c) != 0 || open_enrichment(c) != 0 || open_allow(c) != 0)
         return -1;
     bool enriches = c->snapshot != NULL;
-    if ((given(c->options->read) ? start_capture(c) : start_workers(c)) != 0)
+    if ((given(c->options->read) ? start_capture(c) : start_workers(c)) != 0 ||
+        start_monitor(c) != 0 || (c->keeper != NULL && keeper_start(c->keeper) != 0))
         return -1;
     if (enriches)
         c->reload = reload_start(&c->options->snapshot, adopt, c);
@@ -229,6 +298,21 @@ static void reload_mapping(struct collector *c)
     log_info("reloaded the mapping", "file", c->options->mapping_path);
 }
 
+// Only a file can have changed.
+static void reload_allow(struct collector *c)
+{
+    struct fault fault = {.text = ""};
+    struct allow *allow = allow_new(c->options->allow, &fault);
+    if (allow == NULL) {
+        log_error("-allow not read again, what was read before stays", "error", fault.text);
+        return;
+    }
+    for (unsigned i = 0; i < c->lane_count; i++)
+        lane_allow(c->lanes[i], allow_ref(allow));
+    log_info("reloaded the allow-list", "networks", log_unsigned(allow_count(allow)).text);
+    allow_unref(allow);
+}
+
 static void hang_up(struct collector *c)
 {
     int result = sink_reopen(c->sink);
@@ -239,6 +323,8 @@ static void hang_up(struct collector *c)
         log_info("opened the output again", "file", c->options->sink.path);
     if (given(c->options->mapping_path))
         reload_mapping(c);
+    if (*c->options->allow == '@')
+        reload_allow(c);
     if (c->reload != NULL)
         reload_request(c->reload);
 }
@@ -257,6 +343,24 @@ static bool take_signal(struct collector *c)
     return false;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// Signals may come oftener than that.
+static void look(struct collector *c)
+{
+    if (now_ms() - c->looked_ms < WATCH_MS)
+        return;
+    c->looked_ms = now_ms();
+    alarm_log_watch(&c->alarms, c->lanes, c->lane_count);
+    if (++c->looks % SPREAD_LOOKS == 0)
+        spread_watch(&c->spread, c->lanes, c->lane_count);
+}
+
 // Waits for the reason to end. 0, or 1 when the output is dead.
 static int supervise(struct collector *c)
 {
@@ -264,15 +368,12 @@ static int supervise(struct collector *c)
                              {.fd = c->alarm_fd, .events = POLLIN},
                              {.fd = c->done_fd, .events = POLLIN}};
     for (;;) {
-        int count = poll(ready, 3, SPREAD_MS);
-        if (count == 0)
-            spread_watch(&c->spread, c->lanes, c->lane_count);
-        if (count <= 0)
-            continue;
-        if (ready[1].revents != 0)
+        int count = poll(ready, 3, WATCH_MS);
+        if (count > 0 && ready[1].revents != 0)
             return 1;
-        if (ready[2].revents != 0 || (ready[0].revents != 0 && !take_signal(c)))
+        if (count > 0 && (ready[2].revents != 0 || (ready[0].revents != 0 && !take_signal(c))))
             return 0;
+        look(c);
     }
 }
 
@@ -343,6 +444,7 @@ static void close_all(struct collector *c)
     for (unsigned i = 0; i < c->lane_count; i++)
         lane_free(c->lanes[i]);
     free(c->listeners);
+    allow_unref(c->allow);
     snapshot_unref(c->snapshot);
     layout_unref(c->layout);
     const int fds[] = {c->signal_fd, c->alarm_fd, c->done_fd};
@@ -357,12 +459,16 @@ static int finish(struct collector *c, bool started)
 {
     struct timespec until = after_ns(c->options->drain_ns);
     int status = 0;
+    if (c->monitor != NULL)
+        monitor_ending(c->monitor);
     stop_threads(c, &until);
+    keeper_end(c->keeper);
     reload_end(c->reload);
-    if (c->sink != NULL) {
+    if (c->sink != NULL)
         (void)sink_drain(c->sink, left_ms(&until)); // what still waits is counted by the close
+    monitor_stop(c->monitor);
+    if (c->sink != NULL)
         sink_close(c->sink);
-    }
     if (started && log_books(c) != 0 && c->capture != NULL)
         status = 1;
     if (c->capture != NULL && capture_free(c->capture) != 0)
@@ -377,6 +483,9 @@ int collector_run(const struct collector_options *options)
     if (c == NULL)
         return 1;
     *c = (struct collector){.options = options, .signal_fd = -1, .alarm_fd = -1, .done_fd = -1};
+    c->alarms.mute = (struct mute){
+        .lines = options->error_count < 0 ? 0 : (uint64_t)options->error_count,
+        .interval_ns = options->error_interval_ns};
     log_info("starting GoFlow2+");
     bool started = start(c) == 0;
     int status = started ? supervise(c) : 1;

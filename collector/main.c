@@ -1,4 +1,5 @@
 #include "collector/collector.h"
+#include "collector/status.h"
 #include "common/base/log.h"
 
 #include <stdio.h>
@@ -14,6 +15,8 @@ int main(int argc, char *argv[])
         printf("GoFlow2+ %s\n", GOFLOW2PLUS_VERSION);
         return 0;
     }
+    if (options.status)
+        return status_print(options.address);
     // Errors are always said: a process that ends without a word cannot be helped.
     int level = options.log_level > LOG_LEVEL_ERROR ? LOG_LEVEL_ERROR : options.log_level;
     log_setup(level, strcmp(options.log_format, "json") == 0);

@@ -3,11 +3,13 @@
 #include "common/base/log.h"
 #include "common/sink/nats.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#define ROWS_MAX     64
 
 static const char SYNOPSIS[] =
     "goflow2plus [flags]\n"
@@ -36,6 +38,9 @@ static const struct collector_options DEFAULTS = {
     .format_name = "json",
     .transport = "file",
     .templates_scope = "port",
+    .templates_json_path = "",
+    .templates_json_interval_ns = INT64_C(10000000000),
+    .templates_sweep_ns = INT64_C(60000000000),
     .mapping_path = "",
     .log_level_name = "info",
     .log_format = "normal",
@@ -122,26 +127,16 @@ static int interpret(struct collector_options *o)
     return 0;
 }
 
-enum options_result collector_options_read(struct collector_options *o, int argc,
-                                           char *const argv[])
+// Each writes one group of flags at `out` and returns how many.
+static size_t input_rows(struct option *out, struct collector_options *o)
 {
-    const struct option table[] = {
+    const struct option rows[] = {
         {"listen", OPTION_STRING, &o->listen, LISTEN_HELP, "Input"},
         {"read", OPTION_STRING, &o->read,
          "Read capture `files` (pcap, pcapng; comma-separated, - is stdin) instead of listening",
          NULL},
         {"read.filter", OPTION_STRING, &o->read_filter,
          "Of the captured frames, only those that match this BPF `expression`", NULL},
-        {"templates.scope", OPTION_STRING, &o->templates_scope,
-         "Templates are kept under this `key`: port (an exporter is an address and a port)\nor "
-         "address (all ports of an address are one exporter)",
-         NULL},
-        {"templates.hold", OPTION_DURATION_NS, &o->hold_ns,
-         "How long data waits for its template; 0 drops it at once", NULL},
-        {"templates.hold.exporter", OPTION_BYTES, &o->hold_exporter_bytes,
-         "Such data of one exporter, at most", NULL},
-        {"templates.hold.total", OPTION_BYTES, &o->hold_total_bytes,
-         "Such data of all exporters, at most", NULL},
         {"allow", OPTION_STRING, &o->allow,
          "Take datagrams only from these `networks`, comma-separated, or from those in @FILE,\n"
          "one on each line; SIGHUP reads the file again",
@@ -152,6 +147,42 @@ enum options_result collector_options_read(struct collector_options *o, int argc
          NULL},
         {"sampling.default", OPTION_STRING, &o->sampling_default,
          "Sampling rates of exporters that say none: `CIDR=N`, comma-separated", NULL},
+    };
+    memcpy(out, rows, sizeof rows);
+    return COUNT(rows);
+}
+
+static size_t template_rows(struct option *out, struct collector_options *o)
+{
+    const struct option rows[] = {
+        {"templates.scope", OPTION_STRING, &o->templates_scope,
+         "Templates are kept under this `key`: port (an exporter is an address and a port)\nor "
+         "address (all ports of an address are one exporter)",
+         "Templates"},
+        {"templates.json.path", OPTION_STRING, &o->templates_json_path,
+         "Keep templates in this `file` over a restart, and sampling rates in FILE.sampling", NULL},
+        {"templates.json.interval", OPTION_DURATION_NS, &o->templates_json_interval_ns,
+         "How often what has changed of them is saved; 0: at once", NULL},
+        {"templates.ttl", OPTION_DURATION_NS, &o->templates_ttl_ns,
+         "Forget templates that were not announced for so long; 0: never", NULL},
+        {"templates.sweep-interval", OPTION_DURATION_NS, &o->templates_sweep_ns,
+         "How often such templates are looked for; 0: never", NULL},
+        {"templates.ttl.extend-on-access", OPTION_BOOL, &o->templates_extend,
+         "To be used counts as to be announced", NULL},
+        {"templates.hold", OPTION_DURATION_NS, &o->hold_ns,
+         "How long data waits for its template; 0 drops it at once", NULL},
+        {"templates.hold.exporter", OPTION_BYTES, &o->hold_exporter_bytes,
+         "Such data of one exporter, at most", NULL},
+        {"templates.hold.total", OPTION_BYTES, &o->hold_total_bytes,
+         "Such data of all exporters, at most", NULL},
+    };
+    memcpy(out, rows, sizeof rows);
+    return COUNT(rows);
+}
+
+static size_t output_rows(struct option *out, struct collector_options *o)
+{
+    const struct option rows[] = {
         {"produce", OPTION_STRING, &o->produce,
          "What datagrams become, by `name`: sample (flow messages)", "Output"},
         {"format", OPTION_STRING, &o->format_name,
@@ -166,11 +197,27 @@ enum options_result collector_options_read(struct collector_options *o, int argc
          "Flows kept for a reader that is behind, at least 1MiB", NULL},
         {"drain", OPTION_DURATION_NS, &o->drain_ns,
          "How long the end waits for the reader of the output", NULL},
+    };
+    memcpy(out, rows, sizeof rows);
+    return COUNT(rows);
+}
+
+static size_t enrichment_rows(struct option *out, struct collector_options *o)
+{
+    const struct option rows[] = {
         {"context.config", OPTION_STRING, &o->snapshot.context_path,
          "Networks and their tags, a yaml `file`", "Enrichment"},
         {"db.asn", OPTION_STRING, &o->snapshot.asn_path, "MaxMind ASN database `file`", NULL},
         {"db.country", OPTION_STRING, &o->snapshot.country_path,
          "MaxMind country or city database `file`", NULL},
+    };
+    memcpy(out, rows, sizeof rows);
+    return COUNT(rows);
+}
+
+static size_t operations_rows(struct option *out, struct collector_options *o)
+{
+    const struct option rows[] = {
         {"addr", OPTION_STRING, &o->address,
          "Serve /metrics, /exporters, /templates and /__health at this `host:port`; empty: do\n"
          "not. With -read only when it is given",
@@ -181,20 +228,33 @@ enum options_result collector_options_read(struct collector_options *o, int argc
          "Ask the collector that runs at -addr for its exporters, and print them", NULL},
         {"err.cnt", OPTION_INT, &o->error_count,
          "Lines that exporters can cause, in each interval, before they are muted; 0: all", NULL},
-        {"err.int", OPTION_DURATION_NS, &o->error_interval_ns,
-         "That interval; 0: nothing is muted", NULL},
+        {"err.int", OPTION_DURATION_NS, &o->error_interval_ns, "That interval; 0: nothing is muted",
+         NULL},
         {"loglevel", OPTION_STRING, &o->log_level_name,
          "Log lines from this `level` on: debug, info, warn or error", "Other"},
         {"logfmt", OPTION_STRING, &o->log_format, "Log lines in this `shape`: normal or json",
          NULL},
         {"v", OPTION_BOOL, &o->version, "Print the version", NULL},
     };
-    struct option rows[COUNT(table) + NATS_TRANSPORT_ROWS];
+    memcpy(out, rows, sizeof rows);
+    return COUNT(rows);
+}
+
+enum options_result collector_options_read(struct collector_options *o, int argc,
+                                           char *const argv[])
+{
+    struct option rows[ROWS_MAX + NATS_TRANSPORT_ROWS];
+    size_t count = 0;
     int rest;
     *o = DEFAULTS;
     o->nats = nats_options_defaults("goflow2", "goflow2.messages");
-    memcpy(rows, table, sizeof table);
-    size_t count = COUNT(table) + nats_transport_rows(rows + COUNT(table), &o->nats);
+    count += input_rows(rows + count, o);
+    count += template_rows(rows + count, o);
+    count += output_rows(rows + count, o);
+    count += enrichment_rows(rows + count, o);
+    count += operations_rows(rows + count, o);
+    assert(count <= ROWS_MAX);
+    count += nats_transport_rows(rows + count, &o->nats);
     enum options_result result = options_parse(rows, count, argc, argv, &rest);
     o->ignored = rest < argc ? argv[rest] : NULL;
     if (result == OPTIONS_HELP)

@@ -19,6 +19,11 @@ struct collector_options {
     const char *format_name;
     const char *transport;
     const char *templates_scope;
+    const char *templates_json_path; // "": not kept over a restart
+    int64_t templates_json_interval_ns;
+    int64_t templates_ttl_ns;
+    int64_t templates_sweep_ns;
+    bool templates_extend;
     const char *mapping_path;
     const char *log_level_name;
     const char *log_format;

@@ -149,3 +149,12 @@ void exporter_sums_add(struct exporter_sums *sums, const struct exporter *export
     sums->reordered += exporter->sequence.reordered;
     sums->resets += exporter->sequence.resets;
 }
+
+void exporter_sums_merge(struct exporter_sums *sums, const struct exporter_sums *part)
+{
+    add_counts(&sums->counts, &part->counts);
+    sums->lost += part->lost;
+    sums->duplicates += part->duplicates;
+    sums->reordered += part->reordered;
+    sums->resets += part->resets;
+}

@@ -12,7 +12,6 @@
 #include "collector/decode/sequence.h"
 #include "collector/decode/table.h"
 #include "common/base/addr.h"
-#include "common/flow/flow.h"
 
 #define EXPORTER_COUNT_MAX 65536
 #define EXPORTER_PROVEN    8 // datagrams with flows after which an exporter is no newcomer
@@ -98,3 +97,4 @@ void exporter_gave_flows(struct exporter_table *table, struct exporter *exporter
 void exporter_missed(struct exporter *exporter, uint64_t now_ns);
 
 void exporter_sums_add(struct exporter_sums *sums, const struct exporter *exporter);
+void exporter_sums_merge(struct exporter_sums *sums, const struct exporter_sums *part);

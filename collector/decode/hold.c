@@ -19,6 +19,7 @@ static void link_held(struct hold *hold, struct held *held)
     *(list->last != NULL ? &list->last->next : &list->first) = held;
     hold->newest = held;
     list->last = held;
+    list->count++;
     list->bytes += size_of(held);
     hold->bytes += size_of(held);
     hold->ledger->units_held++;
@@ -31,6 +32,7 @@ void hold_release(struct hold *hold, struct held *held)
     *(held->newer != NULL ? &held->newer->older : &hold->newest) = held->older;
     *(held->previous != NULL ? &held->previous->next : &list->first) = held->next;
     *(held->next != NULL ? &held->next->previous : &list->last) = held->previous;
+    list->count--;
     list->bytes -= size_of(held);
     hold->bytes -= size_of(held);
     hold->ledger->units_held--;

@@ -46,6 +46,7 @@ struct held {
 struct held_list {
     struct held *first;
     struct held *last;
+    size_t count;
     size_t bytes;
 };
 

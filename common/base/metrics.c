@@ -23,6 +23,7 @@ struct metrics {
     size_t page_len;
     bool failed;
     const char *name;
+    enum metrics_type type;
     struct series *series;
     size_t count;
     size_t room;
@@ -89,6 +90,13 @@ static void put_value(FILE *out, double value)
         fprintf(out, " %.17g\n", value);
 }
 
+static double combine(enum metrics_type type, double a, double b)
+{
+    if (type == METRICS_LATEST)
+        return a > b ? a : b;
+    return a + b;
+}
+
 // Writes the series collected and frees them.
 static void end_family(struct metrics *m)
 {
@@ -97,8 +105,8 @@ static void end_family(struct metrics *m)
     for (size_t i = 0; i < m->count;) {
         size_t same = i + 1;
         double value = m->series[i].value;
-        while (same < m->count && compare(&m->series[i], &m->series[same]) == 0)
-            value += m->series[same++].value;
+        for (; same < m->count && compare(&m->series[i], &m->series[same]) == 0; same++)
+            value = combine(m->type, value, m->series[same].value);
         fprintf(m->out, "%s%s", m->name, m->series[i].text);
         put_value(m->out, value);
         for (; i < same; i++)
@@ -109,9 +117,10 @@ static void end_family(struct metrics *m)
 
 void metrics_family(struct metrics *m, const char *name, enum metrics_type type, const char *help)
 {
-    static const char *const types[] = {"counter", "gauge", "summary"};
+    static const char *const types[] = {"counter", "gauge", "summary", "gauge"};
     end_family(m);
     m->name = name;
+    m->type = type;
     fprintf(m->out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, types[type]);
 }
 

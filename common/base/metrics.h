@@ -17,6 +17,7 @@ enum metrics_type {
     METRICS_COUNTER,
     METRICS_GAUGE,
     METRICS_SUMMARY,
+    METRICS_LATEST, // a gauge; of what is added twice the larger value counts
 };
 
 // A distribution of unsigned values, in steps of a factor of two.

@@ -91,11 +91,11 @@ static const char *await_log(struct process *p, const char *text)
     return NULL;
 }
 
-// Starts a collector with these flags, ended by NULL.
+// Starts a collector with these flags, ended by NULL; it serves no HTTP.
 static void start(struct process *p, ...)
 {
-    char *argv[ARGUMENTS_MAX] = {(char *)"goflow2plus"};
-    int argc = 1;
+    char *argv[ARGUMENTS_MAX] = {(char *)"goflow2plus", (char *)"-addr="};
+    int argc = 2;
     int out[2];
     int err[2];
     va_list flags;

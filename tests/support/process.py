@@ -93,11 +93,14 @@ class Process:
 
 
 class Collector(Process):
-    """A collector that listens on a free loopback port; `query` goes into its -listen URI."""
+    """A collector that listens on a free loopback port; `query` goes into its -listen URI.
+
+    It serves no HTTP, unless -addr is among the arguments.
+    """
 
     def __init__(self, *arguments, scheme="flow", query="", address="127.0.0.1", stdout=None):
         host = f"[{address}]" if ":" in address else address
-        super().__init__([COLLECTOR, "-listen", f"{scheme}://{host}:0{query}", *arguments],
+        super().__init__([COLLECTOR, "-listen", f"{scheme}://{host}:0{query}", "-addr=", *arguments],
                          stdout=stdout)
         self.address = address
         try:

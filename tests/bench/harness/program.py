@@ -49,7 +49,7 @@ def floor(programs, _name, _folder, gro=False):
 def collector(programs, name, _folder, form="bin", gro=False, count=1):
     scheme = "sflow" if _is_sflow(name) else "netflow"
     query = f"count={count}&rcvbuf={RECEIVE_BYTES}" + ("&gro=1" if gro else "")
-    return [f"{programs}/goflow2plus", f"-listen={scheme}://127.0.0.1:{PORT}?{query}",
+    return [f"{programs}/goflow2plus", "-addr=", f"-listen={scheme}://127.0.0.1:{PORT}?{query}",
             f"-format={form}", "-transport.file=/dev/null",
             f"-transport.file.sep={'' if form == 'bin' else chr(10)}"]
 

@@ -43,6 +43,17 @@ static void equal_labels_are_summed(void **state)
     (void)state;
 }
 
+static void of_times_the_latest_counts(void **state)
+{
+    struct metrics *m = metrics_new();
+    metrics_family(m, "a", METRICS_LATEST, "A.");
+    metrics_add(m, 2, "r", "x");
+    metrics_add(m, 3, "r", "x");
+    metrics_add(m, 1, "r", "x");
+    assert_page(m, "# HELP a A.\n# TYPE a gauge\na{r=\"x\"} 3\n");
+    (void)state;
+}
+
 static void labels_are_escaped(void **state)
 {
     struct metrics *m = metrics_new();
@@ -113,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_family_is_help_type_and_series),
         cmocka_unit_test(equal_labels_are_summed),
+        cmocka_unit_test(of_times_the_latest_counts),
         cmocka_unit_test(labels_are_escaped),
         cmocka_unit_test(large_counts_are_whole_numbers),
         cmocka_unit_test(labels_that_do_not_fit_make_no_page),

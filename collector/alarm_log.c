@@ -1,0 +1,66 @@
+#include "collector/alarm_log.h"
+
+#include "collector/exporter_list.h"
+#include "common/base/log.h"
+
+#include <time.h>
+
+#define ASK_MS 100
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void say(const struct alarm *alarm)
+{
+    char source[ADDR_TEXT_MAX];
+    log_warn("template changed: another layout under a known id", "exporter",
+             addr_string(source, &alarm->source), "port", log_unsigned(alarm->port).text,
+             "protocol", exporter_protocol(alarm->type), "domain", log_unsigned(alarm->domain).text,
+             "template", log_unsigned(alarm->template_id).text);
+}
+
+static void take(struct alarm_log *log, const struct alarm *alarm)
+{
+    uint64_t skipped;
+    enum mute_answer answer = mute_ask(&log->mute, now_ns(), &skipped);
+    if (skipped != 0)
+        log_warn("skipped template changes", "count", log_unsigned(skipped).text);
+    switch (answer) {
+    case MUTE_WRITE:
+        say(alarm);
+        break;
+    case MUTE_BEGIN:
+        log_warn("too many template changes, muting");
+        break;
+    case MUTE_SILENT:
+        break;
+    }
+}
+
+// A burst may have been longer than the list of the latest.
+static void take_new(struct alarm_log *log, unsigned lane, const struct alarm_list *list)
+{
+    uint64_t from = log->seen[lane];
+    if (list->total - from > ALARM_LATEST_MAX) {
+        log_warn("template changes not shown", "count",
+                 log_unsigned(list->total - from - ALARM_LATEST_MAX).text);
+        from = list->total - ALARM_LATEST_MAX;
+    }
+    for (; from < list->total; from++)
+        take(log, &list->latest[from % ALARM_LATEST_MAX]);
+    log->seen[lane] = list->total;
+}
+
+void alarm_log_watch(struct alarm_log *log, struct lane *const *lanes, unsigned count)
+{
+    struct lane_report report;
+    for (unsigned i = 0; i < count; i++) {
+        if (lane_ask(lanes[i], &report, ASK_MS) != 0)
+            return; // it waits for the output: the main thread must not
+        take_new(log, i, &report.alarms);
+    }
+}
