@@ -35,3 +35,42 @@ def v9_data(template_id, *values):
     body = b"".join(value.to_bytes(length, "big") for value, length in values)
     body += bytes(-len(body) % 4)
     return struct.pack("!HH", template_id, 4 + len(body)) + body
+
+
+def _padded(body):
+    return body + bytes(-len(body) % 4)
+
+
+def v9_options(template_id, elements, values):
+    """An options template of one scope (system, 4 bytes) and elements of 4 bytes, and its data."""
+    template = struct.pack("!HHHHH", template_id, 4, 4 * len(elements), 1, 4) + \
+        b"".join(struct.pack("!HH", element, 4) for element in elements)
+    record = bytes(4) + b"".join(struct.pack("!I", value) for value in values)
+    return b"".join(struct.pack("!HH", number, 4 + len(body)) + body
+                    for number, body in ((1, _padded(template)), (template_id, record)))
+
+
+def ipfix(sequence, domain, *sets, export_time=1700000000):
+    body = b"".join(sets)
+    return struct.pack("!HHIII", 10, 16 + len(body), export_time, sequence, domain) + body
+
+
+def ipfix_template(template_id, fields):
+    """A template set; fields are (element, length) or (element, length, enterprise)."""
+    body = struct.pack("!HH", template_id, len(fields))
+    for element, length, *enterprise in fields:
+        body += struct.pack("!HH", element | (0x8000 if enterprise else 0), length)
+        body += b"".join(struct.pack("!I", number) for number in enterprise)
+    return struct.pack("!HH", 2, 4 + len(body)) + body
+
+
+ipfix_data = v9_data
+
+
+def ipfix_options(template_id, elements, values):
+    """An options template of one scope (exportingProcessId, 4 bytes), elements of 4 bytes; data."""
+    template = struct.pack("!HHHHH", template_id, 1 + len(elements), 1, 144, 4) + \
+        b"".join(struct.pack("!HH", element, 4) for element in elements)
+    record = bytes(4) + b"".join(struct.pack("!I", value) for value in values)
+    return b"".join(struct.pack("!HH", number, 4 + len(body)) + body
+                    for number, body in ((3, template), (template_id, record)))
