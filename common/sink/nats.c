@@ -189,7 +189,7 @@ static int init(struct nats_sink *sink, const struct sink_options *options)
         log_error("-transport.nats.subject", "error", fault.text);
         return -EINVAL;
     }
-    sink->sink.wants_fields = sink->subject.wants_fields;
+    sink->sink.wants_fields = sink->subject.wants_fields || sink->subject.wants_key;
     if (getrandom(&sink->boot, sizeof sink->boot, 0) < 0 ||
         window_init(&sink->window, (size_t)sink->options.window) != 0) {
         log_error("cannot open the output", "error", strerror(ENOMEM));
