@@ -71,7 +71,7 @@ static unsigned feed(size_t step, unsigned first, enum source_result *result)
         assert_int_equal(write(fds[1], stream + at, len), len);
         while ((*result = source_next(source, &block)) == SOURCE_BLOCK) {
             number = count_frames(&block, number);
-            source_ack(source, &block);
+            source_answer(source, &block, SOURCE_DONE);
         }
     }
     close(fds[1]);
