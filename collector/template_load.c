@@ -58,8 +58,8 @@ static int read_number(const struct reading *r, const json_t *object, const char
 // goflow2 leaves the enterprise bit in the types of options templates.
 static int put_field(struct reading *r, const json_t *field)
 {
-    uint32_t type;
-    uint32_t length;
+    uint32_t type = 0;
+    uint32_t length = 0;
     uint32_t enterprise = 0;
     const json_t *provided = json_object_get(field, "pen-provided");
     if (!json_is_object(field) || (provided != NULL && !json_is_boolean(provided)))
