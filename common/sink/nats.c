@@ -204,11 +204,18 @@ static struct sink *nats_sink_open(const struct sink_options *options)
     struct nats_sink *sink = calloc(1, sizeof *sink);
     if (sink == NULL)
         return NULL;
+    // Signals are the main thread's, which may not have blocked them yet: no thread that begins
+    // here, the library's included, is to get them.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     init_lock(sink);
     signal(SIGPIPE, SIG_IGN); // the library's writes to a server that went away
     int result = init(sink, options);
     if (result == 0)
         result = nats_sender_start(sink);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (result == 0)
         return &sink->sink;
     release(sink);

@@ -70,8 +70,8 @@ static int parse_piece(struct subject *s, size_t *at, struct fault *fault)
     while (is_literal(text[len]))
         len++;
     if (len == 0)
-        return fault_set(fault, "got a space, '%c' or another byte without place in a subject",
-                         *text > ' ' && *text < 0x7f ? *text : '?');
+        return fault_set(fault, "got byte 0x%02x, wanted printable ones without space, * and >",
+                         (unsigned)(uint8_t)*text);
     *piece = (struct subject_piece){
         .kind = SUBJECT_LITERAL, .begin = (uint16_t)*at, .len = (uint16_t)len};
     *at += len;

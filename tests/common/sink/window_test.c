@@ -1,0 +1,128 @@
+// The window of unacknowledged messages, the batches before it, and the answers that empty it.
+#include "common/sink/window.h"
+
+#include "common/sink/nats_answer.h"
+#include "common/sink/nats_batch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void assert_due(struct window *w, int64_t now_ns, uint64_t wanted)
+{
+    uint64_t number = UINT64_MAX;
+    int64_t next_ns;
+    assert_non_null(window_due(w, now_ns, &number, &next_ns));
+    assert_int_equal(number, wanted);
+}
+
+static void assert_none_due(struct window *w, int64_t now_ns, int64_t wanted_ns)
+{
+    uint64_t number;
+    int64_t next_ns;
+    assert_null(window_due(w, now_ns, &number, &next_ns));
+    assert_int_equal(next_ns, wanted_ns);
+}
+
+static void sends_again_in_order(void **state)
+{
+    struct window w;
+    (void)state;
+    assert_int_equal(window_init(&w, 4), 0);
+    assert_none_due(&w, 0, INT64_MAX);
+    for (int i = 0; i < 4; i++)
+        window_push(&w, nats_message_new(0));
+    assert_true(window_full(&w));
+    for (uint64_t i = 0; i < 4; i++) {
+        assert_due(&w, 10, i);
+        window_delay(&w, i, 100 + (int64_t)i);
+    }
+    assert_none_due(&w, 99, 100);
+    assert_due(&w, 101, 0);
+    window_delay(&w, 0, 200);
+    assert_due(&w, 101, 1);
+    window_find(&w, 1)->done = true;
+    assert_none_due(&w, 101, 102);
+    window_expire(&w);
+    assert_due(&w, 5, 0);
+    window_delay(&w, 0, 300);
+    assert_due(&w, 5, 2);
+    window_fini(&w);
+}
+
+static void frees_in_order(void **state)
+{
+    struct window w;
+    (void)state;
+    assert_int_equal(window_init(&w, 2), 0);
+    window_push(&w, nats_message_new(0))->spool_end = 70;
+    window_push(&w, nats_message_new(0))->spool_end = 80;
+    window_find(&w, 1)->done = true;
+    assert_int_equal(window_reap(&w), 0); // the one before it is not
+    assert_true(window_full(&w));
+    window_find(&w, 0)->done = true;
+    assert_int_equal(window_reap(&w), 80);
+    assert_true(window_empty(&w));
+    assert_null(window_find(&w, 0));
+    window_push(&w, nats_message_new(0));
+    assert_due(&w, 0, 2);
+    window_fini(&w);
+}
+
+static void batches_by_subject(void **state)
+{
+    struct nats_batch_set set;
+    struct nats_batch *first = NULL;
+    char subject[16];
+    (void)state;
+    assert_int_equal(nats_batch_init(&set), 0);
+    for (int i = 0; i < NATS_BATCHES_MAX; i++) {
+        size_t len = (size_t)snprintf(subject, sizeof subject, "s.%d", i);
+        struct nats_batch *batch = nats_batch_of(&set, subject, len);
+        assert_string_equal(batch->subject, subject);
+        first = i == 0 ? batch : first;
+    }
+    assert_ptr_equal(nats_batch_of(&set, "s.0", 3), first);
+    assert_null(nats_batch_of(&set, "one.more", 8));
+    nats_batch_clear(&set);
+    assert_non_null(nats_batch_of(&set, "one.more", 8));
+    nats_batch_fini(&set);
+}
+
+static void assert_answer(const char *json, enum nats_answer wanted, const char *wanted_error)
+{
+    char error[NATS_ANSWER_TEXT_MAX];
+    assert_int_equal(nats_answer_read(json, strlen(json), error), wanted);
+    assert_string_equal(error, wanted_error);
+}
+
+static void reads_answers(void **state)
+{
+    (void)state;
+    assert_answer("{\"stream\":\"S\", \"seq\":5}", NATS_ANSWER_STORED, "");
+    assert_answer("{\"stream\":\"S\",\"domain\":\"d\",\"seq\":5,\"duplicate\": true}",
+                  NATS_ANSWER_STORED, "");
+    assert_answer("{\"error\":{\"code\":400,\"err_code\":10054,\"description\":\"too long\"},"
+                  "\"stream\":\"S\",\"seq\":0}",
+                  NATS_ANSWER_REFUSED, "too long");
+    assert_answer("{\"error\":{\"code\":503,\"err_code\":10077,\"description\":\"maximum "
+                  "messages exceeded\"},\"stream\":\"S\",\"seq\":0}",
+                  NATS_ANSWER_AGAIN, "maximum messages exceeded");
+    assert_answer("", NATS_ANSWER_AGAIN, "answer not understood");
+    assert_answer("{\"error\":{\"description\":\"cut", NATS_ANSWER_AGAIN, "cut");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sends_again_in_order),
+        cmocka_unit_test(frees_in_order),
+        cmocka_unit_test(batches_by_subject),
+        cmocka_unit_test(reads_answers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
