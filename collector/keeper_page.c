@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Of all lanes together; with what a file takes of it, it can be read again.
+// Of all lanes together, so that the file is one that can be read again.
 #define TEMPLATE_BYTES (8u << 20)
 #define TERMS_ROWS     8192
 #define SHARE_MIN      16 // parts of it that a lane gets at least
@@ -129,24 +129,34 @@ static int compare(const void *a, const void *b)
     return mine > other ? -1 : mine < other;
 }
 
+// How many there are, from the first on, until they are too many.
 static size_t count_templates(const struct keeper_page *page, size_t *left_out)
 {
     struct survey_template template;
     const struct template_field *fields;
+    size_t bytes = 0;
     size_t count = 0;
     for (unsigned i = 0; i < page->count; i++) {
         *left_out += page->templates[i]->templates_left_out;
-        for (size_t at = 0; survey_template_at(page->templates[i], &at, &template, &fields);)
-            count++;
+        for (size_t at = 0; survey_template_at(page->templates[i], &at, &template, &fields);) {
+            bytes += sizeof template + template.field_count * sizeof fields[0];
+            if (bytes <= TEMPLATE_BYTES)
+                count++;
+            else
+                ++*left_out;
+        }
     }
     return count;
 }
 
-static void gather(const struct keeper_page *page, struct line *line)
+// The first `count` templates.
+static void gather(const struct keeper_page *page, struct line *line, size_t count)
 {
+    const struct line *end = line + count;
     for (unsigned i = 0; i < page->count; i++)
-        for (size_t at = 0;
-             survey_template_at(page->templates[i], &at, &line->template, &line->fields); line++) {
+        for (size_t at = 0; line < end && survey_template_at(page->templates[i], &at,
+                                                             &line->template, &line->fields);
+             line++) {
             template_json_router(line->router, &line->template.key);
             template_json_key(line->key, &line->template);
         }
@@ -173,11 +183,10 @@ static int put_templates(const struct keeper_page *page, FILE *out)
 {
     size_t left_out = 0;
     size_t count = count_templates(page, &left_out);
-    // The last line is where gather reads the end of each copy.
     struct line *lines = calloc(count + 1, sizeof *lines);
     if (lines == NULL)
         return -1;
-    gather(page, lines);
+    gather(page, lines, count);
     qsort(lines, count, sizeof lines[0], compare);
     put_lines(out, lines, count);
     free(lines);
@@ -199,9 +208,12 @@ static int put_terms(struct keeper_page *page, FILE *out)
         return -1;
     for (unsigned i = 0; i < page->count; i++) {
         const struct terms_copy *copy = page->terms[i];
-        memcpy(all.rows + all.count, copy->list.rows, copy->list.count * sizeof all.rows[0]);
-        all.count += copy->list.count;
-        left_out += copy->left_out;
+        size_t taken = copy->list.count;
+        if (taken > TERMS_ROWS - all.count)
+            taken = TERMS_ROWS - all.count;
+        memcpy(all.rows + all.count, copy->list.rows, taken * sizeof all.rows[0]);
+        all.count += taken;
+        left_out += copy->left_out + copy->list.count - taken;
     }
     terms_write(out, &all);
     terms_list_fini(&all);
