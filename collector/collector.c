@@ -459,8 +459,7 @@ static int finish(struct collector *c, bool started)
 {
     struct timespec until = after_ns(c->options->drain_ns);
     int status = 0;
-    if (c->monitor != NULL)
-        monitor_ending(c->monitor);
+    monitor_ending(c->monitor);
     stop_threads(c, &until);
     keeper_end(c->keeper);
     reload_end(c->reload);

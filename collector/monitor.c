@@ -196,7 +196,8 @@ struct monitor *monitor_start(const struct monitor_options *options)
 
 void monitor_ending(struct monitor *monitor)
 {
-    atomic_store(&monitor->ending, true);
+    if (monitor != NULL)
+        atomic_store(&monitor->ending, true);
 }
 
 void monitor_stop(struct monitor *monitor)

@@ -26,7 +26,7 @@ struct monitor;
 // Everything that the options point to outlives it. NULL after having logged why.
 struct monitor *monitor_start(const struct monitor_options *options);
 
-// The process ends: /__health says so from now on.
+// The process ends: /__health says so from now on. NULL is allowed.
 void monitor_ending(struct monitor *monitor);
 
 // Before the lanes are freed. NULL is allowed.

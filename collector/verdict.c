@@ -59,7 +59,7 @@ static void judge_flows(struct buf *out, size_t begin, const struct exporter *e,
     uint64_t last_ns = e->last_flow_ns == 0 ? e->first_seen_ns : e->last_flow_ns;
     if (since(e->last_seen_ns, now_ns) >= SILENT_NS) {
         say_duration(out, begin, "silent for ", since(e->last_seen_ns, now_ns));
-    } else if (e->missing_since_ns != 0) {
+    } else if (e->missing_since_ns != 0 && since(e->last_flow_ns, now_ns) >= MINUTE_NS) {
         say_duration(out, begin, "data but no template for ", since(e->missing_since_ns, now_ns));
     } else if (since(last_ns, now_ns) >= SILENT_NS) {
         say_duration(out, begin, "no flows for ", since(last_ns, now_ns));

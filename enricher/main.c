@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/enrich/reload.h"
 #include "enricher/formatting.h"
+#include "enricher/monitor.h"
 #include "enricher/options.h"
 #include "enricher/source/nats.h"
 #include "enricher/source/stdin.h"
@@ -29,6 +30,8 @@ struct enricher {
     struct sink *sink;
     struct worker *worker;
     struct reload *reload;
+    struct snapshot_facts facts; // of the first snapshot
+    struct monitor *monitor;
     int signal_fd;
     int drain_ms;
 };
@@ -51,6 +54,19 @@ static void adopt(void *user, struct snapshot *snapshot)
     worker_offer(user, snapshot);
 }
 
+static int start_monitor(struct enricher *e)
+{
+    const struct monitor_options options = {.address = e->options.address,
+                                            .worker = e->worker,
+                                            .reload = e->reload,
+                                            .sink = e->sink,
+                                            .facts = e->facts};
+    if (*options.address == '\0')
+        return 0;
+    e->monitor = monitor_start(&options);
+    return e->monitor == NULL ? -1 : 0;
+}
+
 static int open_pipeline(struct enricher *e)
 {
     const struct enricher_options *o = &e->options;
@@ -58,6 +74,7 @@ static int open_pipeline(struct enricher *e)
     if (snapshot == NULL)
         return -1;
     reload_log("starting enricher", snapshot);
+    snapshot_facts(snapshot, &e->facts);
     e->format = formatting_new(o);
     e->source = o->from_nats ? nats_source_open(&o->nats_source) : stdin_open(STDIN_FILENO);
     e->sink = o->sink_ops->open(&o->sink);
@@ -76,7 +93,7 @@ static int open_pipeline(struct enricher *e)
     if (e->worker == NULL)
         return -1;
     e->reload = reload_start(&o->snapshot, adopt, e->worker);
-    return e->reload == NULL ? -1 : 0;
+    return e->reload == NULL ? -1 : start_monitor(e);
 }
 
 static void reload_format(struct enricher *e)
@@ -109,6 +126,7 @@ static void stop(struct enricher *e, bool *stopping)
     if (*stopping)
         sink_abandon(e->sink);
     *stopping = true;
+    monitor_ending(e->monitor);
     worker_stop(e->worker);
 }
 
@@ -145,10 +163,12 @@ static void serve(struct enricher *e)
 static int close_pipeline(struct enricher *e)
 {
     int result = -1;
+    monitor_ending(e->monitor);
     if (e->worker != NULL) {
         worker_stop(e->worker); // it may run when the start failed half-way
         result = worker_join(e->worker);
     }
+    monitor_stop(e->monitor);
     reload_end(e->reload);
     if (e->sink != NULL)
         sink_close(e->sink);

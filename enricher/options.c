@@ -3,9 +3,13 @@
 #include "common/base/log.h"
 #include "common/sink/nats.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#define ROWS_MAX     64
 
 #define DEFAULT_BUFFER_BYTES (64u << 20)
 #define DEFAULT_DRAIN_NS     INT64_C(5000000000)
@@ -16,40 +20,33 @@ static const char SYNOPSIS[] =
     "adds\n"
     "the names and tags of context.yaml, the AS and the country of both addresses.\n";
 
-enum options_result enricher_options_parse(struct enricher_options *o, int argc, char *const argv[])
+// Each writes one group of flags at `out` and returns how many.
+static size_t input_rows(struct option *out, struct enricher_options *o)
 {
-    *o = (struct enricher_options){
-        .format_name = "json",
-        .source_name = "stdin",
-        .transport = "file",
-        .file = "",
-        .separator = "\n",
-        .buffer_bytes = DEFAULT_BUFFER_BYTES,
-        .drain_ns = DEFAULT_DRAIN_NS,
-        .asn_path = "",
-        .country_path = "",
-        .context_path = "",
-        .mapping_path = "",
-        .log_level_name = "info",
-        .log_format = "normal",
-    };
-    o->nats = nats_options_defaults("goflow2-enriched", "goflow2.enriched");
-    o->nats_source = (struct nats_source_options){.access = nats_access_defaults(),
-                                                  .stream = "goflow2",
-                                                  .subject = "",
-                                                  .durable = "enricher",
-                                                  .queue = "",
-                                                  .fetch = 256,
-                                                  .ack_wait_ns = INT64_C(30000000000),
-                                                  .max_ack_pending = 8192};
-    const struct option table[] = {
+    const struct option rows[] = {
         {"source", OPTION_STRING, &o->source_name, "where flows come from: stdin or nats", "Input"},
+    };
+    memcpy(out, rows, sizeof rows);
+    return COUNT(rows);
+}
+
+static size_t enrichment_rows(struct option *out, struct enricher_options *o)
+{
+    const struct option rows[] = {
         {"context.config", OPTION_STRING, &o->context_path,
          "`file` that names networks and their tags, see docs/context.md", "Enrichment"},
         {"db.asn", OPTION_STRING, &o->asn_path, "MaxMind `file` of autonomous systems", NULL},
         {"db.country", OPTION_STRING, &o->country_path, "MaxMind `file` of countries", NULL},
         {"samplingrate", OPTION_INT, &o->sampling_rate,
          "sampling `rate` to set in every flow; 0 keeps what the flow has", NULL},
+    };
+    memcpy(out, rows, sizeof rows);
+    return COUNT(rows);
+}
+
+static size_t output_rows(struct option *out, struct enricher_options *o)
+{
+    const struct option rows[] = {
         {"format", OPTION_STRING, &o->format_name, "json, text or bin", "Output"},
         {"mapping", OPTION_STRING, &o->mapping_path,
          "yaml `file` whose formatter block says what is printed; read again on SIGHUP", NULL},
@@ -60,9 +57,27 @@ enum options_result enricher_options_parse(struct enricher_options *o, int argc,
          "`bytes` kept for a reader that is behind", NULL},
         {"drain", OPTION_DURATION_NS, &o->drain_ns,
          "how long the end waits for the reader of the output", NULL},
-        {"loglevel", OPTION_STRING, &o->log_level_name, "debug, info, warn or error", "Other"},
+    };
+    memcpy(out, rows, sizeof rows);
+    return COUNT(rows);
+}
+
+static size_t other_rows(struct option *out, struct enricher_options *o)
+{
+    const struct option rows[] = {
+        {"addr", OPTION_STRING, &o->address,
+         "serve /metrics and /__health at this `host:port`; empty: do not", "Other"},
+        {"loglevel", OPTION_STRING, &o->log_level_name, "debug, info, warn or error", NULL},
         {"logfmt", OPTION_STRING, &o->log_format, "normal or json", NULL},
         {"v", OPTION_BOOL, &o->version, "print the version", NULL},
+    };
+    memcpy(out, rows, sizeof rows);
+    return COUNT(rows);
+}
+
+static size_t nats_rows(struct option *out, struct enricher_options *o)
+{
+    const struct option rows[] = {
         {"source.nats.stream", OPTION_STRING, &o->nats_source.stream, "stream by `name`",
          "Input from NATS JetStream"},
         {"source.nats.subject", OPTION_STRING, &o->nats_source.subject,
@@ -78,10 +93,51 @@ enum options_result enricher_options_parse(struct enricher_options *o, int argc,
         {"source.nats.max-ack-pending", OPTION_INT, &o->nats_source.max_ack_pending,
          "a consumer that is made: `messages` under way at all enrichers", NULL},
     };
-    struct option rows[sizeof table / sizeof table[0] + NATS_SOURCE_ROWS + NATS_TRANSPORT_ROWS];
-    size_t count = sizeof table / sizeof table[0];
+    memcpy(out, rows, sizeof rows);
+    return COUNT(rows);
+}
+
+static void set_defaults(struct enricher_options *o)
+{
+    *o = (struct enricher_options){
+        .format_name = "json",
+        .source_name = "stdin",
+        .transport = "file",
+        .file = "",
+        .separator = "\n",
+        .buffer_bytes = DEFAULT_BUFFER_BYTES,
+        .drain_ns = DEFAULT_DRAIN_NS,
+        .asn_path = "",
+        .country_path = "",
+        .context_path = "",
+        .mapping_path = "",
+        .address = "",
+        .log_level_name = "info",
+        .log_format = "normal",
+    };
+    o->nats = nats_options_defaults("goflow2-enriched", "goflow2.enriched");
+    o->nats_source = (struct nats_source_options){.access = nats_access_defaults(),
+                                                  .stream = "goflow2",
+                                                  .subject = "",
+                                                  .durable = "enricher",
+                                                  .queue = "",
+                                                  .fetch = 256,
+                                                  .ack_wait_ns = INT64_C(30000000000),
+                                                  .max_ack_pending = 8192};
+}
+
+enum options_result enricher_options_parse(struct enricher_options *o, int argc, char *const argv[])
+{
+    struct option rows[ROWS_MAX + NATS_SOURCE_ROWS + NATS_TRANSPORT_ROWS];
+    size_t count = 0;
     int rest = 0;
-    memcpy(rows, table, sizeof table);
+    set_defaults(o);
+    count += input_rows(rows + count, o);
+    count += enrichment_rows(rows + count, o);
+    count += output_rows(rows + count, o);
+    count += other_rows(rows + count, o);
+    count += nats_rows(rows + count, o);
+    assert(count <= ROWS_MAX);
     count += nats_source_rows(rows + count, &o->nats_source.access);
     count += nats_transport_rows(rows + count, &o->nats);
     enum options_result result = options_parse(rows, count, argc, argv, &rest);

@@ -40,6 +40,9 @@ struct worker {
     struct flow flow;
     struct pending pending[PENDING_MAX];
     unsigned pending_count;
+
+    pthread_mutex_t report_lock;
+    struct ledger report; // guarded by it
 };
 
 static void ring(int fd)
@@ -190,6 +193,13 @@ static int take_block(struct worker *worker, const struct source_block *block)
     return 0;
 }
 
+static void publish(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->report_lock);
+    worker->report = worker->ledger;
+    pthread_mutex_unlock(&worker->report_lock);
+}
+
 // False when the loop is to end.
 static bool step(struct worker *worker)
 {
@@ -197,11 +207,13 @@ static bool step(struct worker *worker)
     switch (source_next(worker->options.source, &block)) {
     case SOURCE_BLOCK:
         worker->failed = take_block(worker, &block) != 0;
+        publish(worker);
         return !worker->failed && !worker->sink_dead;
     case SOURCE_IDLE:
         answer_pending(worker, -1);
         if (sink_flush(worker->writer) != 0)
             return false;
+        publish(worker);
         wait(worker);
         return true;
     case SOURCE_END:
@@ -260,6 +272,7 @@ struct worker *worker_start(const struct worker_options *options, struct snapsho
     worker->options.source->ledger = &worker->ledger;
     worker->snapshot = take;
     worker->wake_fd = worker->done_fd = -1;
+    pthread_mutex_init(&worker->report_lock, NULL);
     worker->decodes = format_kind(options->format) != FORMAT_BIN;
     error = start(worker);
     if (error == 0)
@@ -288,6 +301,13 @@ void worker_stop(struct worker *worker)
     ring(worker->wake_fd);
 }
 
+void worker_report(struct worker *worker, struct ledger *report)
+{
+    pthread_mutex_lock(&worker->report_lock);
+    *report = worker->report;
+    pthread_mutex_unlock(&worker->report_lock);
+}
+
 int worker_done_fd(const struct worker *worker)
 {
     return worker->done_fd;
@@ -314,5 +334,6 @@ void worker_free(struct worker *worker)
         close(worker->wake_fd);
     if (worker->done_fd >= 0)
         close(worker->done_fd);
+    pthread_mutex_destroy(&worker->report_lock);
     free(worker);
 }

@@ -39,6 +39,9 @@ int worker_done_fd(const struct worker *worker);
 // Waits for the end. 0, or -1 when input or output failed, which has been logged.
 int worker_join(struct worker *worker);
 
+// A copy of the books as they were when the worker last came to the end of a block. Any thread.
+void worker_report(struct worker *worker, struct ledger *report);
+
 // The books; complete when the sink is closed, which is after worker_join and before worker_free.
 const struct ledger *worker_ledger(const struct worker *worker);
 void worker_free(struct worker *worker);

@@ -13,6 +13,7 @@ struct reload {
     pthread_t thread;
     pthread_mutex_t lock; // guards all below, and the life of the user
     pthread_cond_t changed;
+    struct reload_state state;
     bool requested;
     bool building;
     bool ending;
@@ -41,9 +42,12 @@ static void build(struct reload *reload)
         return;
     }
     if (snapshot == NULL) {
+        reload->state.failed++;
         log_error("reload failed, what was loaded before stays");
         return;
     }
+    reload->state.built++;
+    snapshot_facts(snapshot, &reload->state.facts);
     reload_log("reloaded context and databases", snapshot);
     reload->adopt(reload->user, snapshot);
 }
@@ -80,6 +84,16 @@ struct reload *reload_start(const struct snapshot_options *options, reload_adopt
     log_error("cannot start the reload thread", "error", strerror(error));
     free(reload);
     return NULL;
+}
+
+void reload_state(struct reload *reload, struct reload_state *state)
+{
+    pthread_mutex_lock(&reload->lock);
+    state->built = reload->state.built;
+    state->failed = reload->state.failed;
+    if (state->built != 0)
+        state->facts = reload->state.facts;
+    pthread_mutex_unlock(&reload->lock);
 }
 
 void reload_request(struct reload *reload)

@@ -18,6 +18,14 @@ struct reload *reload_start(const struct snapshot_options *options, reload_adopt
                             void *user);
 void reload_request(struct reload *reload);
 
+// What became of the builds so far. Any thread.
+struct reload_state {
+    uint64_t built;
+    uint64_t failed;
+    struct snapshot_facts facts; // of the latest one built; left as it is when there is none
+};
+void reload_state(struct reload *reload, struct reload_state *state);
+
 // A build that is under way is not waited for: the process is to end soon. NULL is allowed.
 void reload_end(struct reload *reload);
 

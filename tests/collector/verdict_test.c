@@ -63,7 +63,12 @@ static void missing_templates_are_said(void **state)
     struct exporter e = healthy();
     e.last_missing_ns = NOW_NS - SECOND_NS;
     assert_verdict(&e, "some data without template");
+    e.missing_since_ns = NOW_NS - SECOND_NS; // and flows a moment ago
+    assert_verdict(&e, "some data without template");
     e.missing_since_ns = NOW_NS - 12 * MINUTE_NS;
+    e.last_flow_ns = NOW_NS - 13 * MINUTE_NS;
+    assert_verdict(&e, "data but no template for 12 min");
+    e.last_flow_ns = 0;
     assert_verdict(&e, "data but no template for 12 min");
     (void)state;
 }

@@ -1,0 +1,27 @@
+// What operators may ask a running enricher over HTTP: /metrics and /__health.
+//
+// Handlers run in the server's thread, the functions below in the main thread.
+#pragma once
+
+#include "common/enrich/reload.h"
+#include "common/sink/sink.h"
+#include "enricher/worker.h"
+
+struct monitor_options {
+    const char *address; // -addr
+    struct worker *worker;
+    struct reload *reload;
+    struct sink *sink;
+    struct snapshot_facts facts; // of the first snapshot
+};
+
+struct monitor;
+
+// Everything that the options point to outlives it. NULL after having logged why.
+struct monitor *monitor_start(const struct monitor_options *options);
+
+// The process ends: /__health says so from now on. NULL is allowed.
+void monitor_ending(struct monitor *monitor);
+
+// Before the worker is freed. NULL is allowed.
+void monitor_stop(struct monitor *monitor);
