@@ -1,0 +1,343 @@
+#!/usr/bin/env python3
+"""Collector and enricher around real nats-servers: what goes wrong, and what arrives all the same.
+
+Every flow carries an id of its own (its source address), so that a test can say which ones arrived
+and how often.
+"""
+
+import base64
+import collections
+import ipaddress
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+import unittest
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, TESTS)
+
+from support import flow, nats, netflow, process  # noqa: E402
+
+SRC_ADDR = flow.FIELDS["src_addr"][0]
+FIRST_ID = int(ipaddress.IPv4Address("10.0.0.0"))
+FEW = 30 * netflow.RECORDS_MAX_V5
+
+
+def ids_of(data):
+    """The ids of the flows in one message."""
+    return [next(value for number, _, value in flow.read_message(body) if number == SRC_ADDR)
+            for body in flow.split_frames(data)]
+
+
+def stored(server, stream):
+    """{id: how often} of all flows in the stream."""
+    with nats.Client(server) as client:
+        return collections.Counter(
+            number for message in client.messages(stream)
+            for number in ids_of(base64.b64decode(message["data"])))
+
+
+def output(server, *arguments, window=1024):
+    return ("-format=bin", "-transport=nats", "-transport.nats.servers", server.url,
+            "-transport.nats.window", str(window), "-transport.nats.linger=5ms", *arguments)
+
+
+class Sender:
+    """Sends flows with new ids to a collector, and waits until it has received them."""
+
+    def __init__(self):
+        self.sent = []
+
+    def send(self, port, count):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            while count > 0:
+                some = min(count, netflow.RECORDS_MAX_V5)
+                first = FIRST_ID + len(self.sent)
+                sources = [str(ipaddress.IPv4Address(first + i)) for i in range(some)]
+                out.sendto(netflow.v5(len(self.sent), sources), ("127.0.0.1", port))
+                self.sent += [ipaddress.IPv4Address(source).packed for source in sources]
+                count -= some
+
+
+@unittest.skipIf(nats.missing(), "no nats-server")
+class NatsTest(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory(prefix="nats-test-")
+        self.addCleanup(scratch.cleanup)
+        self.scratch = scratch.name
+        self.sender = Sender()
+
+    def server(self, *arguments, **named):
+        server = nats.Server(*arguments, **named).start()
+        self.addCleanup(server.__exit__)
+        return server
+
+    def start(self, made):
+        made.__enter__()
+        self.addCleanup(made.__exit__, None)
+        return made
+
+    def collector(self, server, *arguments, **named):
+        return self.start(process.Collector(*output(server, *arguments, **named)))
+
+    def enricher(self, server, *arguments):
+        return self.start(process.Process(
+            [process.ENRICHER, "-source=nats", "-source.nats.servers", server.url,
+             "-source.nats.ack-wait=2s", *output(server), *arguments]))
+
+    def wait_stored(self, server, stream, ids):
+        def all_there():
+            self.found = stored(server, stream)
+            return set(ids) <= set(self.found)
+        process.wait_until(all_there, f"{len(set(ids))} flows in {stream}")
+
+    def assert_once(self, server, stream):
+        self.wait_stored(server, stream, self.sender.sent)
+        self.assertEqual(self.found, collections.Counter(self.sender.sent))
+
+    def assert_books(self, ended, **wanted):
+        books = ended.ledger()["flows"]
+        self.assertEqual(books["made"], books["delivered"] + books["filtered"] + books["waiting"] +
+                         books["failed"])
+        self.assertEqual({key: books[key] for key in wanted}, wanted)
+
+    def test_every_flow_is_stored_once(self):
+        server = self.server()
+        collector = self.collector(server)
+        self.sender.send(collector.port, FEW)
+        self.assert_once(server, "goflow2")
+        self.assertEqual(collector.stop(), 0)
+        self.assert_books(collector, made=FEW, delivered=FEW, failed=0)
+
+    def test_one_flow_a_message_and_subjects_by_field(self):
+        server = self.server()
+        collector = self.collector(server, "-transport.nats.batch.flows=1",
+                                   "-transport.nats.subject=flows.{type}.{sampler_address}")
+        self.sender.send(collector.port, 60)
+        self.assert_once(server, "goflow2")
+        with nats.Client(server) as client:
+            messages = client.messages("goflow2")
+            config = client.api("STREAM.INFO.goflow2")["config"]
+        self.assertEqual(len(messages), 60)
+        self.assertEqual({m["subject"] for m in messages}, {"flows.NETFLOW_V5.127-0-0-1"})
+        self.assertEqual(config["subjects"], ["flows.*.*"])
+
+    def test_starts_without_server_and_keeps_what_it_can(self):
+        server = nats.Server()
+        self.addCleanup(server.__exit__)
+        collector = self.collector(server, window=FEW)
+        self.sender.send(collector.port, FEW)
+        collector.wait_for_log("NATS cannot be reached")
+        server.start()
+        self.assert_once(server, "goflow2")
+
+    def test_server_away_fills_the_spool_which_drains_in_order(self):
+        server = self.server()
+        spool = os.path.join(self.scratch, "spool")
+        collector = self.collector(server, "-transport.nats.spool", spool,
+                                   "-transport.nats.batch.flows=30", window=4)
+        self.sender.send(collector.port, FEW)
+        self.assert_once(server, "goflow2")
+        server.kill(signal.SIGTERM)
+        self.sender.send(collector.port, FEW)
+        process.wait_until(lambda: os.path.getsize(os.path.join(spool, "goflow2.spool")) > 50000,
+                           "the spool to fill")
+        server.start()
+        self.assert_once(server, "goflow2")
+        with nats.Client(server) as client:
+            order = [number for message in client.messages("goflow2")
+                     for number in ids_of(base64.b64decode(message["data"]))]
+        self.assertEqual(order, self.sender.sent)
+        self.assertEqual(collector.stop(), 0)
+        self.assert_books(collector, made=2 * FEW, delivered=2 * FEW, failed=0, waiting=0)
+
+    def test_spool_outlives_kill_and_orderly_end(self):
+        server = nats.Server()
+        self.addCleanup(server.__exit__)
+        arguments = ("-transport.nats.spool", os.path.join(self.scratch, "spool"),
+                     "-transport.nats.batch.flows=30", "-drain=100ms")
+        collector = self.collector(server, *arguments, window=1)
+        self.sender.send(collector.port, FEW)
+        spool = os.path.join(self.scratch, "spool", "goflow2.spool")
+        process.wait_until(lambda: os.path.getsize(spool) > 4096 + 29 * 1000, "the spool to fill")
+        collector.send(signal.SIGKILL)
+        collector.wait()
+        second = self.collector(server, *arguments, window=1)
+        self.assertIn("flows of an earlier run", second.log())
+        self.sender.send(second.port, FEW)
+        process.wait_until(lambda: os.path.getsize(spool) > 4096 + 59 * 1000, "the spool to grow")
+        self.assertEqual(second.stop(), 0)
+        self.assert_books(second, delivered=0, failed=0)
+        left = second.ledger()["flows"]["waiting"]
+        lost = 2 * FEW - left  # what the window of the process that was killed held
+        self.assertLessEqual(lost, 30)
+        server.start()
+        third = self.collector(server, *arguments, window=1)
+        self.wait_stored(server, "goflow2", self.sender.sent[lost:])
+        self.assertEqual(third.stop(), 0)
+        self.assert_books(third, made=left, delivered=left, waiting=0)
+        self.assertEqual(max(self.found.values()), 1)
+
+    def test_spool_too_small_counts_exactly_what_it_could_not_hold(self):
+        server = nats.Server()
+        self.addCleanup(server.__exit__)
+        collector = self.collector(server, "-transport.nats.spool", os.path.join(self.scratch, "s"),
+                                   "-transport.nats.spool.bytes=1MiB",
+                                   "-transport.nats.batch.flows=1", "-drain=2s", window=8)
+        for _ in range(20):
+            self.sender.send(collector.port, FEW)
+        self.assertEqual(collector.stop(), 0)
+        books = collector.ledger()
+        lost = books["flows"]["failed"]
+        self.assertGreater(lost, 0)
+        self.assertIn(f"reason=spool_full count={lost} ", collector.log())
+        server.start()
+        again = self.collector(server, "-transport.nats.spool", os.path.join(self.scratch, "s"),
+                               "-transport.nats.spool.bytes=1MiB")
+        kept = books["flows"]["waiting"]
+        process.wait_until(lambda: sum(stored(server, "goflow2").values()) == kept, "the rest")
+        self.assertEqual(again.stop(), 0)
+        self.assert_books(again, made=kept, delivered=kept, failed=0, waiting=0)
+
+    def test_frozen_and_killed_server_loses_nothing(self):
+        server = self.server()
+        collector = self.collector(server, "-transport.nats.batch.flows=30")
+        self.sender.send(collector.port, FEW)
+        self.assert_once(server, "goflow2")
+        server.send(signal.SIGSTOP)
+        self.sender.send(collector.port, FEW)
+        server.kill()
+        server.start()
+        self.assert_once(server, "goflow2")
+
+    def test_wrong_credentials_are_said_and_tried_for_ever(self):
+        server = self.server('authorization { token: "right" }')
+        collector = self.collector(server, "-transport.nats.token=wrong")
+        collector.wait_for_log("NATS cannot be reached, trying again")
+        self.assertIn("Authorization", collector.log())
+        self.sender.send(collector.port, 30)
+        server.kill()
+        with open(server.config, encoding="utf-8") as file:
+            config = file.read().replace('"right"', '"wrong"')
+        with open(server.config, "w", encoding="utf-8") as file:
+            file.write(config)
+        server.start()
+        collector.wait_for_log("NATS connected")
+        self.assertEqual(collector.stop(), 0)
+        self.assert_books(collector, made=30, delivered=30)
+
+    def test_refuses_at_start(self):
+        cases = {
+            "-transport.nats.subject=a.{src_group}": "src_group",
+            "-transport.nats.window=0": "window",
+            "-transport.nats.storage=tape": "storage",
+            "-transport.nats.nkey=/nowhere": "nkey",
+            "-transport.nats.creds=/nowhere": "creds",
+            "-transport.nats.tls.ca=/nowhere": "tls.ca",
+        }
+        for argument, wanted in cases.items():
+            with self.subTest(argument):
+                status, _, log = process.run([process.COLLECTOR, "-transport=nats", "-listen",
+                                              "flow://127.0.0.1:0", argument])
+                self.assertNotEqual(status, 0)
+                self.assertIn(wanted, log)
+
+    def test_enrichers_share_a_durable(self):
+        server = self.server()
+        collector = self.collector(server, "-transport.nats.batch.flows=30")
+        enrichers = [self.enricher(server) for _ in range(2)]
+        self.sender.send(collector.port, FEW)
+        self.assert_once(server, "goflow2-enriched")
+        for enricher in enrichers:
+            self.assertEqual(enricher.stop(), 0)
+        made = [enricher.ledger()["flows"]["made"] for enricher in enrichers]
+        self.assertEqual(sum(made), FEW)
+        with nats.Client(server) as client:
+            info = client.api("CONSUMER.INFO.goflow2.enricher")
+        self.assertEqual((info["num_ack_pending"], info["num_pending"]), (0, 0))
+
+    def test_redelivery_after_a_reload_makes_no_duplicates(self):
+        server = self.server()
+        collector = self.collector(server, "-transport.nats.batch.flows=30")
+        self.sender.send(collector.port, FEW)
+        self.assert_once(server, "goflow2")
+        context = os.path.join(self.scratch, "context.yaml")
+
+        def tag(value):
+            with open(context, "w", encoding="utf-8") as file:
+                file.write(f"networks: [{{name: all, cidr: 10.0.0.0/8, context: {{t: {value}}}}}]\n")
+
+        tag("short")
+        first = self.enricher(server, "-context.config", context)
+        self.assert_once(server, "goflow2-enriched")
+        first.send(signal.SIGKILL)
+        first.wait()
+        # Nothing of it is remembered: every message comes again.
+        with nats.Client(server) as client:
+            client.api("CONSUMER.DELETE.goflow2.enricher")
+        tag("a-text-that-is-quite-a-bit-longer")
+        second = self.enricher(server, "-context.config", context)
+        with nats.Client(server) as client:
+            process.wait_until(
+                lambda: client.api("CONSUMER.INFO.goflow2.enricher").get("ack_floor", {})
+                .get("stream_seq") == client.count("goflow2"), "all to be acknowledged")
+        self.assertEqual(second.stop(), 0)
+        self.assertEqual(second.ledger()["flows"]["delivered"], FEW)
+        self.assert_once(server, "goflow2-enriched")
+
+    def test_enricher_killed_at_work(self):
+        server = self.server()
+        collector = self.collector(server, "-transport.nats.batch.flows=30")
+        for _ in range(3):
+            enricher = self.enricher(server)
+            self.sender.send(collector.port, FEW)
+            process.wait_until(lambda: stored(server, "goflow2-enriched"), "some flows")
+            enricher.send(signal.SIGKILL)
+            enricher.wait()
+        self.enricher(server)
+        self.assert_once(server, "goflow2-enriched")
+
+    def test_poison_is_given_up_alone(self):
+        server = self.server()
+        collector = self.collector(server, "-transport.nats.batch.flows=30")
+        self.sender.send(collector.port, 60)
+        self.assert_once(server, "goflow2")
+        with nats.Client(server) as client:
+            client.request("goflow2.messages", {"type": "no protobuf"})
+        self.sender.send(collector.port, 60)
+        enricher = self.enricher(server)
+        self.assert_once(server, "goflow2-enriched")
+        with nats.Client(server) as client:
+            process.wait_until(
+                lambda: client.api("CONSUMER.INFO.goflow2.enricher")["num_ack_pending"] == 0,
+                "the poison to be given up")
+        self.assertEqual(enricher.stop(), 0)
+        self.assertIn("reason=message_invalid count=1 ", enricher.log())
+
+    def test_plain_subject_with_a_queue_group(self):
+        server = self.server()
+        enrichers = [self.start(process.Process(
+            [process.ENRICHER, "-source=nats", "-source.nats.servers", server.url,
+             "-source.nats.subject=goflow2.messages", "-source.nats.queue=q", "-format=json"]))
+            for _ in range(2)]
+        for enricher in enrichers:
+            enricher.wait_for_log("NATS connected")
+        collector = self.collector(server, "-transport.nats.batch.flows=30")
+        self.sender.send(collector.port, FEW)
+
+        def sources():
+            return collections.Counter(
+                ipaddress.IPv4Address(json.loads(line)["src_addr"]).packed
+                for enricher in enrichers for line in enricher.output().splitlines(True)
+                if line.endswith(b"\n"))
+        process.wait_until(lambda: sum(sources().values()) >= FEW, "all flows")
+        self.assertEqual(sources(), collections.Counter(self.sender.sent))
+
+
+if __name__ == "__main__":
+    unittest.main()
