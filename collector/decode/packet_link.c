@@ -2,7 +2,7 @@
 
 #include <linux/if_ether.h>
 
-enum packet_header packet_next_of_etype(uint16_t etype)
+static enum packet_header next_of_etype(uint16_t etype)
 {
     switch (etype) {
     case ETH_P_IP:
@@ -23,6 +23,11 @@ enum packet_header packet_next_of_etype(uint16_t etype)
     default:
         return PACKET_HEADER_NONE;
     }
+}
+
+struct packet_step packet_by_etype(size_t size, uint16_t etype)
+{
+    return (struct packet_step){size, next_of_etype(etype), PACKET_VIA_ETYPE | etype};
 }
 
 struct packet_step packet_by_version(const struct packet_walk *walk, size_t size, const uint8_t *at,

@@ -74,22 +74,13 @@ static inline void packet_set_num(const struct packet_walk *walk, enum flow_fiel
         flow_set_num(walk->flow, id, value);
 }
 
-// The header behind an EtherType, or PACKET_HEADER_NONE.
-enum packet_header packet_next_of_etype(uint16_t etype);
-
-// Steps over a header of that size: to nothing, or by an EtherType.
+// Steps over a header of that size: to nothing; by an EtherType; to IPv4 or IPv6 by the version in
+// the first nibble, where nothing in front names the protocol (and etype is set).
 static inline struct packet_step packet_end(size_t size)
 {
     return (struct packet_step){.size = size, .next = PACKET_HEADER_NONE, .via = 0};
 }
-
-static inline struct packet_step packet_by_etype(size_t size, uint16_t etype)
-{
-    return (struct packet_step){size, packet_next_of_etype(etype), PACKET_VIA_ETYPE | etype};
-}
-
-// IPv4 or IPv6 by the version in the first nibble, where nothing in front names the protocol; sets
-// etype.
+struct packet_step packet_by_etype(size_t size, uint16_t etype);
 struct packet_step packet_by_version(const struct packet_walk *walk, size_t size, const uint8_t *at,
                                      size_t len);
 

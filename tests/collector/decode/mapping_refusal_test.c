@@ -1,6 +1,9 @@
 // The words for what is wrong in mapping.yaml's decoder blocks, and what is only warned about.
 #include "tests/collector/decode/mapping_case.h"
 
+#include "common/flow/formatter.h"
+#include "tests/support/scratch.h"
+
 #include <stdio.h>
 
 #include <setjmp.h>
@@ -144,6 +147,26 @@ static void shipped_files_load(void **state)
     }
 }
 
+// Whatever is left of a file that was cut short, it is read or refused, and nothing is lost.
+static void files_cut_anywhere_are_read_or_refused(void **state)
+{
+    (void)state;
+    static char yaml[65536];
+    FILE *file = fopen(SOURCE_DIR "/mapping.yaml", "r");
+    assert_non_null(file);
+    size_t len = fread(yaml, 1, sizeof yaml, file);
+    fclose(file);
+    for (size_t cut = 0; cut < len; cut += 5) {
+        struct fault fault = {.text = ""};
+        const char *path = scratch_write(yaml, cut);
+        struct formatter *formatter = formatter_load(path, 0, &fault);
+        struct mapping *mapping = mapping_load(path, formatter, &fault);
+        assert_true(mapping != NULL || fault.text[0] != '\0');
+        mapping_unref(mapping);
+        formatter_free(formatter);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +177,7 @@ int main(void)
         cmocka_unit_test(wrong_lengths_are_refused),
         cmocka_unit_test(what_has_no_effect_is_passed_over),
         cmocka_unit_test(shipped_files_load),
+        cmocka_unit_test(files_cut_anywhere_are_read_or_refused),
     };
     return cmocka_run_group_tests(tests, quiet, remove_scratch);
 }
