@@ -136,7 +136,8 @@ struct keeper *keeper_new(const struct keeper_options *options)
     snprintf(keeper->terms_path, sizeof keeper->terms_path, "%s.sampling", options->path);
     size_t templates = load_templates(keeper);
     size_t terms = load_terms(keeper);
-    for (unsigned i = 0; i < options->lane_count; i++) // a file that was refused is not replaced yet
+    for (unsigned i = 0; i < options->lane_count;
+         i++) // a file that was refused is not replaced yet
         keeper->changes[i] = decoder_changes(lane_decoder(options->lanes[i])) + 1;
     if (templates != 0 || terms != 0)
         log_info("loaded what exporters announced before", "file", options->path, "templates",
