@@ -35,6 +35,26 @@ YAML = [
 ]
 
 
+FIELD = b'{"pen-provided":%s,"type":%d,"length":4,"pen":%d}'
+DATA = b'{"template-id":256,"field-count":1,"fields":[' + FIELD % (b"false", 8, 0) + b"]}"
+OPTIONS_V9 = (b'{"template-id":257,"scope-length":4,"option-length":4,"scopes":['
+              + FIELD % (b"false", 1, 0) + b'],"options":[' + FIELD % (b"false", 34, 0) + b"]}")
+OPTIONS_IPFIX = (b'{"template-id":258,"field-count":2,"scope-field-count":1,"options":['
+                 + FIELD % (b"true", 0x8001, 9) + b'],"scopes":[' + FIELD % (b"false", 149, 0)
+                 + b"]}")
+
+STATE = [
+    b"", b"{}", b"[]", b'{"a":1}x', b"[" * 3000,
+    b'{"192.0.2.1:2055":{"9/1/256":%s,"9/1/257":%s}}' % (DATA, OPTIONS_V9),
+    b'{"[2001:db8::1]:4739":{"10/4294967295/258":%s,"10/7/65535":%s}}' % (OPTIONS_IPFIX, DATA),
+    b'{"192.0.2.1:2055":{"9/0/0":{"template-id":0,"field-count":0,"fields":null}}}',
+    b'{"192.0.2.1:2055":{"9/0":{"sampling-rate":1000,"selectors":{"1":1000}},'
+    b'"10/5":{"system-init-ms":1}}}',
+    b'{"router1":{"9/1/256":%s}}' % DATA, b'{"192.0.2.1:2055":{"8/1/256":%s}}' % DATA,
+    b'{"1.2.3.4:1":{"9/1":{"sampling-rate":-1}}}',
+]
+
+
 def write(target, content):
     if len(content) > SEED_MAX:
         return
@@ -122,6 +142,8 @@ def main():
         write("json", string)
     for text in YAML + [(FIXTURES / "demo-context.yaml").read_bytes()]:
         write("context", text)
+    for text in STATE:
+        write("state", text)
     for path in sorted(FIXTURES.glob("*.mmdb")):
         write("geo", path.read_bytes())
     frame_seeds(FIXTURES / "demo.pcap")
