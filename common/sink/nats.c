@@ -1,7 +1,7 @@
 #include "common/sink/nats.h"
 
 #include "common/base/log.h"
-#include "common/sink/nats_state.h"
+#include "common/sink/nats_writer.h"
 
 #include <errno.h>
 #include <signal.h>

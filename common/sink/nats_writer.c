@@ -1,4 +1,4 @@
-#include "common/sink/nats_state.h"
+#include "common/sink/nats_writer.h"
 
 #include "common/base/log.h"
 
