@@ -43,6 +43,7 @@ struct collector {
     struct reload *reload;
     struct monitor *monitor;
     struct keeper *keeper;
+    struct share *share;
     struct allow *allow;
     struct alarm_log alarms;
     struct spread spread;
@@ -177,6 +178,14 @@ static int load_templates(struct collector *c)
     return c->keeper == NULL ? -1 : 0;
 }
 
+static int open_share(struct collector *c)
+{
+    if (!given(c->options->bucket))
+        return 0;
+    c->share = share_new(&c->options->nats.access, c->options->bucket);
+    return c->share == NULL ? -1 : 0;
+}
+
 static int make_lanes(struct collector *c, unsigned count)
 {
     const struct collector_options *o = c->options;
@@ -195,6 +204,7 @@ static int make_lanes(struct collector *c, unsigned count)
                                          .sink = c->sink,
                                          .snapshot = c->snapshot,
                                          .allow = c->allow,
+                                         .share = c->share,
                                          .alarm_fd = c->alarm_fd};
     for (; c->lane_count < count; c->lane_count++) {
         c->lanes[c->lane_count] = lane_new(&options);
@@ -273,11 +283,13 @@ static int start_workers(struct collector *c)
 
 static int start(struct collector *c)
 {
-    if (open_output(c) != 0 || open_enrichment(c) != 0 || open_allow(c) != 0)
+    if (open_output(c) != 0 || open_enrichment(c) != 0 || open_allow(c) != 0 || open_share(c) != 0)
         return -1;
     bool enriches = c->snapshot != NULL;
     if ((given(c->options->read) ? start_capture(c) : start_workers(c)) != 0 ||
         start_monitor(c) != 0 || (c->keeper != NULL && keeper_start(c->keeper) != 0))
+        return -1;
+    if (c->share != NULL && share_start(c->share, c->lanes, c->lane_count) != 0)
         return -1;
     if (enriches)
         c->reload = reload_start(&c->options->snapshot, adopt, c);
@@ -462,6 +474,7 @@ static int finish(struct collector *c, bool started)
     monitor_ending(c->monitor);
     stop_threads(c, &until);
     keeper_end(c->keeper);
+    share_end(c->share);
     reload_end(c->reload);
     if (c->sink != NULL)
         (void)sink_drain(c->sink, left_ms(&until)); // what still waits is counted by the close

@@ -20,6 +20,8 @@ struct lane {
     struct traffic traffic;
     struct lane *const *peers; // itself among them
     unsigned peer_count;
+    struct share *share;
+    bool spread; // peers get datagrams of the same exporters
     struct mailbox mailbox;
     int alarm_fd;
     bool alarmed;
@@ -52,21 +54,32 @@ static void take_flow(void *user, struct flow *flow)
     (void)sink_write(lane->writer, &view, room, len);
 }
 
-// A copy of the announcement for each of the others, in one allocation each.
-static void tell_peers(void *user, const struct datagram *announcement)
+// Without memory nothing is sent: the exporter will announce it again.
+static void post_copy(struct lane *to, enum mail_kind kind, const struct datagram *announcement)
+{
+    struct datagram *copy = malloc(sizeof *copy + announcement->len);
+    if (copy == NULL)
+        return;
+    *copy = *announcement;
+    copy->data = memcpy(copy + 1, announcement->data, announcement->len);
+    if (mailbox_post(&to->mailbox, kind, copy) != 0)
+        free(copy);
+}
+
+// The other lanes that get datagrams of the exporter, and the other collectors.
+static void tell_others(void *user, const struct datagram *announcement)
 {
     struct lane *lane = user;
-    for (unsigned i = 0; i < lane->peer_count; i++) {
-        if (lane->peers[i] == lane)
-            continue;
-        struct datagram *copy = malloc(sizeof *copy + announcement->len);
-        if (copy == NULL)
-            return; // the exporter will announce it again
-        *copy = *announcement;
-        copy->data = memcpy(copy + 1, announcement->data, announcement->len);
-        if (mailbox_post(&lane->peers[i]->mailbox, MAIL_ANNOUNCEMENT, copy) != 0)
-            free(copy);
-    }
+    for (unsigned i = 0; lane->spread && i < lane->peer_count; i++)
+        if (lane->peers[i] != lane)
+            post_copy(lane->peers[i], MAIL_ANNOUNCEMENT, announcement);
+    if (lane->share != NULL)
+        share_put(lane->share, announcement);
+}
+
+void lane_borrow(struct lane *lane, const struct datagram *announcement)
+{
+    post_copy(lane, MAIL_BORROWED, announcement);
 }
 
 static bool init_shared(struct lane *lane)
@@ -98,8 +111,10 @@ struct lane *lane_new(const struct lane_options *options)
     lane->writer = sink_writer_new(options->sink, &lane->books.ledger);
     struct decode_options decode = *options->decode;
     decode.mapping = options->layout->mapping;
-    if (decode.spread)
-        decode.announce = tell_peers;
+    lane->spread = decode.spread;
+    lane->share = options->share;
+    if (decode.spread || options->share != NULL)
+        decode.announce = tell_others;
     lane->decoder = decoder_new(&decode, &lane->books.ledger, take_flow, lane);
     int result = traffic_init(&lane->traffic, decode.hash_seed);
     if (lane->writer != NULL && lane->decoder != NULL && result == 0)
@@ -133,6 +148,7 @@ static void discard(struct mail *mail)
         allow_unref(mail->payload);
         break;
     case MAIL_ANNOUNCEMENT:
+    case MAIL_BORROWED:
         free(mail->payload);
         break;
     case MAIL_ERRAND:
@@ -318,6 +334,10 @@ static void serve_one(struct lane *lane, const struct mail *mail)
         break;
     case MAIL_ANNOUNCEMENT:
         decoder_learn(lane->decoder, mail->payload);
+        free(mail->payload);
+        break;
+    case MAIL_BORROWED:
+        decoder_borrow(lane->decoder, mail->payload);
         free(mail->payload);
         break;
     }

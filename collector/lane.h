@@ -8,6 +8,7 @@
 #include "collector/allow.h"
 #include "collector/decode/decode.h"
 #include "collector/layout.h"
+#include "collector/share.h"
 #include "collector/traffic.h"
 #include "common/base/metrics.h"
 #include "common/enrich/enrich.h"
@@ -22,6 +23,7 @@ struct lane_options {
     struct sink *sink;
     struct snapshot *snapshot; // NULL: flows are not enriched; a reference is taken
     struct allow *allow;       // NULL: any sender; a reference is taken
+    struct share *share;       // NULL: other collectors are not told; borrowed for the life
     int alarm_fd;              // eventfd, written when the sink is dead
 };
 
@@ -58,6 +60,9 @@ struct lane *lane_new(const struct lane_options *options);
 // Lanes that share the datagrams of exporters (decode->spread) tell each other what is announced.
 // Before their threads start; `lanes` stays the caller's and outlives them.
 void lane_introduce(struct lane *lane, struct lane *const *lanes, unsigned count);
+
+// Any thread: what another collector announced. A copy is made.
+void lane_borrow(struct lane *lane, const struct datagram *announcement);
 
 // After the thread has ended, and after sink_close: the sink settles its books until then.
 void lane_free(struct lane *lane);

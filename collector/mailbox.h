@@ -15,6 +15,7 @@ enum mail_kind {
     MAIL_LEDGER,       // copy the books out
     MAIL_ERRAND,       // a struct errand to run (lane.h)
     MAIL_ANNOUNCEMENT, // a struct datagram with its bytes behind it, taken over
+    MAIL_BORROWED,     // the same, of another collector
 };
 
 struct mail {

@@ -1,5 +1,6 @@
 #include "collector/options.h"
 
+#include "collector/share.h"
 #include "common/base/log.h"
 #include "common/sink/nats.h"
 
@@ -39,6 +40,7 @@ static const struct collector_options DEFAULTS = {
     .transport = "file",
     .templates_scope = "port",
     .templates_json_path = "",
+    .bucket = "",
     .templates_json_interval_ns = INT64_C(10000000000),
     .templates_sweep_ns = INT64_C(60000000000),
     .mapping_path = "",
@@ -108,6 +110,8 @@ static int interpret(struct collector_options *o)
         return refuse("transport", o->transport, "file or nats");
     if (o->sink_ops == &SINK_NATS && nats_options_check(&o->nats) != 0)
         return -1;
+    if (share_check(o->bucket) != 0)
+        return refuse("templates.nats.bucket", o->bucket, "letters, digits, _ and -");
     o->sink.nats = &o->nats;
     o->templates_shared = strcmp(o->templates_scope, "address") == 0;
     if (!o->templates_shared && strcmp(o->templates_scope, "port") != 0)
@@ -159,6 +163,10 @@ static size_t template_rows(struct option *out, struct collector_options *o)
          "Templates are kept under this `key`: port (an exporter is an address and a port)\nor "
          "address (all ports of an address are one exporter)",
          "Templates"},
+        {"templates.nats.bucket", OPTION_STRING, &o->bucket,
+         "Share templates with other collectors through this key-value `bucket` of\n"
+         "the servers of -transport.nats.servers",
+         NULL},
         {"templates.json.path", OPTION_STRING, &o->templates_json_path,
          "Keep templates in this `file` over a restart, and sampling rates in FILE.sampling", NULL},
         {"templates.json.interval", OPTION_DURATION_NS, &o->templates_json_interval_ns,

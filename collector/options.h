@@ -19,6 +19,7 @@ struct collector_options {
     const char *format_name;
     const char *transport;
     const char *templates_scope;
+    const char *bucket;              // that collectors share templates through; "" for none
     const char *templates_json_path; // "": not kept over a restart
     int64_t templates_json_interval_ns;
     int64_t templates_ttl_ns;

@@ -115,12 +115,23 @@ static struct decode_run begin_run(struct decoder *decoder, const struct datagra
                                .user = decoder->user};
 }
 
-void decoder_learn(struct decoder *decoder, const struct datagram *announcement)
+static void learn(struct decoder *decoder, const struct datagram *announcement, bool borrowed)
 {
     struct decode_run run = begin_run(decoder, announcement);
     uint16_t version = announcement->len < 2 ? 0 : bytes_u16(announcement->data);
+    run.borrowed = borrowed;
     if (version == NETFLOW_V9 || version == IPFIX)
         netflow_learn(&run, decoder->domains);
+}
+
+void decoder_learn(struct decoder *decoder, const struct datagram *announcement)
+{
+    learn(decoder, announcement, false);
+}
+
+void decoder_borrow(struct decoder *decoder, const struct datagram *announcement)
+{
+    learn(decoder, announcement, true);
 }
 
 static void announce(const struct decoder *decoder, const struct datagram *datagram)

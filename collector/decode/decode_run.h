@@ -13,6 +13,7 @@ struct decode_run {
     struct exporter *exporter;         // NULL until decode_from
     struct announcement *announcement; // NULL: nobody is to be told
     bool spread;                       // other decoders get datagrams of the same exporters
+    bool borrowed;                     // the datagram is another collector's announcement
     uint64_t limit_flows;              // a second and exporter, 0: no limit
     struct alarm_list *alarms;         // of template changes
     const struct mapping *mapping;     // NULL: none

@@ -216,6 +216,11 @@ static void learn(struct netflow_walk *walk, struct template *template)
     const struct template *known = domain_own_template(walk->domain, template->id);
     if (known != NULL && template_same_layout(known, template)) {
         note_announced(walk, known);
+        known->life->borrowed &= walk->run->borrowed;
+        template_free(template);
+        return;
+    }
+    if (known != NULL && walk->run->borrowed && !known->life->borrowed) {
         template_free(template);
         return;
     }
@@ -228,6 +233,7 @@ static void learn(struct netflow_walk *walk, struct template *template)
         decode_deferred(walk);
     }
     note_announced(walk, template);
+    template->life->borrowed = walk->run->borrowed;
     walk->learned = true;
     if (walk->run->announcement != NULL)
         walk->run->announcement->news = true;

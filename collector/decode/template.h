@@ -32,6 +32,7 @@ struct template_life {
     uint64_t added_ns;
     uint64_t updated_ns; // announced last
     uint64_t used_ns;    // by a data set
+    bool borrowed;       // another collector says so; the exporter has not, to us
 };
 
 // One allocation with its fields behind it.

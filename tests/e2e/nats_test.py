@@ -338,6 +338,72 @@ class NatsTest(unittest.TestCase):
         process.wait_until(lambda: sum(sources().values()) >= FEW, "all flows")
         self.assertEqual(sources(), collections.Counter(self.sender.sent))
 
+    def shared(self, server, *arguments, **named):
+        return self.start(process.Collector(
+            "-format=json", "-transport.nats.servers", server.url,
+            "-templates.nats.bucket=templates", *arguments, **named))
+
+    def count_of(self, server):
+        with nats.Client(server) as client:
+            return client.count("KV_templates")
+
+    def test_a_template_is_announced_to_one_collector_and_known_to_all(self):
+        for address in ("127.0.0.1", "::1"):
+            server = self.server()
+            announced = self.shared(server, address=address)
+            other = self.shared(server, address=address)
+            template = netflow.v9_template(256, [(netflow.SRC_PORT, 2), (netflow.IN_BYTES, 4)])
+            data = netflow.v9_data(256, (4711, 2), (99, 4))
+            with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET,
+                               socket.SOCK_DGRAM) as out:
+                out.sendto(netflow.v9(1, 7, data), (address, other.port))  # held until then
+                out.sendto(netflow.v9(0, 7, template), (address, announced.port))
+                process.wait_until(lambda: b"4711" in other.output(), "the held flow")
+                late = self.shared(server, address=address)  # finds it in the bucket
+                process.wait_until(lambda: "NATS connected" in late.log(), "the bucket")
+                out.sendto(netflow.v9(2, 7, data), (address, late.port))
+                process.wait_until(lambda: b"4711" in late.output(), "the flow")
+            self.assertEqual(late.stop(), 0)
+            self.assertEqual(late.ledger()["flows"]["delivered"], 1)
+
+    def test_what_the_exporter_announces_itself_counts_more_than_the_bucket(self):
+        server = self.server()
+        collector = self.shared(server)
+        forger = self.shared(server)
+        right = netflow.v9_template(256, [(netflow.SRC_PORT, 2), (netflow.IN_BYTES, 4)])
+        wrong = netflow.v9_template(256, [(netflow.IN_BYTES, 4), (netflow.SRC_PORT, 2)])
+        data = netflow.v9_data(256, (4711, 2), (99, 4))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.sendto(netflow.v9(0, 7, right), ("127.0.0.1", collector.port))
+            process.wait_until(lambda: self.count_of(server) == 1, "the template in the bucket")
+            out.sendto(netflow.v9(0, 7, wrong), ("127.0.0.1", forger.port))
+            # Each of the other domain arrives behind it.
+            out.sendto(netflow.v9(0, 8, wrong), ("127.0.0.1", forger.port))
+            process.wait_until(lambda: self.count_of(server) == 2, "the forged ones")
+            out.sendto(netflow.v9(1, 8, data), ("127.0.0.1", collector.port))
+            process.wait_until(lambda: b'"observation_domain_id":8' in collector.output(),
+                               "the forged one to have come")
+            out.sendto(netflow.v9(1, 7, data), ("127.0.0.1", collector.port))
+            process.wait_until(lambda: b'"src_port":4711' in collector.output(), "the right flow")
+
+    def test_broken_entries_are_passed_over(self):
+        server = self.server()
+        collector = self.shared(server)
+        with nats.Client(server) as client:
+            process.wait_until(lambda: "config" in client.api("STREAM.INFO.KV_templates"),
+                               "the bucket")
+            for i, junk in enumerate((b"", b"\x01", os.urandom(100), b"\x01" + bytes(40),
+                                      b"\x01" + bytes(18) + b"\x04" + bytes(16) + b"\0\x09")):
+                client.publish(f"$KV.templates.7f000001.1.9.7.0.{i}", junk)
+            process.wait_until(lambda: self.count_of(server) == 5, "the entries")
+        template = netflow.v9_template(256, [(netflow.SRC_PORT, 2)])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.sendto(netflow.v9(0, 7, template), ("127.0.0.1", collector.port))
+            out.sendto(netflow.v9(1, 7, netflow.v9_data(256, (4711, 2))),
+                       ("127.0.0.1", collector.port))
+            process.wait_until(lambda: b"4711" in collector.output(), "the flow")
+        self.assertEqual(collector.stop(), 0)
+
 
 if __name__ == "__main__":
     unittest.main()

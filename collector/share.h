@@ -1,0 +1,31 @@
+// Templates, option tables and sampling rates shared by the collectors of a fleet, through a
+// JetStream key-value bucket: an exporter that announces them to one is decoded by all.
+//
+// What an exporter announces, as soon as it is news, is put under a key of exporter and template;
+// what others put comes back as announcements and is parsed like what the exporter sends. A thread
+// of its own does both. Bounded: announcements that wait, puts a second, and the bucket itself,
+// which forgets what nobody announced anew for a week and refuses more than SHARE_BUCKET_BYTES.
+#pragma once
+
+#include "collector/decode/decode.h"
+#include "common/sink/nats_option.h"
+
+#define SHARE_BUCKET_BYTES (64 << 20)
+
+struct lane;
+struct share;
+
+// Whether that is a bucket's name, or none at all: 0, or -1.
+int share_check(const char *bucket);
+
+// Texts are borrowed for its life. NULL after having logged why.
+struct share *share_new(const struct nats_access *access, const char *bucket);
+
+// Starts the thread; `lanes` stays the caller's until share_end. 0, or -1 after having logged why.
+int share_start(struct share *share, struct lane *const *lanes, unsigned count);
+
+// Once more, announcements may come until the call. NULL is allowed.
+void share_end(struct share *share);
+
+// Takes a copy of an announcement to be put. Any thread; never waits for the network.
+void share_put(struct share *share, const struct datagram *announcement);
