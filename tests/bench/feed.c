@@ -55,7 +55,7 @@ static uint8_t *put_element(struct feed *feed, const struct element *element, ui
     return put(out, 8, random_next(&feed->random));
 }
 
-static uint8_t *put_record(struct feed *feed, const struct layout *layout, uint8_t *out)
+static uint8_t *put_record(struct feed *feed, const struct record_layout *layout, uint8_t *out)
 {
     uint8_t *end = out + layout->len;
     for (size_t i = 0; i < layout->count; i++)
@@ -119,7 +119,7 @@ static uint16_t template_id(const struct shape *shape, uint32_t turn, size_t blo
 static uint8_t *put_template(const struct shape *shape, uint32_t turn, uint8_t *out)
 {
     for (size_t b = 0; b < shape->block_count; b++) {
-        const struct layout *layout = shape->blocks[b].layout;
+        const struct record_layout *layout = shape->blocks[b].layout;
         out = put(put(out, 2, template_id(shape, turn, b)), 2, layout->count);
         for (size_t i = 0; i < layout->count; i++)
             out = put(put(out, 2, layout->elements[i].id), 2, layout->elements[i].len);
@@ -225,7 +225,7 @@ static void stamp_header(struct feed_exporter *exporter, const struct moment *mo
     }
 }
 
-static size_t octets_offset(const struct layout *layout, size_t *len)
+static size_t octets_offset(const struct record_layout *layout, size_t *len)
 {
     size_t offset = 0;
     size_t i = 0;

@@ -56,7 +56,7 @@ static const struct element NETFLOW5_RECORD[] = {
     RANGE(0, 1, 8, 17),    // source mask
     RANGE(0, 1, 8, 17),    // destination mask
 };
-static const struct layout NETFLOW5_LAYOUT = LAYOUT(NETFLOW5_RECORD, 48);
+static const struct record_layout NETFLOW5_LAYOUT = LAYOUT(NETFLOW5_RECORD, 48);
 
 static const struct element NETFLOW9_RECORD[] = {
     RANGE(ELEMENT_OCTETS, 4, 64, 1500000),
@@ -80,7 +80,7 @@ static const struct element NETFLOW9_RECORD[] = {
     FIXED(48, 4, 1),            // sampler
     RANGE(61, 1, 0, 2),         // direction
 };
-static const struct layout NETFLOW9_LAYOUT = LAYOUT(NETFLOW9_RECORD, 54);
+static const struct record_layout NETFLOW9_LAYOUT = LAYOUT(NETFLOW9_RECORD, 54);
 
 // What the IPv4 and the IPv6 record have in common, but for the addresses in front.
 #define IPFIX_COMMON                                                                               \
@@ -93,11 +93,13 @@ static const struct layout NETFLOW9_LAYOUT = LAYOUT(NETFLOW9_RECORD, 54);
 
 static const struct element IPFIX_IPV4_RECORD[] = {
     IPV4(8), IPV4(12), IPV4(15), RANGE(9, 1, 8, 17), RANGE(13, 1, 8, 17), IPFIX_COMMON};
-static const struct layout IPFIX_IPV4_LAYOUT = LAYOUT(IPFIX_IPV4_RECORD, IPFIX_COMMON_LEN + 14);
+static const struct record_layout IPFIX_IPV4_LAYOUT = LAYOUT(IPFIX_IPV4_RECORD,
+                                                             IPFIX_COMMON_LEN + 14);
 
 static const struct element IPFIX_IPV6_RECORD[] = {IPV6(27), IPV6(28), RANGE(29, 1, 32, 33),
                                                    RANGE(30, 1, 32, 33), IPFIX_COMMON};
-static const struct layout IPFIX_IPV6_LAYOUT = LAYOUT(IPFIX_IPV6_RECORD, IPFIX_COMMON_LEN + 34);
+static const struct record_layout IPFIX_IPV6_LAYOUT = LAYOUT(IPFIX_IPV6_RECORD,
+                                                             IPFIX_COMMON_LEN + 34);
 
 // sFlow version 5: a flow sample with one raw packet header, then 128 bytes of that packet.
 static const struct element SFLOW_SAMPLE[] = {
@@ -138,7 +140,7 @@ static const struct element SFLOW_SAMPLE[] = {
     RANGE(0, 1, 0, 64), // TCP flags
     RANGE(0, 2, 0, 65536),
 };
-static const struct layout SFLOW_LAYOUT = LAYOUT(SFLOW_SAMPLE, 192);
+static const struct record_layout SFLOW_LAYOUT = LAYOUT(SFLOW_SAMPLE, 192);
 
 const struct shape SHAPE_NETFLOW5 = {
     .name = "v5",

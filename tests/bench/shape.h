@@ -26,7 +26,7 @@ struct element {
 };
 
 // Bytes past the last element are zero.
-struct layout {
+struct record_layout {
     const struct element *elements;
     size_t count;
     size_t len;
@@ -36,7 +36,7 @@ struct layout {
 
 // Some records of one layout; with templates, a set of its own.
 struct block {
-    const struct layout *layout;
+    const struct record_layout *layout;
     size_t records;
 };
 

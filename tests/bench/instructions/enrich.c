@@ -59,10 +59,12 @@ static enum source_result next_block(struct source *source, struct source_block 
     return SOURCE_BLOCK;
 }
 
-static void ack_block(struct source *source, const struct source_block *block)
+static void answer_block(struct source *source, const struct source_block *block,
+                         enum source_answer answer)
 {
     (void)source;
     (void)block;
+    (void)answer;
 }
 
 static int no_fd(const struct source *source)
@@ -72,7 +74,7 @@ static int no_fd(const struct source *source)
 }
 
 static const struct source_ops FRAMES = {
-    .name = "frames", .next = next_block, .ack = ack_block, .fd = no_fd};
+    .name = "frames", .next = next_block, .answer = answer_block, .fd = no_fd};
 
 static int run(struct frames *frames, const struct replay *replay, uint64_t *flows)
 {
