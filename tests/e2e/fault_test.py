@@ -41,6 +41,16 @@ def v5_capture(path, datagrams):
     return datagrams * RECORDS
 
 
+def waiting_bytes(port):
+    """What the kernel holds for the UDP socket of that port."""
+    with open("/proc/net/udp", encoding="ascii") as table:
+        for line in table.readlines()[1:]:
+            fields = line.split()
+            if int(fields[1].split(":")[1], 16) == port:
+                return int(fields[4].split(":")[1], 16)
+    raise AssertionError(f"no UDP socket on port {port}")
+
+
 class FaultTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -159,6 +169,8 @@ class FaultTest(unittest.TestCase):
                 for n in range(RING_FULL_DATAGRAMS):
                     out.sendto(netflow.v5(n * RECORDS, ["10.0.0.1"] * RECORDS),
                                ("127.0.0.1", collector.port))
+            if "blocking" not in query:  # nobody reads before all is decoded, however slow that is
+                process.wait_until(lambda: waiting_bytes(collector.port) == 0, "all to be decoded")
             collector.send(signal.SIGTERM)
             received, _ = collector.process.communicate(timeout=process.DEADLINE_SECONDS)
             self.assertEqual(collector.process.returncode, 0, collector.log())

@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -158,6 +159,16 @@ class NatsTest(unittest.TestCase):
         self.assertEqual(collector.stop(), 0)
         self.assert_books(collector, made=2 * FEW, delivered=2 * FEW, failed=0, waiting=0)
 
+    def wait_settled(self, path):
+        """Until the file has not grown for a while: what is to be written there is."""
+        sizes = [-1]
+
+        def settled():
+            sizes.append(os.path.getsize(path))
+            time.sleep(0.5)
+            return sizes[-1] == sizes[-2]
+        process.wait_until(settled, "the file to settle")
+
     def test_spool_outlives_kill_and_orderly_end(self):
         server = nats.Server()
         self.addCleanup(server.__exit__)
@@ -167,12 +178,14 @@ class NatsTest(unittest.TestCase):
         self.sender.send(collector.port, FEW)
         spool = os.path.join(self.scratch, "spool", "goflow2.spool")
         process.wait_until(lambda: os.path.getsize(spool) > 4096 + 29 * 1000, "the spool to fill")
+        self.wait_settled(spool)
         collector.send(signal.SIGKILL)
         collector.wait()
         second = self.collector(server, *arguments, window=1)
         self.assertIn("flows of an earlier run", second.log())
         self.sender.send(second.port, FEW)
         process.wait_until(lambda: os.path.getsize(spool) > 4096 + 59 * 1000, "the spool to grow")
+        self.wait_settled(spool)
         self.assertEqual(second.stop(), 0)
         self.assert_books(second, delivered=0, failed=0)
         left = second.ledger()["flows"]["waiting"]
