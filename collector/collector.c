@@ -7,6 +7,7 @@
 #include "collector/layout.h"
 #include "collector/listener.h"
 #include "collector/monitor.h"
+#include "collector/share.h"
 #include "collector/spread.h"
 #include "collector/worker.h"
 #include "common/base/log.h"
@@ -178,14 +179,6 @@ static int load_templates(struct collector *c)
     return c->keeper == NULL ? -1 : 0;
 }
 
-static int open_share(struct collector *c)
-{
-    if (!given(c->options->bucket))
-        return 0;
-    c->share = share_new(&c->options->nats.access, c->options->bucket);
-    return c->share == NULL ? -1 : 0;
-}
-
 static int make_lanes(struct collector *c, unsigned count)
 {
     const struct collector_options *o = c->options;
@@ -283,13 +276,13 @@ static int start_workers(struct collector *c)
 
 static int start(struct collector *c)
 {
-    if (open_output(c) != 0 || open_enrichment(c) != 0 || open_allow(c) != 0 || open_share(c) != 0)
+    if (open_output(c) != 0 || open_enrichment(c) != 0 || open_allow(c) != 0 ||
+        share_open(&c->share, &c->options->nats.access, c->options->bucket) != 0)
         return -1;
     bool enriches = c->snapshot != NULL;
     if ((given(c->options->read) ? start_capture(c) : start_workers(c)) != 0 ||
-        start_monitor(c) != 0 || (c->keeper != NULL && keeper_start(c->keeper) != 0))
-        return -1;
-    if (c->share != NULL && share_start(c->share, c->lanes, c->lane_count) != 0)
+        start_monitor(c) != 0 || (c->keeper != NULL && keeper_start(c->keeper) != 0) ||
+        share_start(c->share, c->lanes, c->lane_count) != 0)
         return -1;
     if (enriches)
         c->reload = reload_start(&c->options->snapshot, adopt, c);

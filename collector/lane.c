@@ -1,6 +1,7 @@
 #include "collector/lane.h"
 
 #include "collector/mailbox.h"
+#include "collector/share.h"
 #include "common/base/log.h"
 
 #include <assert.h>

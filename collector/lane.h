@@ -8,7 +8,6 @@
 #include "collector/allow.h"
 #include "collector/decode/decode.h"
 #include "collector/layout.h"
-#include "collector/share.h"
 #include "collector/traffic.h"
 #include "common/base/metrics.h"
 #include "common/enrich/enrich.h"
@@ -61,9 +60,6 @@ struct lane *lane_new(const struct lane_options *options);
 // Before their threads start; `lanes` stays the caller's and outlives them.
 void lane_introduce(struct lane *lane, struct lane *const *lanes, unsigned count);
 
-// Any thread: what another collector announced. A copy is made.
-void lane_borrow(struct lane *lane, const struct datagram *announcement);
-
 // After the thread has ended, and after sink_close: the sink settles its books until then.
 void lane_free(struct lane *lane);
 
@@ -73,12 +69,12 @@ struct decoder *lane_decoder(struct lane *lane);
 
 // Any thread.
 void lane_stop(struct lane *lane);
-void lane_adopt(struct lane *lane, struct snapshot *snapshot); // takes the reference
-void lane_lay_out(struct lane *lane, struct layout *layout);   // takes the reference
-void lane_allow(struct lane *lane, struct allow *allow);       // takes the reference
+void lane_adopt(struct lane *lane, struct snapshot *snapshot);            // takes the reference
+void lane_lay_out(struct lane *lane, struct layout *layout);              // takes the reference
+void lane_allow(struct lane *lane, struct allow *allow);                  // takes the reference
+void lane_borrow(struct lane *lane, const struct datagram *announcement); // of another collector
 
-// Asks for a copy of the books and waits for it, at most timeout_ms: 0, or -ETIMEDOUT and the
-// copy that was made last.
+// Asks for the books and waits at most timeout_ms: 0, or -ETIMEDOUT and the copy made last.
 int lane_ask(struct lane *lane, struct lane_report *report, int timeout_ms);
 
 // Sends an errand: 0 or -ENOMEM. Each one sent is awaited, until that time of CLOCK_MONOTONIC: true
@@ -101,5 +97,4 @@ void lane_time(struct lane *lane, enum decode_scheme scheme, uint64_t ns, uint64
 // End of a batch. 0, or a negative errno when the sink is dead.
 int lane_flush(struct lane *lane);
 int lane_sync(struct lane *lane, int timeout_ms); // sink_sync
-
 void lane_finish(struct lane *lane); // the last call of the owner: hands over what is left

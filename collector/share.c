@@ -254,15 +254,18 @@ static void no_event(void *user)
     (void)user;
 }
 
-struct share *share_new(const struct nats_access *access, const char *bucket)
+int share_open(struct share **out, const struct nats_access *access, const char *bucket)
 {
     static const struct nats_link_user user = {.name = "goflow2plus templates",
                                                .reconnected = no_event};
+    *out = NULL;
+    if (*bucket == '\0')
+        return 0;
     struct share *share = calloc(1, sizeof *share);
     if (share == NULL || getrandom(&share->author, sizeof share->author, 0) < 0) {
         log_error("templates cannot be shared", "error", strerror(errno));
         free(share);
-        return NULL;
+        return -1;
     }
     pthread_mutex_init(&share->lock, NULL);
     share->last = &share->first;
@@ -270,14 +273,18 @@ struct share *share_new(const struct nats_access *access, const char *bucket)
     share->allowance = BURST;
     share->filled_ms = now_ms();
     share->link = nats_link_open(access, &user);
-    if (share->link != NULL)
-        return share;
+    if (share->link != NULL) {
+        *out = share;
+        return 0;
+    }
     share_end(share);
-    return NULL;
+    return -1;
 }
 
 int share_start(struct share *share, struct lane *const *lanes, unsigned count)
 {
+    if (share == NULL)
+        return 0;
     share->lanes = lanes;
     share->lane_count = count;
     int error = pthread_create(&share->thread, NULL, run, share);

@@ -18,10 +18,12 @@ struct share;
 // Whether that is a bucket's name, or none at all: 0, or -1.
 int share_check(const char *bucket);
 
-// Texts are borrowed for its life. NULL after having logged why.
-struct share *share_new(const struct nats_access *access, const char *bucket);
+// Makes one for the bucket, or NULL when that is "". Texts are borrowed for its life. 0, or -1
+// after having logged why.
+int share_open(struct share **out, const struct nats_access *access, const char *bucket);
 
 // Starts the thread; `lanes` stays the caller's until share_end. 0, or -1 after having logged why.
+// Without a share there is nothing to do.
 int share_start(struct share *share, struct lane *const *lanes, unsigned count);
 
 // Once more, announcements may come until the call. NULL is allowed.

@@ -68,9 +68,7 @@ void decoder_set_mapping(struct decoder *decoder, struct mapping *mapping);
 
 // Learns from what another decoder announced; nothing is counted but what was held for it.
 void decoder_learn(struct decoder *decoder, const struct datagram *announcement);
-
-// The same from what another collector announced: it never takes the place of what the exporter
-// itself announced here.
+// The same from another collector: never in place of what the exporter itself announced here.
 void decoder_borrow(struct decoder *decoder, const struct datagram *announcement);
 
 // Decodes one datagram: counts it as received and as parsed or refused, and emits its flows.
