@@ -11,6 +11,7 @@ import collections
 import ipaddress
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -229,6 +230,26 @@ class NatsTest(unittest.TestCase):
         server.kill()
         server.start()
         self.assert_once(server, "goflow2")
+
+    def test_outage_longer_than_the_duplicates_window(self):
+        server = self.server()
+        collector = self.collector(server, "-transport.nats.batch.flows=30",
+                                   "-transport.nats.duplicates=2s")
+        self.sender.send(collector.port, 30)
+        self.assert_once(server, "goflow2")
+        server.send(signal.SIGSTOP)
+        self.sender.send(collector.port, FEW)
+        time.sleep(4)  # the outage
+        server.kill()
+        server.start()
+        self.wait_stored(server, "goflow2", self.sender.sent)
+        self.assertEqual(collector.stop(), 0)
+        self.assert_books(collector, made=FEW + 30, delivered=FEW + 30)
+        found = re.search(r"reason=delivery_uncertain count=(\d+)", collector.log())
+        uncertain = int(found.group(1)) if found else 0
+        twice = sum(stored(server, "goflow2").values()) - FEW - 30
+        self.assertLessEqual(twice, uncertain)
+        self.assertGreater(uncertain, 0)
 
     def test_wrong_credentials_are_said_and_tried_for_ever(self):
         server = self.server('authorization { token: "right" }')
