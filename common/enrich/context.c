@@ -1,6 +1,8 @@
 #include "common/enrich/context.h"
 
 #include "common/base/conf.h"
+#include "common/enrich/pages.h"
+#include "common/enrich/tags.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -12,24 +14,55 @@
 // One CIDR of the file.
 struct line {
     struct prefix prefix;
-    uint32_t name;
-    uint32_t tags; // its own, later those inherited as well
+    uint32_t network;
     unsigned number;
 };
 
-struct loader {
-    struct context *context;
-    struct line *lines;
+// One network of the file, while it is read.
+struct network {
+    size_t name_at; // in `names`
+    uint8_t name_len;
+    uint32_t tags;   // its own
+    uint32_t outer;  // of its last record: the one it inherits from, 0: none
+    uint32_t record; // its last one, 0: none yet
+};
+
+// A growing array.
+struct list {
+    void *items;
     size_t count;
     size_t cap;
 };
 
-struct network {
+struct loader {
+    struct context *context;
+    struct tags *tags;
+    struct list lines;
+    struct list networks;
+    struct list names; // bytes
+};
+
+// One network as it stands in the file.
+struct item {
     struct conf_text name;
     struct conf_text cidr;
     struct conf_list cidrs;
     struct conf_map tags;
 };
+
+// Room for `more` items behind those there are; NULL without memory.
+static void *list_room(struct list *list, size_t more, size_t size)
+{
+    if (list->cap - list->count < more) {
+        size_t cap = 2 * list->cap + more + 256;
+        void *items = realloc(list->items, cap * size);
+        if (items == NULL)
+            return NULL;
+        list->items = items;
+        list->cap = cap;
+    }
+    return (uint8_t *)list->items + list->count * size;
+}
 
 static int no_memory(struct conf *conf, unsigned line)
 {
@@ -78,21 +111,17 @@ static int read_cidr(struct conf *conf, const struct conf_text *text, struct pre
     return 0;
 }
 
-static int add_cidr(struct conf *conf, const struct conf_text *text, uint32_t name, uint32_t tags)
+static int add_cidr(struct conf *conf, const struct conf_text *text, uint32_t network)
 {
     struct loader *loader = conf_context(conf);
-    struct line line = {.name = name, .tags = tags, .number = text->line};
+    struct line line = {.network = network, .number = text->line};
     if (read_cidr(conf, text, &line.prefix) != 0)
         return -1;
-    if (loader->count == loader->cap) {
-        size_t cap = loader->cap == 0 ? 256 : 2 * loader->cap;
-        struct line *lines = realloc(loader->lines, cap * sizeof *lines);
-        if (lines == NULL)
-            return no_memory(conf, text->line);
-        loader->lines = lines;
-        loader->cap = cap;
-    }
-    loader->lines[loader->count++] = line;
+    struct line *room = list_room(&loader->lines, 1, sizeof line);
+    if (room == NULL)
+        return no_memory(conf, text->line);
+    *room = line;
+    loader->lines.count++;
     return 0;
 }
 
@@ -122,32 +151,47 @@ static int read_tags(struct conf *conf, const struct conf_map *map, unsigned lin
         tags[i].key = (struct span){(const uint8_t *)key->text, key->len};
         tags[i].value = (struct span){(const uint8_t *)value->text, value->len};
     }
-    *set = tags_put(loader->context->tags, tags, map->count);
+    *set = tags_put(loader->tags, tags, map->count);
     return *set == TAGS_FAILED ? no_memory(conf, line) : 0;
+}
+
+// The number of a new network.
+static int put_network(struct loader *loader, const struct conf_text *name, uint32_t tags,
+                       uint32_t *number)
+{
+    uint8_t *text = list_room(&loader->names, name->len, 1);
+    struct network *network = list_room(&loader->networks, 1, sizeof *network);
+    if (text == NULL || network == NULL || loader->networks.count == UINT32_MAX)
+        return -1;
+    *network = (struct network){
+        .name_at = loader->names.count, .name_len = (uint8_t)name->len, .tags = tags};
+    memcpy(text, name->text, name->len);
+    loader->names.count += name->len;
+    *number = (uint32_t)loader->networks.count++;
+    return 0;
 }
 
 static int add_network(struct conf *conf, void *object, unsigned line)
 {
     struct loader *loader = conf_context(conf);
-    const struct network *network = object;
+    const struct item *item = object;
     uint32_t tags = 0;
-    if (network->name.text == NULL)
+    uint32_t number;
+    if (item->name.text == NULL)
         return conf_fail(conf, line, "network without \"name\"");
-    if (check_length(conf, "name", &network->name, 1, CONTEXT_NAME_MAX) != 0 ||
-        read_tags(conf, &network->tags, line, &tags) != 0)
+    if (check_length(conf, "name", &item->name, 1, CONTEXT_NAME_MAX) != 0 ||
+        read_tags(conf, &item->tags, line, &tags) != 0)
         return -1;
-    if (network->cidr.text == NULL && network->cidrs.count == 0)
+    if (item->cidr.text == NULL && item->cidrs.count == 0)
         return conf_fail(conf, line, "network \"%.60s\" without \"cidr\" or \"cidrs\"",
-                         network->name.text);
-    uint32_t name = intern_put(loader->context->names, network->name.text, network->name.len);
-    if (name == 0)
+                         item->name.text);
+    if (put_network(loader, &item->name, tags, &number) != 0)
         return no_memory(conf, line);
-    if (network->cidr.text != NULL && add_cidr(conf, &network->cidr, name, tags) != 0)
+    if (item->cidr.text != NULL && add_cidr(conf, &item->cidr, number) != 0)
         return -1;
-    for (size_t i = 0; i < network->cidrs.count; i++)
-        if (add_cidr(conf, &network->cidrs.items[i], name, tags) != 0)
+    for (size_t i = 0; i < item->cidrs.count; i++)
+        if (add_cidr(conf, &item->cidrs.items[i], number) != 0)
             return -1;
-    loader->context->network_count++;
     return 0;
 }
 
@@ -155,23 +199,23 @@ static int check_file(struct conf *conf, void *object, unsigned line)
 {
     const struct loader *loader = conf_context(conf);
     (void)object;
-    if (loader->count == 0)
+    if (loader->lines.count == 0)
         return conf_fail(conf, line, "no networks, expected networks: [{name, cidr, context}]");
     return 0;
 }
 
 static const struct conf_field NETWORK_FIELDS[] = {
-    {"name", CONF_TEXT, offsetof(struct network, name), NULL},
-    {"cidr", CONF_TEXT, offsetof(struct network, cidr), NULL},
-    {"cidrs", CONF_TEXTS, offsetof(struct network, cidrs), NULL},
-    {"context", CONF_MAP, offsetof(struct network, tags), NULL},
+    {"name", CONF_TEXT, offsetof(struct item, name), NULL},
+    {"cidr", CONF_TEXT, offsetof(struct item, cidr), NULL},
+    {"cidrs", CONF_TEXTS, offsetof(struct item, cidrs), NULL},
+    {"context", CONF_MAP, offsetof(struct item, tags), NULL},
 };
 
 static const struct conf_schema NETWORK = {
     .what = "network",
     .fields = NETWORK_FIELDS,
     .field_count = sizeof NETWORK_FIELDS / sizeof NETWORK_FIELDS[0],
-    .size = sizeof(struct network),
+    .size = sizeof(struct item),
     .done = add_network,
 };
 
@@ -199,9 +243,11 @@ static int compare_lines(const void *a, const void *b)
 
 static int sort(struct loader *loader, const char *path, struct fault *fault)
 {
-    qsort(loader->lines, loader->count, sizeof *loader->lines, compare_lines);
-    for (size_t i = 1; i < loader->count; i++) {
-        const struct line *line = &loader->lines[i];
+    struct line *lines = loader->lines.items;
+    size_t count = loader->lines.count;
+    qsort(lines, count, sizeof *lines, compare_lines);
+    for (size_t i = 1; i < count; i++) {
+        const struct line *line = &lines[i];
         char text[PREFIX_TEXT_MAX];
         if (lpm_compare(&line[-1].prefix, &line->prefix) == 0)
             return fault_set(fault, "%s:%u: duplicate CIDR %s, first on line %u", path,
@@ -210,25 +256,56 @@ static int sort(struct loader *loader, const char *path, struct fault *fault)
     return 0;
 }
 
-// Lines stand after those that enclose them: a stack of the open ones is all it takes.
+// Writes a record of the line's network, which inherits from the record `outer`.
+static int put_record(struct loader *loader, const struct line *line, uint32_t outer,
+                      const char *path, struct fault *fault)
+{
+    struct place_records *records = &loader->context->records;
+    struct network *network = (struct network *)loader->networks.items + line->network;
+    uint32_t outer_tags[FLOW_LIST_MAX];
+    uint32_t tags[2 * FLOW_LIST_MAX];
+    size_t own_count;
+    size_t outer_count = place_tags(records->bytes, outer, outer_tags);
+    const uint32_t *own_tags = tags_get(loader->tags, network->tags, &own_count);
+    size_t count = tags_merge(loader->tags, outer_tags, outer_count, own_tags, own_count, tags);
+    if (count > FLOW_LIST_MAX)
+        return fault_set(fault, "%s:%u: %zu tags with those of enclosing networks, at most %d",
+                         path, line->number, count, FLOW_LIST_MAX);
+    struct span name = {(const uint8_t *)loader->names.items + network->name_at, network->name_len};
+    size_t wire_len = PLACE_FIELD_HEAD + name.len + tags_fields_len(loader->tags, tags, count);
+    if (wire_len > loader->context->wire_max)
+        loader->context->wire_max = wire_len;
+    network->outer = outer;
+    network->record = place_add_context(records, tags, count, name);
+    return network->record == 0 ? fault_set(fault, "%s: out of memory", path) : 0;
+}
+
+// Gives every line the record of its network with the tags inherited. Lines stand after those that
+// enclose them: a stack of the open ones is all it takes.
 static int inherit(struct loader *loader, const char *path, struct fault *fault)
 {
-    const struct line *open[NESTING_MAX];
+    struct {
+        const struct prefix *prefix;
+        uint32_t record;
+    } open[NESTING_MAX + 1] = {{.record = 0}};
     size_t depth = 0;
-    for (size_t i = 0; i < loader->count; i++) {
-        struct line *line = &loader->lines[i];
-        while (depth > 0 && !prefix_contains(&open[depth - 1]->prefix, &line->prefix.addr))
+    const struct line *lines = loader->lines.items;
+    for (size_t i = 0; i < loader->lines.count; i++) {
+        const struct line *line = &lines[i];
+        const struct network *network = (const struct network *)loader->networks.items +
+                                        line->network;
+        while (depth > 0 && !prefix_contains(open[depth].prefix, &line->prefix.addr))
             depth--;
-        if (depth > 0)
-            line->tags = tags_merge(loader->context->tags, open[depth - 1]->tags, line->tags);
-        if (line->tags == TAGS_FAILED)
-            return fault_set(fault, "%s: out of memory", path);
-        size_t count = tags_count(loader->context->tags, line->tags);
-        if (count > FLOW_LIST_MAX)
-            return fault_set(fault, "%s:%u: %zu tags with those of enclosing networks, at most %d",
-                             path, line->number, count, FLOW_LIST_MAX);
+        uint32_t outer = open[depth].record;
+        if ((network->record == 0 || network->outer != outer) &&
+            put_record(loader, line, outer, path, fault) != 0)
+            return -1;
+        loader->context->entries[i] = (struct lpm_entry){.prefix = line->prefix,
+                                                         .value = network->record};
         assert(depth < NESTING_MAX);
-        open[depth++] = line;
+        depth++;
+        open[depth].prefix = &line->prefix;
+        open[depth].record = network->record;
     }
     return 0;
 }
@@ -236,41 +313,37 @@ static int inherit(struct loader *loader, const char *path, struct fault *fault)
 static int compile(struct loader *loader, const char *path, struct fault *fault)
 {
     struct context *context = loader->context;
-    context->entries = malloc(loader->count * sizeof *context->entries);
-    context->matches = malloc((loader->count + 1) * sizeof *context->matches);
-    if (context->entries == NULL || context->matches == NULL || loader->count > LPM_VALUE_MAX ||
-        tags_freeze(context->tags) != 0)
+    context->entry_count = loader->lines.count;
+    context->network_count = loader->networks.count;
+    context->entries = malloc(context->entry_count * sizeof *context->entries);
+    context->tags = tags_copy_fields(loader->tags, &context->tags_len);
+    if (context->entries == NULL || context->tags == NULL)
         return fault_set(fault, "%s: out of memory", path);
-    for (size_t i = 0; i < loader->count; i++) {
-        const struct line *line = &loader->lines[i];
-        const uint32_t number = (uint32_t)i + 1;
-        context->entries[i] = (struct lpm_entry){.prefix = line->prefix, .value = number};
-        context->matches[number] = (struct context_match){.name = line->name, .tags = line->tags};
-    }
-    context->entry_count = loader->count;
-    return 0;
+    return inherit(loader, path, fault);
 }
 
 int context_load(struct context *context, const char *path, struct fault *fault)
 {
-    struct loader loader = {.context = context};
+    struct loader loader = {.context = context, .tags = tags_new()};
     uint8_t object;
     int result = -1;
-    *context = (struct context){.names = intern_new(), .tags = tags_new()};
-    if (context->names == NULL || context->tags == NULL)
+    *context = (struct context){.entry_count = 0};
+    if (loader.tags == NULL)
         return fault_set(fault, "%s: out of memory", path);
     if (conf_read(path, &CONTEXT_FILE, &object, &loader, fault) == 0 &&
-        sort(&loader, path, fault) == 0 && inherit(&loader, path, fault) == 0)
+        sort(&loader, path, fault) == 0)
         result = compile(&loader, path, fault);
-    free(loader.lines);
+    tags_free(loader.tags);
+    free(loader.lines.items);
+    free(loader.networks.items);
+    free(loader.names.items);
     return result;
 }
 
 void context_fini(struct context *context)
 {
     free(context->entries);
-    free(context->matches);
-    intern_free(context->names);
-    tags_free(context->tags);
-    *context = (struct context){0};
+    free(context->records.bytes);
+    pages_free(context->tags, context->tags_len);
+    *context = (struct context){.entry_count = 0};
 }

@@ -5,26 +5,20 @@
 #pragma once
 
 #include "common/base/fault.h"
-#include "common/base/intern.h"
 #include "common/enrich/lpm.h"
-#include "common/enrich/tags.h"
+#include "common/enrich/place.h"
 
-#define CONTEXT_NAME_MAX  255 // bytes of a network's name, of a tag's key
+#define CONTEXT_NAME_MAX  PLACE_NAME_MAX // bytes of a network's name, of a tag's key
 #define CONTEXT_VALUE_MAX 1023
 
-// What one prefix says: numbers of `names` and `tags`.
-struct context_match {
-    uint32_t name;
-    uint32_t tags;
-};
-
 struct context {
-    struct lpm_entry *entries; // sorted as lpm_new wants; values index `matches`, from 1
-    struct context_match *matches;
+    struct lpm_entry *entries; // sorted as lpm_new wants; values are references to `records`
     size_t entry_count;
     size_t network_count;
-    struct intern *names;
-    struct tags *tags; // frozen
+    struct place_records records;
+    uint8_t *tags; // of place_tables, by pages_free
+    size_t tags_len;
+    size_t wire_max; // bytes of the longest context's fields
 };
 
 // Reads the file. 0, or -1 with the fault filled; call context_fini in either case.

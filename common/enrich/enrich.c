@@ -1,23 +1,35 @@
 #include "common/enrich/enrich.h"
 
+#include "common/base/copy.h"
 #include "common/flow/wire.h"
 
 #include <assert.h>
 #include <string.h>
 
 #define TYPE_VARINT 0
-#define TYPE_64BIT  1
 #define TYPE_BYTES  2
-#define TYPE_32BIT  5
 
 #define FRAME_HEAD_MAX 10 // a length as a varint
 #define NUMBER_MAX     12 // a number with its tag
+#define QUICK_BYTES    11 // a tag of two bytes and a varint of nine can be read without a look
+
+// The fields' tags, as values of their varints.
+enum {
+#define FIELD(id, name, go_name, number, kind, column, render)                                     \
+    TAG_##id = (number) << 3 |                                                                     \
+               (FIELD_##kind == FIELD_NUM || FIELD_##kind == FIELD_NUM32 ? TYPE_VARINT             \
+                                                                         : TYPE_BYTES),
+#include "common/flow/fields.def"
+#undef FIELD
+};
 
 #define CONTEXT_FIELDS                                                                             \
     (FLOW_BIT(FLOW_SRC_GROUP) | FLOW_BIT(FLOW_DST_GROUP) | FLOW_BIT(FLOW_SRC_CONTEXT) |            \
      FLOW_BIT(FLOW_DST_CONTEXT))
 #define COUNTRY_FIELDS (FLOW_BIT(FLOW_SRC_COUNTRY) | FLOW_BIT(FLOW_DST_COUNTRY))
 #define AS_NAME_FIELDS (FLOW_BIT(FLOW_SRC_AS_NAME) | FLOW_BIT(FLOW_DST_AS_NAME))
+#define AS_FIELDS      (FLOW_BIT(FLOW_SRC_AS) | FLOW_BIT(FLOW_DST_AS))
+#define ADDRESS_FIELDS (FLOW_BIT(FLOW_SRC_ADDR) | FLOW_BIT(FLOW_DST_ADDR))
 
 // The fields of one of the two addresses.
 struct side {
@@ -51,11 +63,11 @@ static uint64_t owned_fields(const struct snapshot *snapshot, const struct enric
     return owned;
 }
 
-static void set_side(const struct snapshot *snapshot, const struct side *side, struct flow *flow)
+static void set_side(const struct snapshot *snapshot, const struct side *side, struct place place,
+                     struct flow *flow)
 {
     struct answer answer;
-    struct span addr = flow_bytes(flow, side->addr);
-    snapshot_lookup(snapshot, addr.data, addr.len, &answer);
+    snapshot_answer(snapshot, place, &answer);
     if (answer.has_asn)
         flow_set_num(flow, side->as, answer.asn);
     if (snapshot_has_asn(snapshot))
@@ -66,53 +78,67 @@ static void set_side(const struct snapshot *snapshot, const struct side *side, s
         return;
     flow_set_bytes(flow, side->group, answer.group.data, answer.group.len);
     flow_clear(flow, side->context);
-    for (uint32_t i = 0; i < answer.tags->count; i++)
-        flow_append_bytes(flow, side->context, answer.tags->entries[i].data,
-                          answer.tags->entries[i].len);
+    for (size_t i = 0; i < answer.tag_count; i++) {
+        struct span tag = answer_tag(&answer, i);
+        flow_append_bytes(flow, side->context, tag.data, tag.len);
+    }
+}
+
+static void set_flow(const struct snapshot *snapshot, const struct enrich_options *options,
+                     const struct place places[2], struct flow *flow)
+{
+    if (options->sampling_rate != 0)
+        flow_set_num(flow, FLOW_SAMPLING_RATE, options->sampling_rate);
+    for (int i = 0; i < 2 && snapshot != NULL; i++)
+        set_side(snapshot, &SIDES[i], places[i], flow);
 }
 
 void enrich_flow(const struct snapshot *snapshot, const struct enrich_options *options,
                  struct flow *flow)
 {
-    if (options->sampling_rate != 0)
-        flow_set_num(flow, FLOW_SAMPLING_RATE, options->sampling_rate);
-    if (snapshot == NULL)
-        return;
-    set_side(snapshot, &SIDES[0], flow);
-    set_side(snapshot, &SIDES[1], flow);
+    struct place places[2] = {{0}, {0}};
+    for (int i = 0; i < 2 && snapshot != NULL; i++)
+        places[i] = snapshot_find(snapshot, flow_bytes(flow, SIDES[i].addr));
+    set_flow(snapshot, options, places, flow);
 }
 
-// Fields that enrichment may replace or looks at, by number and wire type. A field of another type
-// than the schema's is an unknown one and nobody's.
-static uint64_t field_bit(uint32_t number, uint32_t type)
+void enrich_planned_flow(const struct snapshot *snapshot, const struct enrich_options *options,
+                         const struct enrich_plan *plan, struct flow *flow)
 {
-    if (type == TYPE_VARINT)
-        return number == 3    ? FLOW_BIT(FLOW_SAMPLING_RATE)
-               : number == 14 ? FLOW_BIT(FLOW_SRC_AS)
-               : number == 15 ? FLOW_BIT(FLOW_DST_AS)
-                              : 0;
-    if (type != TYPE_BYTES)
+    set_flow(snapshot, options, plan->places, flow);
+}
+
+// The field that has this tag, as a bit, when enrichment may replace it or looks at it. A field of
+// another type than the schema's is an unknown one and nobody's.
+static inline uint64_t field_bit(uint32_t tag)
+{
+    static const uint64_t short_tags[128] = {
+        [TAG_SAMPLING_RATE] = FLOW_BIT(FLOW_SAMPLING_RATE),
+        [TAG_SRC_ADDR] = FLOW_BIT(FLOW_SRC_ADDR),
+        [TAG_DST_ADDR] = FLOW_BIT(FLOW_DST_ADDR),
+        [TAG_SRC_AS] = FLOW_BIT(FLOW_SRC_AS),
+        [TAG_DST_AS] = FLOW_BIT(FLOW_DST_AS),
+    };
+    if (tag < 128)
+        return short_tags[tag];
+    if (tag < TAG_SRC_COUNTRY)
         return 0;
-    switch (number) {
-    case 6:
-        return FLOW_BIT(FLOW_SRC_ADDR);
-    case 7:
-        return FLOW_BIT(FLOW_DST_ADDR);
-    case 1000:
+    switch (tag) {
+    case TAG_SRC_COUNTRY:
         return FLOW_BIT(FLOW_SRC_COUNTRY);
-    case 1001:
+    case TAG_DST_COUNTRY:
         return FLOW_BIT(FLOW_DST_COUNTRY);
-    case 1900:
+    case TAG_SRC_GROUP:
         return FLOW_BIT(FLOW_SRC_GROUP);
-    case 1901:
+    case TAG_DST_GROUP:
         return FLOW_BIT(FLOW_DST_GROUP);
-    case 1902:
+    case TAG_SRC_CONTEXT:
         return FLOW_BIT(FLOW_SRC_CONTEXT);
-    case 1903:
+    case TAG_DST_CONTEXT:
         return FLOW_BIT(FLOW_DST_CONTEXT);
-    case 1904:
+    case TAG_SRC_AS_NAME:
         return FLOW_BIT(FLOW_SRC_AS_NAME);
-    case 1905:
+    case TAG_DST_AS_NAME:
         return FLOW_BIT(FLOW_DST_AS_NAME);
     default:
         return 0;
@@ -126,13 +152,38 @@ struct piece {
     struct span bytes;
 };
 
-// What wire_next does, for a field that stands well before the end of the body and has the tag and
-// length of most: one or two bytes. Returns the end of the field, or NULL: ask wire_next.
+// The end of a varint of up to nine bytes, or NULL. The lengths that most have are told apart by
+// branches, which are foreseen: so the next field need not wait for the bytes of this one.
+static inline const uint8_t *quick_varint_end(const uint8_t *at)
+{
+    uint64_t word;
+    if (at[0] < 0x80)
+        return at + 1;
+    if (at[1] < 0x80)
+        return at + 2;
+    if (at[2] < 0x80)
+        return at + 3;
+    memcpy(&word, at, sizeof word);
+    word = ~word & 0x8080808080808080;
+    if (word != 0)
+        return at + (__builtin_ctzll(word) >> 3) + 1;
+    return at[8] < 0x80 ? at + 9 : NULL;
+}
+
+// The same close to the end.
+static const uint8_t *slow_varint_end(const uint8_t *at, const uint8_t *end)
+{
+    for (int i = 0; i < 9 && at < end; i++)
+        if (*at++ < 0x80)
+            return at;
+    return NULL;
+}
+
+// What wire_next does, for a field whose tag has one or two bytes, and its length one. Returns the
+// end of the field, or NULL: ask wire_next.
 static inline const uint8_t *quick_piece(const uint8_t *at, const uint8_t *end, struct piece *piece)
 {
-    const uint64_t more = 0x8080808080808080;
-    uint64_t word;
-    if (end - at < 16)
+    if (end - at < 3)
         return NULL;
     uint32_t tag = at[0];
     const uint8_t *value = at + 1;
@@ -145,12 +196,9 @@ static inline const uint8_t *quick_piece(const uint8_t *at, const uint8_t *end, 
     if (tag < 8)
         return NULL;
     piece->at = at;
-    piece->bit = field_bit(tag >> 3, tag & 7);
-    if ((tag & 7) == TYPE_VARINT) {
-        memcpy(&word, value, sizeof word);
-        word = ~word & more;
-        return word == 0 ? NULL : value + (__builtin_ctzll(word) >> 3) + 1;
-    }
+    piece->bit = field_bit(tag);
+    if ((tag & 7) == TYPE_VARINT)
+        return end - value >= QUICK_BYTES ? quick_varint_end(value) : slow_varint_end(value, end);
     if ((tag & 7) != TYPE_BYTES || *value >= 0x80 || *value > end - value - 1)
         return NULL;
     piece->bytes = (struct span){.data = value + 1, .len = *value};
@@ -168,122 +216,168 @@ static inline int next_piece(struct cursor *body, struct piece *piece)
     }
     int more = wire_next(body, &field);
     if (more == 1)
-        *piece = (struct piece){field.at, field_bit(field.number, field.type), field.bytes};
+        *piece = (struct piece){field.at, field_bit(field.number << 3 | field.type), field.bytes};
     return more;
 }
 
-// What one pass over a body finds out.
-struct skim {
-    struct span addr[2];        // the last ones win
-    uint64_t found;             // bits of the replaceable fields that are there
-    const uint8_t *first;       // where the first of them begins
-    const uint8_t *end_of_last; // where the last of them ends
+// How skip_plain takes a field whose tag has one byte.
+enum tag_class {
+    CLASS_LOOK, // enrichment looks at it, or it is of another type, or no field at all
+    CLASS_VARINT,
+    CLASS_BYTES,
 };
 
-static int skim_body(struct skim *skim, const uint8_t *body, size_t len)
+// Skips fields that nobody here looks at, which are most, with few instructions. Returns where it
+// stopped: at a field to look at, an odd one, or close to the end.
+static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
 {
-    const uint64_t addresses = FLOW_BIT(FLOW_SRC_ADDR) | FLOW_BIT(FLOW_DST_ADDR);
-    struct cursor c = cursor_over(body, len);
-    struct piece piece;
-    int more;
-    *skim = (struct skim){.first = body, .end_of_last = body};
-    while ((more = next_piece(&c, &piece)) == 1) {
-        if (piece.bit == 0)
-            continue;
-        if ((piece.bit & addresses) != 0) {
-            skim->addr[piece.bit == FLOW_BIT(FLOW_DST_ADDR)] = piece.bytes;
-            continue;
+#define PLAIN(number) [(number) << 3] = CLASS_VARINT, [(number) << 3 | TYPE_BYTES] = CLASS_BYTES
+    static const uint8_t classes[128] = {
+        PLAIN(1), PLAIN(2),  PLAIN(4),  PLAIN(5),  PLAIN(8),
+        PLAIN(9), PLAIN(10), PLAIN(11), PLAIN(12), PLAIN(13),
+    };
+#undef PLAIN
+    while (end - at >= QUICK_BYTES) {
+        uint8_t class = CLASS_LOOK;
+        const uint8_t *value = at + 1;
+        if (*at < 0x80) {
+            class = classes[*at];
+        } else if (*value != 0 && *value < TAG_SRC_COUNTRY >> 7) { // 0: one byte's tag, over-long
+            class = (*at & 7) == TYPE_VARINT  ? CLASS_VARINT
+                    : (*at & 7) == TYPE_BYTES ? CLASS_BYTES
+                                              : CLASS_LOOK;
+            value++;
         }
-        if (skim->found == 0)
-            skim->first = piece.at;
-        skim->found |= piece.bit;
-        skim->end_of_last = c.at;
+        const uint8_t *next = NULL;
+        if (class == CLASS_VARINT)
+            next = quick_varint_end(value);
+        else if (class == CLASS_BYTES && *value < 0x80 && *value < end - value)
+            next = value + 1 + *value;
+        if (next == NULL)
+            return at;
+        at = next;
     }
-    return more;
+    return at;
 }
 
-static uint8_t *copy_run(uint8_t *out, const uint8_t *from, const uint8_t *to)
+// One pass over a body: its addresses, of which the last ones win, and where those of its fields
+// stand that may be replaced.
+static int skim(struct enrich_plan *plan, uint64_t replaceable, struct span addrs[2])
 {
-    if (to != from)
-        memcpy(out, from, (size_t)(to - from));
-    return out + (to - from);
+    struct cursor c = cursor_over(plan->body, plan->len);
+    struct piece piece;
+    int more;
+    plan->found = 0;
+    plan->first = plan->end_of_last = plan->body;
+    addrs[0] = addrs[1] = (struct span){NULL, 0};
+    for (;;) {
+        c.at = skip_plain(c.at, c.end);
+        more = next_piece(&c, &piece);
+        if (more != 1)
+            return more;
+        if ((piece.bit & ADDRESS_FIELDS) != 0) {
+            addrs[piece.bit == FLOW_BIT(FLOW_DST_ADDR)] = piece.bytes;
+        } else if ((piece.bit & replaceable) != 0) {
+            if (plan->found == 0)
+                plan->first = piece.at;
+            plan->found |= piece.bit;
+            plan->end_of_last = c.at;
+        }
+    }
+}
+
+static uint64_t replaceable_fields(const struct snapshot *snapshot,
+                                   const struct enrich_options *options)
+{
+    bool has_asn = snapshot != NULL && snapshot_has_asn(snapshot);
+    return owned_fields(snapshot, options) | (has_asn ? AS_FIELDS : 0);
+}
+
+size_t enrich_plan_group(const struct snapshot *snapshot, const struct enrich_options *options,
+                         struct enrich_plan *plans, size_t count)
+{
+    struct span addrs[SNAPSHOT_GROUP_MAX];
+    struct place places[SNAPSHOT_GROUP_MAX];
+    uint64_t replaceable = replaceable_fields(snapshot, options);
+    size_t good = 0;
+    assert(count <= ENRICH_GROUP_MAX);
+    while (good < count && skim(&plans[good], replaceable, &addrs[2 * good]) == 0)
+        good++;
+    if (snapshot == NULL)
+        return good;
+    snapshot_find_group(snapshot, addrs, 2 * good, places);
+    for (size_t i = 0; i < good; i++)
+        memcpy(plans[i].places, &places[2 * i], sizeof plans[i].places);
+    return good;
 }
 
 // Copies the body without the fields in `cut`. Only the stretch between the first and the last
 // replaceable field is looked at again.
-static uint8_t *copy_body(uint8_t *out, const struct skim *skim, uint64_t cut, const uint8_t *body,
-                          size_t len)
+static uint8_t *copy_body(uint8_t *out, const struct enrich_plan *plan, uint64_t cut)
 {
-    if ((skim->found & cut) == 0)
-        return copy_run(out, body, body + len);
-    struct cursor c = cursor_over(body, len);
+    const uint8_t *kept = plan->body; // not copied yet, from here on
+    const uint8_t *end = plan->body + plan->len;
+    struct cursor c = cursor_over(plan->body, plan->len);
     struct piece piece;
-    const uint8_t *kept = body; // not copied yet, from here on
-    c.at = skim->first;
-    while (c.at < skim->end_of_last && next_piece(&c, &piece) == 1) {
+    if (plan->len == 0)
+        return out;
+    c.at = plan->first;
+    while ((plan->found & cut) != 0 && c.at < plan->end_of_last && next_piece(&c, &piece) == 1) {
         if ((piece.bit & cut) == 0)
             continue;
-        out = copy_run(out, kept, piece.at);
+        out = copy_bytes(out, kept, (size_t)(piece.at - kept));
         kept = c.at;
     }
-    return copy_run(out, kept, body + len);
-}
-
-static uint8_t *put_text(uint8_t *out, enum flow_field id, struct span text)
-{
-    return text.len == 0 ? out : wire_put_bytes(out, id, text.data, text.len);
-}
-
-static uint8_t *put_side(uint8_t *out, int index, const struct answer *answer)
-{
-    const struct side *side = &SIDES[index];
-    const struct tag_set *tags = answer->tags;
-    if (answer->has_asn)
-        out = wire_put_num(out, side->as, answer->asn);
-    out = put_text(out, side->country, answer->country);
-    out = put_text(out, side->group, answer->group);
-    if (tags->count != 0) {
-        memcpy(out, tags->fields + (size_t)index * tags->fields_len, tags->fields_len);
-        out += tags->fields_len;
-    }
-    return put_text(out, side->as_name, answer->as_name);
+    return copy_bytes(out, kept, (size_t)(end - kept));
 }
 
 static uint8_t *put_body(const struct snapshot *snapshot, const struct enrich_options *options,
-                         const struct skim *skim, const uint8_t *body, size_t len, uint8_t *out)
+                         const struct enrich_plan *plan, uint8_t *out)
 {
-    struct answer answers[2];
     uint64_t cut = owned_fields(snapshot, options);
-    for (int i = 0; i < 2 && snapshot != NULL; i++) {
-        snapshot_lookup(snapshot, skim->addr[i].data, skim->addr[i].len, &answers[i]);
-        if (answers[i].has_asn)
-            cut |= FLOW_BIT(SIDES[i].as);
+    const struct place_tables *tables = NULL;
+    if (snapshot != NULL) {
+        tables = snapshot_tables(snapshot);
+        for (int i = 0; i < 2; i++)
+            if (place_has_asn(tables, plan->places[i]))
+                cut |= FLOW_BIT(SIDES[i].as);
     }
-    out = copy_body(out, skim, cut, body, len);
+    out = copy_body(out, plan, cut);
     if (options->sampling_rate != 0)
         out = wire_put_num(out, FLOW_SAMPLING_RATE, options->sampling_rate);
-    for (int i = 0; i < 2 && snapshot != NULL; i++)
-        out = put_side(out, i, &answers[i]);
-    return out;
+    if (tables == NULL)
+        return out;
+    out = place_put(tables, plan->places[0], PLACE_SOURCE, out);
+    return place_put(tables, plan->places[1], PLACE_DESTINATION, out);
 }
 
 size_t enrich_frame_bound(const struct snapshot *snapshot, size_t body_len)
 {
     size_t answers = snapshot == NULL ? 0 : 2 * snapshot_wire_max(snapshot);
+    assert(FRAME_HEAD_MAX + NUMBER_MAX + answers <= ENRICH_GROWTH_MAX);
     return FRAME_HEAD_MAX + body_len + NUMBER_MAX + answers;
+}
+
+uint8_t *enrich_planned_frame(const struct snapshot *snapshot, const struct enrich_options *options,
+                              const struct enrich_plan *plan, uint8_t *out)
+{
+    // Most bodies take two bytes of length: write behind a gap of two, move when it is not so.
+    uint8_t *copy = out + 2;
+    size_t copy_len = (size_t)(put_body(snapshot, options, plan, copy) - copy);
+    size_t head = wire_varint_len(copy_len);
+    if (head != 2)
+        memmove(out + head, copy, copy_len);
+    return wire_put_varint(out, copy_len) + copy_len;
 }
 
 uint8_t *enrich_frame(const struct snapshot *snapshot, const struct enrich_options *options,
                       const uint8_t *body, size_t len, uint8_t *out)
 {
-    struct skim skim;
-    if (skim_body(&skim, body, len) != 0)
+    struct enrich_plan plan = {.body = body, .len = len};
+    struct span addrs[2];
+    if (skim(&plan, replaceable_fields(snapshot, options), addrs) != 0)
         return NULL;
-    // Most bodies take two bytes of length: write behind a gap of two, move when it is not so.
-    uint8_t *copy = out + 2;
-    size_t copy_len = (size_t)(put_body(snapshot, options, &skim, body, len, copy) - copy);
-    size_t head = wire_varint_len(copy_len);
-    if (head != 2)
-        memmove(out + head, copy, copy_len);
-    return wire_put_varint(out, copy_len) + copy_len;
+    for (int i = 0; i < 2 && snapshot != NULL; i++)
+        plan.places[i] = snapshot_find(snapshot, addrs[i]);
+    return enrich_planned_frame(snapshot, options, &plan, out);
 }

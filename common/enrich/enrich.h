@@ -15,8 +15,35 @@ void enrich_flow(const struct snapshot *snapshot, const struct enrich_options *o
 // The bytes that enrich_frame needs at most for a body of that length.
 size_t enrich_frame_bound(const struct snapshot *snapshot, size_t body_len);
 
+// What enrich_frame_bound adds to a body at most, whatever the snapshot.
+#define ENRICH_GROWTH_MAX ((size_t)256 << 10)
+
 // Writes an enriched copy of one message body at `out`, length-prefixed: the bytes as they came
 // without the fields that this enricher owns, then those fields anew. Unknown fields survive.
 // Returns the end, or NULL when the body is not protobuf.
 uint8_t *enrich_frame(const struct snapshot *snapshot, const struct enrich_options *options,
                       const uint8_t *body, size_t len, uint8_t *out);
+
+// The same for many bodies, fast: their addresses are looked up as a group (snapshot_find_group),
+// then each is written, or filled in when it is decoded, while its answers are in the cache.
+struct enrich_plan {
+    const uint8_t *body; // the caller fills these two
+    size_t len;
+    uint64_t found;             // bits of the replaceable fields that are there
+    const uint8_t *first;       // where the first of them begins
+    const uint8_t *end_of_last; // where the last of them ends
+    struct place places[2];
+};
+
+#define ENRICH_GROUP_MAX (SNAPSHOT_GROUP_MAX / 2)
+
+// Makes the plans of up to ENRICH_GROUP_MAX bodies. Returns how many are protobuf, up to the first
+// that is not.
+size_t enrich_plan_group(const struct snapshot *snapshot, const struct enrich_options *options,
+                         struct enrich_plan *plans, size_t count);
+
+// enrich_frame and enrich_flow of a body with its plan.
+uint8_t *enrich_planned_frame(const struct snapshot *snapshot, const struct enrich_options *options,
+                              const struct enrich_plan *plan, uint8_t *out);
+void enrich_planned_flow(const struct snapshot *snapshot, const struct enrich_options *options,
+                         const struct enrich_plan *plan, struct flow *flow);

@@ -367,14 +367,12 @@ void geo_fini(struct geo *geo)
     *geo = (struct geo){0};
 }
 
-uint32_t geo_asn(const struct intern *values, uint32_t value, const uint8_t **name,
-                 size_t *name_len)
+uint32_t geo_asn(const struct intern *values, uint32_t value, struct span *name)
 {
     size_t len;
     uint32_t asn;
     const uint8_t *bytes = intern_get(values, value, &len);
     memcpy(&asn, bytes, sizeof asn);
-    *name = bytes + sizeof asn;
-    *name_len = len - sizeof asn;
+    *name = (struct span){.data = bytes + sizeof asn, .len = len - sizeof asn};
     return asn;
 }

@@ -9,11 +9,12 @@
 #include "common/base/fault.h"
 #include "common/base/intern.h"
 #include "common/enrich/lpm.h"
+#include "common/enrich/place.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define GEO_NAME_MAX 255 // bytes of an AS name; longer ones are cut
+#define GEO_NAME_MAX PLACE_NAME_MAX // bytes of an AS name; longer ones are cut
 
 enum geo_kind {
     GEO_ASN,
@@ -32,5 +33,4 @@ int geo_load(struct geo *geo, enum geo_kind kind, const char *path, struct fault
 void geo_fini(struct geo *geo);
 
 // The AS number of a value of a GEO_ASN database, 0 when it has only a name; and that name.
-uint32_t geo_asn(const struct intern *values, uint32_t value, const uint8_t **name,
-                 size_t *name_len);
+uint32_t geo_asn(const struct intern *values, uint32_t value, struct span *name);

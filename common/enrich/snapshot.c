@@ -1,56 +1,32 @@
 #include "common/enrich/snapshot.h"
 
+#include "common/base/addr.h"
 #include "common/base/cursor.h"
 #include "common/base/log.h"
 #include "common/enrich/context.h"
 #include "common/enrich/geo.h"
 #include "common/enrich/lpm.h"
+#include "common/enrich/merge.h"
+#include "common/enrich/pages.h"
 
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NESTING_MAX    129 // prefixes of one family that lie in each other: /0 to /128
-#define FIELD_HEAD_MAX 12  // tag, length or number of one field
-#define SINGLE_FIELDS  4   // group, AS, AS name, country
-
-// All that is known of the addresses behind one prefix, as numbers of the tables below; 0: nothing.
-struct place {
-    uint32_t name;
-    uint32_t tags;
-    uint32_t as;
-    uint32_t country;
-};
-
 struct snapshot {
     atomic_uint references;
-    struct lpm *lpm;
-    struct place *places; // by the values of lpm; 0 is the place of which nothing is known
-    struct tags *tags;
-    struct intern *names;
-    struct intern *ases;
-    struct intern *countries;
+    struct lpm *lpm; // its values are places
+    struct place_tables tables;
+    size_t contexts_len;
+    size_t tags_len;
+    size_t systems_len;
+    size_t countries_len;
     bool has_context;
+    bool has_asn;
+    bool has_country;
     size_t wire_max;
     struct snapshot_facts facts;
-};
-
-// The prefixes of one source, being merged with those of the others.
-struct source {
-    const struct lpm_entry *entries;
-    size_t count;
-    size_t at;
-};
-
-enum source_id { SOURCE_CONTEXT, SOURCE_ASN, SOURCE_COUNTRY, SOURCE_COUNT };
-
-struct merger {
-    struct source sources[SOURCE_COUNT];
-    const struct context_match *matches;
-    struct intern *places;
-    struct lpm_entry *entries;
-    size_t count;
 };
 
 struct files {
@@ -62,135 +38,6 @@ struct files {
 static bool given(const char *path)
 {
     return path != NULL && *path != '\0';
-}
-
-// The least prefix that no source is past, or NULL at the end.
-static const struct prefix *next_prefix(const struct merger *merger)
-{
-    const struct prefix *least = NULL;
-    for (int i = 0; i < SOURCE_COUNT; i++) {
-        const struct source *source = &merger->sources[i];
-        if (source->at == source->count)
-            continue;
-        const struct prefix *head = &source->entries[source->at].prefix;
-        if (least == NULL || lpm_compare(head, least) < 0)
-            least = head;
-    }
-    return least;
-}
-
-// The value that the source has for exactly this prefix, taken; or 0.
-static uint32_t take(struct source *source, const struct prefix *prefix)
-{
-    if (source->at == source->count ||
-        lpm_compare(&source->entries[source->at].prefix, prefix) != 0)
-        return 0;
-    return source->entries[source->at++].value;
-}
-
-// What the sources say of the prefix stands over what its enclosing prefix has.
-static struct place take_place(struct merger *merger, const struct prefix *prefix,
-                               struct place enclosing)
-{
-    struct place place = enclosing;
-    uint32_t match = take(&merger->sources[SOURCE_CONTEXT], prefix);
-    uint32_t as = take(&merger->sources[SOURCE_ASN], prefix);
-    uint32_t country = take(&merger->sources[SOURCE_COUNTRY], prefix);
-    if (match != 0) {
-        place.name = merger->matches[match].name;
-        place.tags = merger->matches[match].tags;
-    }
-    if (as != 0)
-        place.as = as;
-    if (country != 0)
-        place.country = country;
-    return place;
-}
-
-// One sweep over all prefixes in order, so that one look-up answers for every source.
-static int merge(struct merger *merger)
-{
-    struct {
-        struct prefix prefix;
-        struct place place;
-        uint32_t number;
-    } open[NESTING_MAX + 1] = {{.number = 0}};
-    size_t depth = 0;
-    const struct prefix *head;
-    while ((head = next_prefix(merger)) != NULL) {
-        const struct prefix prefix = *head;
-        while (depth > 0 && !prefix_contains(&open[depth].prefix, &prefix.addr))
-            depth--;
-        struct place place = take_place(merger, &prefix, open[depth].place);
-        uint32_t number = intern_put(merger->places, &place, sizeof place);
-        if (number == 0 || number > LPM_VALUE_MAX)
-            return -1;
-        if (number == open[depth].number)
-            continue;
-        merger->entries[merger->count++] = (struct lpm_entry){.prefix = prefix, .value = number};
-        assert(depth < NESTING_MAX);
-        depth++;
-        open[depth].prefix = prefix;
-        open[depth].place = place;
-        open[depth].number = number;
-    }
-    return 0;
-}
-
-static size_t text_len(const struct intern *texts, uint32_t number)
-{
-    size_t len = 0;
-    if (number != 0)
-        (void)intern_get(texts, number, &len);
-    return len;
-}
-
-static size_t wire_len(const struct snapshot *snapshot, const struct place *place)
-{
-    return text_len(snapshot->names, place->name) + text_len(snapshot->ases, place->as) +
-           text_len(snapshot->countries, place->country) +
-           tags_get(snapshot->tags, place->tags)->fields_len + SINGLE_FIELDS * FIELD_HEAD_MAX;
-}
-
-static int copy_places(struct snapshot *snapshot, const struct intern *places)
-{
-    uint32_t count = intern_count(places);
-    snapshot->places = calloc((size_t)count + 1, sizeof *snapshot->places);
-    if (snapshot->places == NULL)
-        return -1;
-    for (uint32_t number = 1; number <= count; number++) {
-        size_t len;
-        struct place *place = &snapshot->places[number];
-        memcpy(place, intern_get(places, number, &len), sizeof *place);
-        size_t wire = wire_len(snapshot, place);
-        if (wire > snapshot->wire_max)
-            snapshot->wire_max = wire;
-    }
-    snapshot->facts.bytes += ((size_t)count + 1) * sizeof *snapshot->places;
-    return 0;
-}
-
-static int combine(struct snapshot *snapshot, const struct files *files)
-{
-    struct merger merger = {
-        .sources = {{files->context.entries, files->context.entry_count, 0},
-                    {files->asn.entries, files->asn.entry_count, 0},
-                    {files->country.entries, files->country.entry_count, 0}},
-        .matches = files->context.matches,
-        .places = intern_new(),
-    };
-    int result = -1;
-    size_t most = files->context.entry_count + files->asn.entry_count + files->country.entry_count;
-    merger.entries = malloc((most + 1) * sizeof *merger.entries);
-    if (merger.places == NULL || merger.entries == NULL || merge(&merger) != 0 ||
-        copy_places(snapshot, merger.places) != 0)
-        goto out;
-    snapshot->lpm = lpm_new(merger.entries, merger.count);
-    result = snapshot->lpm == NULL ? -1 : 0;
-out:
-    intern_free(merger.places);
-    free(merger.entries);
-    return result;
 }
 
 static int load(struct files *files, const struct snapshot_options *options, struct fault *fault)
@@ -206,31 +53,87 @@ static int load(struct files *files, const struct snapshot_options *options, str
     return 0;
 }
 
-// Moves out of the files what look-ups need.
-static int take_texts(struct snapshot *snapshot, struct files *files)
+// Makes the tables of the contexts, and takes that of their tags.
+static int take_context(struct snapshot *snapshot, struct context *context)
 {
-    snapshot->has_context = files->context.tags != NULL;
-    snapshot->tags = files->context.tags;
-    snapshot->names = files->context.names;
-    snapshot->ases = files->asn.values;
-    snapshot->countries = files->country.values;
-    files->context.tags = NULL;
-    files->context.names = NULL;
-    files->asn.values = NULL;
-    files->country.values = NULL;
-    if (snapshot->tags == NULL) {
-        snapshot->tags = tags_new();
-        if (snapshot->tags == NULL || tags_freeze(snapshot->tags) != 0)
-            return -1;
+    struct place_tables *tables = &snapshot->tables;
+    snapshot->contexts_len = context->records.len;
+    snapshot->tags_len = context->tags_len;
+    snapshot->wire_max += context->wire_max;
+    tables->contexts = pages_copy(context->records.bytes, context->records.len);
+    tables->tags = context->tags;
+    context->tags = NULL;
+    return tables->contexts == NULL ? -1 : 0;
+}
+
+// Makes the table of the systems; the database's entries refer to it from here on.
+static int take_systems(struct snapshot *snapshot, struct geo *asn, const char *path,
+                        struct fault *fault)
+{
+    struct place_records records = {.len = 0};
+    uint32_t count = asn->values == NULL ? 0 : intern_count(asn->values);
+    uint32_t *references = calloc((size_t)count + 1, sizeof *references);
+    int result = -1;
+    if (references == NULL)
+        return -1;
+    for (uint32_t value = 1; value <= count; value++) {
+        struct span name;
+        uint32_t number = geo_asn(asn->values, value, &name);
+        references[value] = place_add_system(&records, number, name);
+        if (references[value] == 0) {
+            fault_set(fault, "%s: more names of systems than memory or 1 GiB holds", path);
+            goto out;
+        }
     }
-    if (snapshot->names != NULL)
-        intern_freeze(snapshot->names);
+    for (size_t i = 0; i < asn->entry_count; i++)
+        asn->entries[i].value = references[asn->entries[i].value];
+    snapshot->wire_max += PLACE_SYSTEM_WIRE_MAX;
+    snapshot->systems_len = records.len;
+    snapshot->tables.systems = pages_copy(records.bytes, records.len);
+    result = snapshot->tables.systems == NULL ? -1 : 0;
+out:
+    free(references);
+    free(records.bytes);
+    return result;
+}
+
+static int take_countries(struct snapshot *snapshot, const struct geo *country, const char *path,
+                          struct fault *fault)
+{
+    uint32_t count = country->values == NULL ? 0 : intern_count(country->values);
+    if (count > PLACE_COUNTRY_MAX)
+        return fault_set(fault, "%s: %u countries, at most %u", path, (unsigned)count,
+                         (unsigned)PLACE_COUNTRY_MAX);
+    snapshot->wire_max += PLACE_COUNTRY_WIRE_MAX;
+    snapshot->countries_len = 2 * ((size_t)count + 1);
+    snapshot->tables.countries = pages_new(snapshot->countries_len);
+    if (snapshot->tables.countries == NULL)
+        return -1;
+    for (uint32_t value = 1; value <= count; value++) {
+        size_t len;
+        const uint8_t *letters = intern_get(country->values, value, &len);
+        memcpy(snapshot->tables.countries + 2 * (size_t)value, letters, 2);
+    }
     return 0;
 }
 
-static size_t texts_bytes(const struct intern *texts)
+static int combine(struct snapshot *snapshot, struct files *files,
+                   const struct snapshot_options *options, struct fault *fault)
 {
-    return texts == NULL ? 0 : intern_bytes(texts);
+    snapshot->has_context = files->context.entries != NULL;
+    snapshot->has_asn = files->asn.values != NULL;
+    snapshot->has_country = files->country.values != NULL;
+    if (take_context(snapshot, &files->context) != 0 ||
+        take_systems(snapshot, &files->asn, options->asn_path, fault) != 0 ||
+        take_countries(snapshot, &files->country, options->country_path, fault) != 0)
+        return -1;
+    const struct merge_source sources[MERGE_PARTS] = {
+        [MERGE_CONTEXT] = {files->context.entries, files->context.entry_count},
+        [MERGE_SYSTEM] = {files->asn.entries, files->asn.entry_count},
+        [MERGE_COUNTRY] = {files->country.entries, files->country.entry_count},
+    };
+    snapshot->lpm = merge_sources(sources);
+    return snapshot->lpm == NULL ? -1 : 0;
 }
 
 static void gather_facts(struct snapshot *snapshot, const struct files *files)
@@ -241,9 +144,8 @@ static void gather_facts(struct snapshot *snapshot, const struct files *files)
     facts->country_prefixes = files->country.entry_count;
     facts->asn_built = files->asn.built;
     facts->country_built = files->country.built;
-    facts->bytes += sizeof *snapshot + lpm_bytes(snapshot->lpm) + tags_bytes(snapshot->tags) +
-                    texts_bytes(snapshot->names) + texts_bytes(snapshot->ases) +
-                    texts_bytes(snapshot->countries);
+    facts->bytes = sizeof *snapshot + lpm_bytes(snapshot->lpm) + snapshot->contexts_len +
+                   snapshot->tags_len + snapshot->systems_len + snapshot->countries_len;
 }
 
 struct snapshot *snapshot_new(const struct snapshot_options *options)
@@ -255,8 +157,7 @@ struct snapshot *snapshot_new(const struct snapshot_options *options)
     if (snapshot == NULL)
         goto out;
     atomic_init(&snapshot->references, 1);
-    if (load(&files, options, &fault) != 0 || take_texts(snapshot, &files) != 0 ||
-        combine(snapshot, &files) != 0)
+    if (load(&files, options, &fault) != 0 || combine(snapshot, &files, options, &fault) != 0)
         goto out;
     gather_facts(snapshot, &files);
     done = true;
@@ -283,11 +184,10 @@ void snapshot_unref(struct snapshot *snapshot)
         atomic_fetch_sub_explicit(&snapshot->references, 1, memory_order_acq_rel) != 1)
         return;
     lpm_free(snapshot->lpm);
-    free(snapshot->places);
-    tags_free(snapshot->tags);
-    intern_free(snapshot->names);
-    intern_free(snapshot->ases);
-    intern_free(snapshot->countries);
+    pages_free(snapshot->tables.contexts, snapshot->contexts_len);
+    pages_free(snapshot->tables.tags, snapshot->tags_len);
+    pages_free(snapshot->tables.systems, snapshot->systems_len);
+    pages_free(snapshot->tables.countries, snapshot->countries_len);
     free(snapshot);
 }
 
@@ -298,12 +198,12 @@ bool snapshot_has_context(const struct snapshot *snapshot)
 
 bool snapshot_has_asn(const struct snapshot *snapshot)
 {
-    return snapshot->ases != NULL;
+    return snapshot->has_asn;
 }
 
 bool snapshot_has_country(const struct snapshot *snapshot)
 {
-    return snapshot->countries != NULL;
+    return snapshot->has_country;
 }
 
 size_t snapshot_wire_max(const struct snapshot *snapshot)
@@ -311,38 +211,69 @@ size_t snapshot_wire_max(const struct snapshot *snapshot)
     return snapshot->wire_max;
 }
 
-static struct span text_of(const struct intern *texts, uint32_t number)
+const struct place_tables *snapshot_tables(const struct snapshot *snapshot)
 {
-    struct span text = {NULL, 0};
-    if (number != 0)
-        text.data = intern_get(texts, number, &text.len);
-    return text;
+    return &snapshot->tables;
 }
 
-static uint32_t find(const struct snapshot *snapshot, const uint8_t *addr, size_t len)
+struct place snapshot_find(const struct snapshot *snapshot, struct span addr)
 {
-    if (len == 4)
-        return lpm_find_ipv4(snapshot->lpm, addr);
-    if (len != 16)
-        return LPM_NONE;
-    if (addr_is_mapped(addr))
-        return lpm_find_ipv4(snapshot->lpm, addr + 12);
-    return lpm_find_ipv6(snapshot->lpm, addr);
+    if (addr.len == 4)
+        return (struct place){lpm_find_ipv4(snapshot->lpm, addr.data)};
+    if (addr.len != 16)
+        return (struct place){LPM_NONE};
+    if (addr_is_mapped(addr.data))
+        return (struct place){lpm_find_ipv4(snapshot->lpm, addr.data + 12)};
+    return (struct place){lpm_find_ipv6(snapshot->lpm, addr.data)};
+}
+
+static bool is_address(struct span bytes)
+{
+    return bytes.len == 4 || bytes.len == 16;
+}
+
+static inline void fill_key(struct lpm_key *key, struct span addr)
+{
+    key->high = 0;
+    key->low = 0;
+    key->is_ipv6 = false;
+    if (addr.len == 4) {
+        key->high = (uint64_t)bytes_u32(addr.data) << 32;
+    } else if (addr.len == 16 && addr_is_mapped(addr.data)) {
+        key->high = (uint64_t)bytes_u32(addr.data + 12) << 32;
+    } else if (addr.len == 16) {
+        key->high = bytes_u64(addr.data);
+        key->low = bytes_u64(addr.data + 8);
+        key->is_ipv6 = true;
+    }
+}
+
+void snapshot_find_group(const struct snapshot *snapshot, const struct span *addrs, size_t count,
+                         struct place *places)
+{
+    struct lpm_key keys[SNAPSHOT_GROUP_MAX];
+    uint64_t values[SNAPSHOT_GROUP_MAX];
+    assert(count <= SNAPSHOT_GROUP_MAX);
+    if (count == 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        fill_key(&keys[i], addrs[i]);
+    lpm_find_group(snapshot->lpm, keys, count, values);
+    for (size_t i = 0; i < count; i++) {
+        places[i].bits = is_address(addrs[i]) ? values[i] : LPM_NONE;
+        place_touch(&snapshot->tables, places[i]);
+    }
+}
+
+void snapshot_answer(const struct snapshot *snapshot, struct place place, struct answer *answer)
+{
+    place_answer(&snapshot->tables, place, answer);
 }
 
 void snapshot_lookup(const struct snapshot *snapshot, const uint8_t *addr, size_t len,
                      struct answer *answer)
 {
-    const struct place *place = &snapshot->places[find(snapshot, addr, len)];
-    answer->group = text_of(snapshot->names, place->name);
-    answer->tags = tags_get(snapshot->tags, place->tags);
-    answer->country = text_of(snapshot->countries, place->country);
-    answer->asn = 0;
-    answer->as_name = (struct span){NULL, 0};
-    if (place->as != 0)
-        answer->asn = geo_asn(snapshot->ases, place->as, &answer->as_name.data,
-                              &answer->as_name.len);
-    answer->has_asn = answer->asn != 0;
+    snapshot_answer(snapshot, snapshot_find(snapshot, (struct span){addr, len}), answer);
 }
 
 void snapshot_facts(const struct snapshot *snapshot, struct snapshot_facts *facts)

@@ -6,7 +6,8 @@
 // long as someone reads it.
 #pragma once
 
-#include "common/enrich/tags.h"
+#include "common/enrich/lpm.h"
+#include "common/enrich/place.h"
 #include "common/flow/flow.h"
 
 #include <stdbool.h>
@@ -24,13 +25,18 @@ struct snapshot;
 // What the snapshot says of one address. Spans are borrowed from the snapshot and empty without an
 // answer.
 struct answer {
-    struct span group;          // name of the longest matching network
-    const struct tag_set *tags; // those of all enclosing networks; never NULL
-    bool has_asn;               // the database knows the address
+    struct span group; // name of the longest matching network
+    size_t tag_count;  // of all enclosing networks, ordered by key: see answer_tag
+    const uint8_t *context;
+    const uint8_t *tags;
+    bool has_asn; // the database knows the address
     uint32_t asn;
     struct span as_name;
     struct span country; // ISO 3166-1 alpha-2
 };
+
+// One tag of an answer: an encoded map entry (wire_entry).
+struct span answer_tag(const struct answer *answer, size_t index);
 
 // Reads the files named. NULL after having logged why: one line, file:line: what, got, wanted.
 struct snapshot *snapshot_new(const struct snapshot_options *options);
@@ -42,10 +48,24 @@ bool snapshot_has_context(const struct snapshot *snapshot);
 bool snapshot_has_asn(const struct snapshot *snapshot);
 bool snapshot_has_country(const struct snapshot *snapshot);
 
-// Looks one address up: 4 bytes, 16 bytes (IPv4-mapped ones match as IPv4) or anything else, which
-// has no answer.
+// What is known of one address: 4 bytes, 16 bytes (IPv4-mapped ones match as IPv4) or anything
+// else, of which nothing is known.
+struct place snapshot_find(const struct snapshot *snapshot, struct span addr);
+
+// The same of up to SNAPSHOT_GROUP_MAX addresses at once, which is faster than one by one: the
+// look-ups wait for memory together. The records of the places are in the cache when it returns.
+#define SNAPSHOT_GROUP_MAX LPM_GROUP_MAX
+void snapshot_find_group(const struct snapshot *snapshot, const struct span *addrs, size_t count,
+                         struct place *places);
+
+void snapshot_answer(const struct snapshot *snapshot, struct place place, struct answer *answer);
+
+// Both in one.
 void snapshot_lookup(const struct snapshot *snapshot, const uint8_t *addr, size_t len,
                      struct answer *answer);
+
+// What place_put and its like need.
+const struct place_tables *snapshot_tables(const struct snapshot *snapshot);
 
 // The bytes that the answers to one address need at most as fields on the wire.
 size_t snapshot_wire_max(const struct snapshot *snapshot);

@@ -1,26 +1,19 @@
 #include "common/enrich/tags.h"
 
 #include "common/base/intern.h"
+#include "common/enrich/pages.h"
 #include "common/flow/wire.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ENTRY_SLACK 12 // what wire_put_entry adds to key and value
 #define FIELD_SLACK 12 // tag and length of one field
+#define TAG_LEN     2  // of the field's number and type
 
 struct tags {
-    struct intern *entries; // encoded map entries
-    struct intern *sets;    // arrays of entry numbers, ordered by key
-    struct intern *merges;  // pairs of set numbers that were merged...
-    uint32_t *merged;       // ...and what came out
-    size_t merged_cap;
-
-    struct tag_set *frozen; // by set number, the empty one first
-    struct span *spans;
-    uint8_t *fields;
-    size_t frozen_bytes;
+    struct intern *fields; // encoded tags
+    struct intern *sets;   // arrays of offsets of tags, ordered by key
 };
 
 struct tags *tags_new(void)
@@ -28,10 +21,9 @@ struct tags *tags_new(void)
     struct tags *tags = calloc(1, sizeof *tags);
     if (tags == NULL)
         return NULL;
-    tags->entries = intern_new();
+    tags->fields = intern_new();
     tags->sets = intern_new();
-    tags->merges = intern_new();
-    if (tags->entries == NULL || tags->sets == NULL || tags->merges == NULL) {
+    if (tags->fields == NULL || tags->sets == NULL) {
         tags_free(tags);
         return NULL;
     }
@@ -42,20 +34,15 @@ void tags_free(struct tags *tags)
 {
     if (tags == NULL)
         return;
-    intern_free(tags->entries);
+    intern_free(tags->fields);
     intern_free(tags->sets);
-    intern_free(tags->merges);
-    free(tags->merged);
-    free(tags->frozen);
-    free(tags->spans);
-    free(tags->fields);
     free(tags);
 }
 
 static int compare_spans(struct span a, struct span b)
 {
     size_t common = a.len < b.len ? a.len : b.len;
-    int order = memcmp(a.data, b.data, common);
+    int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
     if (order != 0)
         return order;
     return a.len < b.len ? -1 : a.len > b.len;
@@ -68,197 +55,129 @@ static int compare_tags(const void *a, const void *b)
     return compare_spans(left->key, right->key);
 }
 
-static uint32_t put_entry(struct tags *tags, const struct tag *tag)
+static const uint8_t *first_field(const struct tags *tags)
 {
-    uint8_t small[512];
-    size_t room = tag->key.len + tag->value.len + ENTRY_SLACK;
-    uint8_t *bytes = room <= sizeof small ? small : malloc(room);
-    if (bytes == NULL)
-        return 0;
-    const uint8_t *end = wire_put_entry(bytes, tag->key, tag->value);
-    uint32_t number = intern_put(tags->entries, bytes, (size_t)(end - bytes));
-    if (bytes != small)
-        free(bytes);
-    return number;
+    size_t len;
+    return intern_count(tags->fields) == 0 ? NULL : intern_get(tags->fields, 1, &len);
 }
 
-static uint32_t put_set(struct tags *tags, const uint32_t *numbers, size_t count)
+// The offset of the tag's field among all of them. 0, or -1 without memory.
+static int put_field(struct tags *tags, const struct tag *tag, uint32_t *offset)
 {
-    if (count == 0)
-        return 0;
-    uint32_t set = intern_put(tags->sets, numbers, count * sizeof *numbers);
-    return set == 0 ? TAGS_FAILED : set;
+    uint8_t small[512];
+    size_t entry_room = tag->key.len + tag->value.len + ENTRY_SLACK;
+    size_t room = 2 * entry_room + FIELD_SLACK;
+    uint8_t *field = room <= sizeof small ? small : malloc(room);
+    if (field == NULL)
+        return -1;
+    uint8_t *entry = field + entry_room + FIELD_SLACK;
+    const uint8_t *entry_end = wire_put_entry(entry, tag->key, tag->value);
+    const uint8_t *end = wire_put_bytes(field, FLOW_SRC_CONTEXT, entry,
+                                        (size_t)(entry_end - entry));
+    uint32_t number = intern_put(tags->fields, field, (size_t)(end - field));
+    if (field != small)
+        free(field);
+    if (number == 0)
+        return -1;
+    size_t len;
+    const uint8_t *at = intern_get(tags->fields, number, &len);
+    *offset = (uint32_t)(at - first_field(tags));
+    return 0;
 }
 
 uint32_t tags_put(struct tags *tags, struct tag *items, size_t count)
 {
     uint32_t small[FLOW_LIST_MAX];
-    uint32_t *numbers = count <= FLOW_LIST_MAX ? small : malloc(count * sizeof *numbers);
+    uint32_t *offsets = count <= FLOW_LIST_MAX ? small : malloc(count * sizeof *offsets);
     uint32_t set = TAGS_FAILED;
-    if (numbers == NULL)
+    if (count == 0)
+        return 0;
+    if (offsets == NULL)
         return TAGS_FAILED;
-    if (count != 0)
-        qsort(items, count, sizeof *items, compare_tags);
+    qsort(items, count, sizeof *items, compare_tags);
     for (size_t i = 0; i < count; i++)
-        if ((numbers[i] = put_entry(tags, &items[i])) == 0)
+        if (put_field(tags, &items[i], &offsets[i]) != 0)
             goto out;
-    set = put_set(tags, numbers, count);
+    set = intern_put(tags->sets, offsets, count * sizeof *offsets);
+    if (set == 0)
+        set = TAGS_FAILED;
 out:
-    if (numbers != small)
-        free(numbers);
+    if (offsets != small)
+        free(offsets);
     return set;
 }
 
-// The entry numbers of a set, in memory that moves with the next tags_put.
-static const uint32_t *set_numbers(const struct tags *tags, uint32_t set, size_t *count)
+const uint32_t *tags_get(const struct tags *tags, uint32_t set, size_t *count)
 {
     *count = 0;
     if (set == 0)
         return NULL;
     size_t len;
-    const uint32_t *numbers = intern_get(tags->sets, set, &len);
-    *count = len / sizeof *numbers;
-    return numbers;
+    const uint32_t *offsets = intern_get(tags->sets, set, &len);
+    *count = len / sizeof *offsets;
+    return offsets;
 }
 
-size_t tags_count(const struct tags *tags, uint32_t set)
+// The bytes behind a length, at which `at` points.
+static struct span sized(const uint8_t *at)
 {
-    size_t count;
-    (void)set_numbers(tags, set, &count);
-    return count;
+    size_t len = 0;
+    unsigned shift = 0;
+    do {
+        len |= (size_t)(*at & 0x7f) << shift;
+        shift += 7;
+    } while (*at++ >= 0x80);
+    return (struct span){.data = at, .len = len};
 }
 
-static struct span entry_bytes(const struct tags *tags, uint32_t number)
+// The key of an encoded tag: the first field of the entry that the field holds.
+static struct span key_of(const uint8_t *field)
 {
-    struct span entry;
-    entry.data = intern_get(tags->entries, number, &entry.len);
-    return entry;
+    struct span entry = sized(field + TAG_LEN);
+    return sized(entry.data + 1);
 }
 
-static struct span entry_key(const struct tags *tags, uint32_t number)
+size_t tags_fields_len(const struct tags *tags, const uint32_t *list, size_t count)
 {
-    struct span key;
-    struct span value;
-    (void)wire_entry(entry_bytes(tags, number), &key, &value); // our own encoding
-    return key;
+    size_t len = 0;
+    const uint8_t *fields = first_field(tags);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *field = fields + list[i];
+        struct span entry = sized(field + TAG_LEN);
+        len += (size_t)(entry.data - field) + entry.len;
+    }
+    return len;
 }
 
-static uint32_t merge(struct tags *tags, uint32_t outer, uint32_t inner)
+size_t tags_merge(const struct tags *tags, const uint32_t *outer, size_t outer_count,
+                  const uint32_t *inner, size_t inner_count, uint32_t *out)
 {
-    size_t outer_count;
-    size_t inner_count;
-    const uint32_t *a = set_numbers(tags, outer, &outer_count);
-    const uint32_t *b = set_numbers(tags, inner, &inner_count);
-    uint32_t *out = malloc((outer_count + inner_count) * sizeof *out);
-    if (out == NULL)
-        return TAGS_FAILED;
     size_t count = 0;
     size_t i = 0;
     size_t j = 0;
+    const uint8_t *fields = first_field(tags);
     while (i < outer_count && j < inner_count) {
-        int order = compare_spans(entry_key(tags, a[i]), entry_key(tags, b[j]));
-        out[count++] = order < 0 ? a[i] : b[j];
+        int order = compare_spans(key_of(fields + outer[i]), key_of(fields + inner[j]));
+        out[count++] = order < 0 ? outer[i] : inner[j];
         i += order <= 0;
         j += order >= 0;
     }
     while (i < outer_count)
-        out[count++] = a[i++];
+        out[count++] = outer[i++];
     while (j < inner_count)
-        out[count++] = b[j++];
-    uint32_t set = put_set(tags, out, count);
-    free(out);
-    return set;
+        out[count++] = inner[j++];
+    return count;
 }
 
-uint32_t tags_merge(struct tags *tags, uint32_t outer, uint32_t inner)
+uint8_t *tags_copy_fields(const struct tags *tags, size_t *len)
 {
-    if (outer == 0 || outer == inner)
-        return inner;
-    if (inner == 0)
-        return outer;
-    const uint32_t pair[] = {outer, inner};
-    uint32_t known = intern_count(tags->merges);
-    uint32_t at = intern_put(tags->merges, pair, sizeof pair);
-    if (at == 0)
-        return TAGS_FAILED;
-    if (at <= known)
-        return tags->merged[at - 1];
-    if (at > tags->merged_cap) {
-        size_t cap = 2 * (size_t)at;
-        uint32_t *merged = realloc(tags->merged, cap * sizeof *merged);
-        if (merged == NULL)
-            return TAGS_FAILED;
-        tags->merged = merged;
-        tags->merged_cap = cap;
+    uint32_t count = intern_count(tags->fields);
+    const uint8_t *first = first_field(tags);
+    *len = 0;
+    if (count != 0) {
+        size_t last_len;
+        const uint8_t *last = intern_get(tags->fields, count, &last_len);
+        *len = (size_t)(last - first) + last_len;
     }
-    tags->merged[at - 1] = merge(tags, outer, inner);
-    return tags->merged[at - 1];
-}
-
-static void freeze_set(struct tags *tags, uint32_t set, struct span **spans, uint8_t **fields)
-{
-    size_t count;
-    const uint32_t *numbers = set_numbers(tags, set, &count);
-    uint8_t *begin = *fields;
-    struct tag_set *out = &tags->frozen[set];
-    *out = (struct tag_set){.entries = *spans, .count = (uint32_t)count, .fields = begin};
-    for (size_t i = 0; i < count; i++) {
-        struct span entry = entry_bytes(tags, numbers[i]);
-        *fields = wire_put_bytes(*fields, FLOW_SRC_CONTEXT, entry.data, entry.len);
-        *(*spans)++ = (struct span){.data = *fields - entry.len, .len = entry.len};
-    }
-    out->fields_len = (uint32_t)(*fields - begin);
-    for (size_t i = 0; i < count; i++) {
-        struct span entry = entry_bytes(tags, numbers[i]);
-        *fields = wire_put_bytes(*fields, FLOW_DST_CONTEXT, entry.data, entry.len);
-    }
-    assert(*fields == begin + 2 * (size_t)out->fields_len);
-}
-
-// Entries are found in the encoded sets from here on; everything else was for building.
-static void drop_builders(struct tags *tags)
-{
-    intern_free(tags->entries);
-    intern_free(tags->sets);
-    intern_free(tags->merges);
-    free(tags->merged);
-    tags->entries = tags->sets = tags->merges = NULL;
-    tags->merged = NULL;
-}
-
-int tags_freeze(struct tags *tags)
-{
-    size_t set_count = (size_t)intern_count(tags->sets) + 1;
-    size_t span_count = 0;
-    size_t fields_len = 0;
-    for (uint32_t set = 1; set < set_count; set++) {
-        size_t count;
-        const uint32_t *numbers = set_numbers(tags, set, &count);
-        span_count += count;
-        for (size_t i = 0; i < count; i++)
-            fields_len += 2 * (entry_bytes(tags, numbers[i]).len + FIELD_SLACK);
-    }
-    tags->frozen = calloc(set_count, sizeof *tags->frozen);
-    tags->spans = malloc((span_count + 1) * sizeof *tags->spans);
-    tags->fields = malloc(fields_len + 1);
-    if (tags->frozen == NULL || tags->spans == NULL || tags->fields == NULL)
-        return -1;
-    struct span *spans = tags->spans;
-    uint8_t *fields = tags->fields;
-    for (uint32_t set = 0; set < set_count; set++)
-        freeze_set(tags, set, &spans, &fields);
-    tags->frozen_bytes = set_count * sizeof *tags->frozen + span_count * sizeof *tags->spans +
-                         (size_t)(fields - tags->fields);
-    drop_builders(tags);
-    return 0;
-}
-
-const struct tag_set *tags_get(const struct tags *tags, uint32_t set)
-{
-    return &tags->frozen[set];
-}
-
-size_t tags_bytes(const struct tags *tags)
-{
-    return sizeof *tags + tags->frozen_bytes;
+    return pages_copy(first, *len);
 }

@@ -1,5 +1,5 @@
-// Sets of tags (key, value), each kept once, merged along enclosing networks and encoded ahead of
-// time. A set is a number; 0 is the empty one. One thread builds; after tags_freeze any may read.
+// Sets of tags (key, value) while context.yaml is read. A tag is encoded once, as a src_context
+// field, and known by where these bytes stand; a set is a sorted list of tags. One thread.
 #pragma once
 
 #include "common/flow/flow.h"
@@ -14,31 +14,26 @@ struct tag {
     struct span value;
 };
 
-// A set as flows need it, ordered by key.
-struct tag_set {
-    const struct span *entries; // encoded map entries (wire_put_entry)
-    uint32_t count;
-    uint32_t fields_len;   // of each of the two encodings
-    const uint8_t *fields; // the set as src_context fields, then as dst_context fields
-};
-
 struct tags;
 
 // NULL without memory.
 struct tags *tags_new(void);
 void tags_free(struct tags *tags);
 
-// The set of these tags, in any order (they are sorted in place); no key twice.
+// The set of these tags, in any order (they are sorted in place); no key twice. 0: the empty one.
 uint32_t tags_put(struct tags *tags, struct tag *items, size_t count);
 
-// The set of both, where `inner` wins key by key.
-uint32_t tags_merge(struct tags *tags, uint32_t outer, uint32_t inner);
+// The tags of a set as offsets into the fields, ordered by key; they move with the next tags_put.
+const uint32_t *tags_get(const struct tags *tags, uint32_t set, size_t *count);
 
-size_t tags_count(const struct tags *tags, uint32_t set);
+// Merges two lists, where `inner` wins key by key, into `out`, which has room for both. Returns how
+// many came out.
+size_t tags_merge(const struct tags *tags, const uint32_t *outer, size_t outer_count,
+                  const uint32_t *inner, size_t inner_count, uint32_t *out);
 
-// Encodes all sets: no tags_put or tags_merge after it. 0, or -1 without memory.
-int tags_freeze(struct tags *tags);
+// The bytes of their fields together.
+size_t tags_fields_len(const struct tags *tags, const uint32_t *list, size_t count);
 
-const struct tag_set *tags_get(const struct tags *tags, uint32_t set);
-
-size_t tags_bytes(const struct tags *tags);
+// A copy of what the offsets point into, its length in *len: src_context fields, one behind the
+// other. NULL without memory.
+uint8_t *tags_copy_fields(const struct tags *tags, size_t *len);

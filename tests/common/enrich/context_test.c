@@ -1,6 +1,7 @@
 // context.yaml: which networks it makes, and every way in which it is refused.
 #include "common/enrich/context.h"
 
+#include "common/enrich/snapshot.h"
 #include "common/flow/wire.h"
 
 #include "tests/support/scratch.h"
@@ -20,21 +21,20 @@ static struct fault fault;
 // "10.0.0.0/8 name k=v k=v\n" for each prefix, in order.
 static void describe(char *out, size_t cap)
 {
+    const struct place_tables tables = {.contexts = context.records.bytes, .tags = context.tags};
     size_t at = 0;
     out[0] = '\0';
     for (size_t i = 0; i < context.entry_count; i++) {
         const struct lpm_entry *entry = &context.entries[i];
         char text[PREFIX_TEXT_MAX];
-        const struct context_match match = context.matches[entry->value];
-        size_t len;
-        const char *name = intern_get(context.names, match.name, &len);
+        struct answer answer;
+        place_answer(&tables, place_pack((uint32_t)entry->value, 0, 0), &answer);
         at += (size_t)snprintf(out + at, cap - at, "%s %.*s", prefix_string(text, &entry->prefix),
-                               (int)len, name);
-        const struct tag_set *tags = tags_get(context.tags, match.tags);
-        for (uint32_t tag = 0; tag < tags->count; tag++) {
+                               (int)answer.group.len, (const char *)answer.group.data);
+        for (size_t tag = 0; tag < answer.tag_count; tag++) {
             struct span key;
             struct span value;
-            assert_int_equal(wire_entry(tags->entries[tag], &key, &value), 0);
+            assert_int_equal(wire_entry(answer_tag(&answer, tag), &key, &value), 0);
             at += (size_t)snprintf(out + at, cap - at, " %.*s=%.*s", (int)key.len,
                                    (const char *)key.data, (int)value.len,
                                    (const char *)value.data);

@@ -266,10 +266,10 @@ static void set_source(Flowpb__FlowMessage *message, const struct snapshot *snap
     message->src_country = text_of(answer.country);
     message->src_as_name = text_of(answer.as_name);
     message->src_group = text_of(answer.group);
-    message->n_src_context = answer.tags->count;
-    message->src_context = calloc(answer.tags->count + 1, sizeof message->src_context[0]);
-    for (uint32_t i = 0; i < answer.tags->count; i++)
-        message->src_context[i] = entry_of(answer.tags->entries[i]);
+    message->n_src_context = answer.tag_count;
+    message->src_context = calloc(answer.tag_count + 1, sizeof message->src_context[0]);
+    for (size_t i = 0; i < answer.tag_count; i++)
+        message->src_context[i] = entry_of(answer_tag(&answer, i));
 }
 
 static void appends_what_protobuf_c_packs(void **state)
@@ -310,6 +310,78 @@ static void appends_what_protobuf_c_packs(void **state)
         assert_memory_equal(got, expected, got_len);
     }
     snapshot_unref(snapshot);
+}
+
+struct group {
+    uint8_t *bodies[ENRICH_GROUP_MAX]; // allocated to the byte
+    struct enrich_plan plans[ENRICH_GROUP_MAX];
+    size_t count;
+};
+
+// Bodies of which some, now and then, are no protobuf.
+static void random_group(struct group *group, uint64_t *seed)
+{
+    static uint8_t body[1 << 17];
+    group->count = random_next(seed) % (ENRICH_GROUP_MAX + 1);
+    for (size_t i = 0; i < group->count; i++) {
+        size_t len = random_body(body, seed);
+        if (random_next(seed) % 100 == 0 && len != 0)
+            len -= random_next(seed) % len;
+        group->bodies[i] = malloc(len + 1);
+        memcpy(group->bodies[i], body, len);
+        group->plans[i] = (struct enrich_plan){.body = group->bodies[i], .len = len};
+    }
+}
+
+static void assert_planned(const struct snapshot *snapshot, const struct enrich_options *options,
+                           const struct enrich_plan *plan)
+{
+    uint8_t *end;
+    uint8_t *alone = enrich(snapshot, options, plan->body, plan->len, &end);
+    size_t alone_len = (size_t)(end - alone);
+    uint8_t *out = malloc(enrich_frame_bound(snapshot, plan->len));
+    end = enrich_planned_frame(snapshot, options, plan, out);
+    assert_int_equal(end - out, alone_len);
+    assert_memory_equal(out, alone, alone_len);
+    assert_int_equal(wire_read(&direct, plan->body, plan->len), 0);
+    enrich_flow(snapshot, options, &direct);
+    assert_int_equal(wire_read(&flow, plan->body, plan->len), 0);
+    enrich_planned_flow(snapshot, options, plan, &flow);
+    assert_same_flow(&flow, &direct);
+    free(alone);
+    free(out);
+}
+
+// What a group makes of its bodies is what each becomes alone.
+static void makes_the_same_in_groups(void **state)
+{
+    (void)state;
+    struct snapshot *snapshots[] = {
+        load(FIRST_YAML, FIXTURES "/demo-asn.mmdb", FIXTURES "/demo-country.mmdb"),
+        load(SECOND_YAML, NULL, NULL),
+        load(NULL, FIXTURES "/flat-asn.mmdb", NULL),
+        NULL,
+    };
+    uint64_t seed = 21;
+    for (int round = 0; round < ROUNDS / 20; round++) {
+        const struct snapshot *snapshot = snapshots[round % 4];
+        struct enrich_options options = {.sampling_rate = round % 7 == 0 ? 1000 : 0};
+        struct group group;
+        random_group(&group, &seed);
+        size_t good = enrich_plan_group(snapshot, &options, group.plans, group.count);
+        for (size_t i = 0; i < good; i++)
+            assert_planned(snapshot, &options, &group.plans[i]);
+        if (good < group.count) {
+            const struct enrich_plan *bad = &group.plans[good];
+            uint8_t *out = malloc(enrich_frame_bound(snapshot, bad->len));
+            assert_null(enrich_frame(snapshot, &options, bad->body, bad->len, out));
+            free(out);
+        }
+        for (size_t i = 0; i < group.count; i++)
+            free(group.bodies[i]);
+    }
+    for (int i = 0; i < 4; i++)
+        snapshot_unref(snapshots[i]);
 }
 
 static void keeps_an_exporters_as_without_an_answer(void **state)
@@ -372,6 +444,7 @@ int main(void)
         cmocka_unit_test(keeps_unknown_fields),
         cmocka_unit_test(gives_the_second_enrichers_answer),
         cmocka_unit_test(appends_what_protobuf_c_packs),
+        cmocka_unit_test(makes_the_same_in_groups),
         cmocka_unit_test(keeps_an_exporters_as_without_an_answer),
         cmocka_unit_test(refuses_what_is_no_protobuf),
     };

@@ -24,15 +24,15 @@ static void describe(char *out, size_t cap, enum geo_kind kind)
     for (size_t i = 0; i < geo.entry_count; i++) {
         const struct lpm_entry *entry = &geo.entries[i];
         char text[PREFIX_TEXT_MAX];
-        const uint8_t *name;
-        size_t len;
+        uint32_t value = (uint32_t)entry->value;
+        struct span name;
         at += (size_t)snprintf(out + at, cap - at, "%s ", prefix_string(text, &entry->prefix));
         if (kind == GEO_ASN)
-            at += (size_t)snprintf(out + at, cap - at, "%u ",
-                                   geo_asn(geo.values, entry->value, &name, &len));
+            at += (size_t)snprintf(out + at, cap - at, "%u ", geo_asn(geo.values, value, &name));
         else
-            name = intern_get(geo.values, entry->value, &len);
-        at += (size_t)snprintf(out + at, cap - at, "%.*s\n", (int)len, (const char *)name);
+            name.data = intern_get(geo.values, value, &name.len);
+        at += (size_t)snprintf(out + at, cap - at, "%.*s\n", (int)name.len,
+                               (const char *)name.data);
     }
 }
 

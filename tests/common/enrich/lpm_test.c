@@ -1,6 +1,8 @@
 // Longest-prefix match against a linear search that is too simple to be wrong.
 #include "common/enrich/lpm.h"
 
+#include "common/base/cursor.h"
+
 #include "tests/common/flow/reference.h"
 
 #include <setjmp.h>
@@ -22,9 +24,9 @@ static int compare(const void *a, const void *b)
     return lpm_compare(&left->prefix, &right->prefix);
 }
 
-static uint32_t linear_find(const struct lpm_entry *entries, size_t count, const struct addr *addr)
+static uint64_t linear_find(const struct lpm_entry *entries, size_t count, const struct addr *addr)
 {
-    uint32_t value = LPM_NONE;
+    uint64_t value = LPM_NONE;
     int bits = -1;
     for (size_t i = 0; i < count; i++) {
         if (!prefix_contains(&entries[i].prefix, addr) || entries[i].prefix.bits <= bits)
@@ -35,7 +37,7 @@ static uint32_t linear_find(const struct lpm_entry *entries, size_t count, const
     return value;
 }
 
-static uint32_t find(const struct lpm *lpm, const struct addr *addr)
+static uint64_t find(const struct lpm *lpm, const struct addr *addr)
 {
     return addr->len == 4 ? lpm_find_ipv4(lpm, addr->bytes) : lpm_find_ipv6(lpm, addr->bytes);
 }
@@ -58,13 +60,34 @@ static size_t random_entries(struct lpm_entry *entries, size_t count, uint64_t *
         struct prefix prefix = {.addr = random_addr(seed)};
         prefix.bits = (uint8_t)(random_next(seed) % (prefix.addr.len * 8u + 1));
         entries[i].prefix = prefix_mask(&prefix);
-        entries[i].value = (uint32_t)(random_next(seed) % 20 + 1);
+        entries[i].value = random_next(seed) % 20 + 1 + (random_next(seed) % 2 << 40);
     }
     qsort(entries, count, sizeof *entries, compare);
     for (size_t i = 0; i < count; i++)
         if (i == 0 || compare(&entries[kept - 1], &entries[i]) != 0)
             entries[kept++] = entries[i];
     return kept;
+}
+
+static struct lpm_key key_of(const struct addr *addr)
+{
+    return (struct lpm_key){
+        .high = bytes_u64(addr->bytes),
+        .low = bytes_u64(addr->bytes + 8),
+        .is_ipv6 = addr->len == 16,
+    };
+}
+
+// An address anywhere, or at an edge of a prefix: its first one, and the one before.
+static struct addr question(const struct lpm_entry *entries, size_t count, uint64_t *seed)
+{
+    struct addr addr = random_addr(seed);
+    uint64_t kind = random_next(seed) % 4;
+    if (kind >= 2)
+        addr = entries[random_next(seed) % count].prefix.addr;
+    if (kind == 3)
+        addr.bytes[addr.len - 1]--;
+    return addr;
 }
 
 static void finds_what_a_linear_search_finds(void **state)
@@ -77,26 +100,48 @@ static void finds_what_a_linear_search_finds(void **state)
         struct lpm *lpm = lpm_new(entries, count);
         assert_non_null(lpm);
         for (int i = 0; i < LOOKUPS; i++) {
-            struct addr addr = random_addr(&seed);
-            if (i % 2 == 0) { // the edges of a prefix: its first address, and the one before
-                addr = entries[random_next(&seed) % count].prefix.addr;
-                if (i % 4 == 0)
-                    addr.bytes[addr.len - 1]--;
-            }
+            struct addr addr = question(entries, count, &seed);
             assert_int_equal(find(lpm, &addr), linear_find(entries, count, &addr));
         }
         lpm_free(lpm);
     }
 }
 
-static struct lpm_entry entry(const char *text, uint32_t value)
+// Groups of every size find what their addresses find alone.
+static void finds_in_groups(void **state)
+{
+    (void)state;
+    static struct lpm_entry entries[PREFIX_COUNT];
+    uint64_t seed = 17;
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t count = random_entries(entries, 1 + random_next(&seed) % PREFIX_COUNT, &seed);
+        struct lpm *lpm = lpm_new(entries, count);
+        assert_non_null(lpm);
+        for (size_t group = 0; group <= LPM_GROUP_MAX; group++) {
+            struct addr addrs[LPM_GROUP_MAX];
+            struct lpm_key keys[LPM_GROUP_MAX];
+            uint64_t values[LPM_GROUP_MAX];
+            for (size_t i = 0; i < LPM_GROUP_MAX; i++) {
+                addrs[i] = question(entries, count, &seed);
+                keys[i] = key_of(&addrs[i]);
+                values[i] = UINT64_MAX;
+            }
+            lpm_find_group(lpm, keys, group, values);
+            for (size_t i = 0; i < LPM_GROUP_MAX; i++)
+                assert_int_equal(values[i], i < group ? find(lpm, &addrs[i]) : UINT64_MAX);
+        }
+        lpm_free(lpm);
+    }
+}
+
+static struct lpm_entry entry(const char *text, uint64_t value)
 {
     struct lpm_entry out = {.value = value};
     assert_int_equal(prefix_parse(&out.prefix, text), PREFIX_OK);
     return out;
 }
 
-static uint32_t find_text(const struct lpm *lpm, const char *text)
+static uint64_t find_text(const struct lpm *lpm, const char *text)
 {
     struct addr addr;
     assert_int_equal(addr_parse(&addr, text), 0);
@@ -161,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_what_a_linear_search_finds),
+        cmocka_unit_test(finds_in_groups),
         cmocka_unit_test(finds_at_every_length),
         cmocka_unit_test(finds_nothing_in_an_empty_table),
         cmocka_unit_test(keeps_the_families_apart),

@@ -37,10 +37,10 @@ static const char *answer_text(const char *address)
     snapshot_lookup(snapshot, addr.bytes, addr.len, &answer);
     size_t at = (size_t)snprintf(out, sizeof out, "%.*s", (int)answer.group.len,
                                  (const char *)answer.group.data);
-    for (uint32_t i = 0; i < answer.tags->count; i++) {
+    for (size_t i = 0; i < answer.tag_count; i++) {
         struct span key;
         struct span value;
-        assert_int_equal(wire_entry(answer.tags->entries[i], &key, &value), 0);
+        assert_int_equal(wire_entry(answer_tag(&answer, i), &key, &value), 0);
         at += (size_t)snprintf(out + at, sizeof out - at, " %.*s=%.*s", (int)key.len,
                                (const char *)key.data, (int)value.len, (const char *)value.data);
     }
@@ -100,7 +100,7 @@ static void answers_nothing_for_what_is_no_address(void **state)
         struct answer answer;
         snapshot_lookup(snapshot, len == 0 ? NULL : bytes, len, &answer);
         assert_int_equal(answer.group.len, len == 4 || len == 16 ? 3 : 0);
-        assert_int_equal(answer.tags->count, len == 4 || len == 16 ? 1 : 0);
+        assert_int_equal(answer.tag_count, len == 4 || len == 16 ? 1 : 0);
     }
     snapshot_unref(snapshot);
 }
