@@ -61,8 +61,9 @@ class Server:
 
     def kill(self, number=signal.SIGKILL):
         if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
             self.process.send_signal(number)
+            if number != signal.SIGKILL:  # that needs no waking, and a frozen one is to stay so
+                self.process.send_signal(signal.SIGCONT)
             self.process.wait()
 
     def __enter__(self):
