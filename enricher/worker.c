@@ -21,6 +21,13 @@ struct pending {
     enum source_answer answer; // when they are safe there
 };
 
+// Frames whose addresses are looked up together.
+struct group {
+    struct enrich_plan plans[ENRICH_GROUP_MAX];
+    size_t begins[ENRICH_GROUP_MAX]; // where each begins in the block
+    size_t count;
+};
+
 struct worker {
     struct worker_options options;
     struct snapshot *snapshot;
@@ -38,6 +45,7 @@ struct worker {
     struct sink_writer *writer;
     struct ledger ledger;
     struct flow flow;
+    struct group group;
     struct pending pending[PENDING_MAX];
     unsigned pending_count;
 
@@ -80,33 +88,31 @@ static void count_made(struct worker *worker, bool fits)
 
 // Binary output: the frame as it came, and what is new behind it. A sink that looks at fields sees
 // those that came.
-static int append(struct worker *worker, struct flow_view *view, const uint8_t *body, size_t len)
+static int append(struct worker *worker, struct flow_view *view, const struct enrich_plan *plan)
 {
     if (worker->options.sink->wants_fields) {
-        if (wire_read(&worker->flow, body, len) != 0)
+        if (wire_read(&worker->flow, plan->body, plan->len) != 0)
             return -1;
         view->flow = &worker->flow;
         view->key = format_key(worker->options.format, &worker->flow);
     }
-    uint8_t *room = sink_room(worker->writer, enrich_frame_bound(worker->snapshot, len));
-    if (room == NULL) {
-        count_made(worker, false);
+    size_t bound = enrich_frame_bound(worker->snapshot, plan->len);
+    uint8_t *room = sink_room(worker->writer, bound);
+    count_made(worker, room != NULL);
+    if (room == NULL)
         return 0;
-    }
-    const uint8_t *end = enrich_frame(worker->snapshot, &worker->options.enrich, body, len, room);
-    if (end == NULL)
-        return -1;
-    count_made(worker, true);
+    const struct enrich_options *options = &worker->options.enrich;
+    const uint8_t *end = enrich_planned_frame(worker->snapshot, options, plan, room);
     worker->sink_dead |= sink_write(worker->writer, view, room, (size_t)(end - room)) != 0;
     return 0;
 }
 
-static int decode(struct worker *worker, struct flow_view *view, const uint8_t *body, size_t len)
+static int decode(struct worker *worker, struct flow_view *view, const struct enrich_plan *plan)
 {
     const struct format *format = worker->options.format;
-    if (wire_read(&worker->flow, body, len) != 0)
+    if (wire_read(&worker->flow, plan->body, plan->len) != 0)
         return -1;
-    enrich_flow(worker->snapshot, &worker->options.enrich, &worker->flow);
+    enrich_planned_flow(worker->snapshot, &worker->options.enrich, plan, &worker->flow);
     uint8_t *room = sink_room(worker->writer, format_bound(format, &worker->flow));
     count_made(worker, room != NULL);
     if (room == NULL)
@@ -127,20 +133,50 @@ static void note_invalid(struct worker *worker, uint64_t offset)
         ledger_count(&worker->ledger, REASON_MESSAGE_INVALID, 1);
 }
 
+// Fills the group with the frames from `at` on. Returns where the next one begins: before the end
+// of the block while the group is not full, what begins there is no frame.
+static size_t gather(struct group *group, const struct source_block *block, size_t at)
+{
+    group->count = 0;
+    while (group->count < ENRICH_GROUP_MAX && at < block->len) {
+        size_t head;
+        size_t len;
+        const uint8_t *frame = block->data + at;
+        if (wire_frame(frame, block->len - at, &head, &len) != WIRE_FRAME)
+            break;
+        group->begins[group->count] = at;
+        group->plans[group->count].body = frame + head;
+        group->plans[group->count++].len = len;
+        at += head + len + block->lines;
+    }
+    return at;
+}
+
+// Enriches the group and hands it on. Returns how many frames, up to the first that is no flow.
+static size_t hand_on(struct worker *worker, struct flow_view *view, struct group *group)
+{
+    size_t good = enrich_plan_group(worker->snapshot, &worker->options.enrich, group->plans,
+                                    group->count);
+    for (size_t i = 0; i < good; i++, view->origin.index++)
+        if ((worker->decodes ? decode : append)(worker, view, &group->plans[i]) != 0)
+            return i;
+    return good;
+}
+
 // 0, or -1: one of the frames is no flow, and what follows it is not known.
 static int process(struct worker *worker, const struct source_block *block)
 {
     struct flow_view view = {.origin = {.stream = block->stream, .sequence = block->sequence}};
-    for (size_t at = 0; at < block->len; view.origin.index++) {
-        size_t head = 0;
-        size_t len = 0;
-        const uint8_t *frame = block->data + at;
-        if (wire_frame(frame, block->len - at, &head, &len) != WIRE_FRAME ||
-            (worker->decodes ? decode : append)(worker, &view, frame + head, len) != 0) {
+    struct group *group = &worker->group;
+    for (size_t at = 0; at < block->len;) {
+        at = gather(group, block, at);
+        size_t good = hand_on(worker, &view, group);
+        if (good < group->count)
+            at = group->begins[good];
+        if (good < ENRICH_GROUP_MAX && at < block->len) {
             note_invalid(worker, block->offset + at);
             return -1;
         }
-        at += head + len + block->lines;
     }
     return 0;
 }

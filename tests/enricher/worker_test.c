@@ -210,6 +210,32 @@ static void fails_at_a_frame_that_is_no_flow(void **state)
     }
 }
 
+// Wherever the bad frame stands among the others: all before it come out, none behind it.
+static void hands_on_what_comes_before_a_bad_frame(void **state)
+{
+    (void)state;
+    // Not protobuf; protobuf with a list that ends within a number, which only decoding looks at.
+    static const uint8_t bad[][6] = {{3, 0x0f, 0x0f, 0x0f}, {5, 0xb2, 0x06, 0x02, 0x01, 0x80}};
+    static const size_t len[] = {4, 6};
+    static const enum format_kind kinds[] = {FORMAT_BIN, FORMAT_JSON};
+    for (unsigned before = 0; before <= 2 * ENRICH_GROUP_MAX + 1; before++) {
+        for (size_t i = 0; i < 4; i++) {
+            struct fixture f;
+            struct ledger ledger;
+            if (i == 1) // passed through: it is protobuf
+                continue;
+            begin(&f, kinds[i / 2], context("web"));
+            for (unsigned n = 0; n < before; n++)
+                feed(&f, n + 1);
+            assert_int_equal(write(f.in[1], bad[i % 2], len[i % 2]), len[i % 2]);
+            feed(&f, before + 1);
+            assert_int_equal(finish(&f, &ledger), -1);
+            assert_int_equal(ledger.flows_made, before);
+            assert_int_equal(ledger.flows_delivered, before);
+        }
+    }
+}
+
 static void fails_when_nobody_reads_its_output(void **state)
 {
     (void)state;
@@ -246,6 +272,7 @@ int main(void)
         cmocka_unit_test(stops_while_the_reader_of_its_output_stands_still),
         cmocka_unit_test(takes_up_an_offered_snapshot),
         cmocka_unit_test(fails_at_a_frame_that_is_no_flow),
+        cmocka_unit_test(hands_on_what_comes_before_a_bad_frame),
         cmocka_unit_test(fails_when_nobody_reads_its_output),
     };
     return cmocka_run_group_tests(tests, quiet, remove_scratch);
