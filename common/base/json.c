@@ -1,6 +1,7 @@
 #include "common/base/json.h"
 
-#include <stdbool.h>
+#include "common/base/utf8.h"
+
 #include <string.h>
 
 static uint8_t *put_unicode(uint8_t *out, unsigned code)
@@ -42,25 +43,6 @@ static uint8_t *put_ascii(uint8_t *out, uint8_t byte)
         return put_unicode(out, byte);
     *out++ = byte;
     return out;
-}
-
-// The length of the valid UTF-8 sequence at `at`, 2 to 4, or 0 (RFC 3629, section 4).
-static size_t utf8_sequence(const uint8_t *at, size_t left)
-{
-    uint8_t lead = at[0];
-    size_t len = lead >= 0xc2 && lead <= 0xdf   ? 2
-                 : lead >= 0xe0 && lead <= 0xef ? 3
-                 : lead >= 0xf0 && lead <= 0xf4 ? 4
-                                                : 0;
-    if (len == 0 || len > left)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    bool overlong = (lead == 0xe0 && at[1] < 0xa0) || (lead == 0xf0 && at[1] < 0x90);
-    bool surrogate = lead == 0xed && at[1] > 0x9f;
-    bool too_high = lead == 0xf4 && at[1] > 0x8f;
-    return overlong || surrogate || too_high ? 0 : len;
 }
 
 uint8_t *json_escape(uint8_t *out, const uint8_t *bytes, size_t len)
