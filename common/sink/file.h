@@ -13,8 +13,10 @@
 // writer, both touched only as far as they are used.
 #pragma once
 
+#include "common/flow/wire.h"
 #include "common/sink/sink.h"
 
-#define FILE_FRAME_MAX (1u << 20) // of a frame and its separator
+// Of a frame and its separator: the largest one that is read, and what enriching adds to it.
+#define FILE_FRAME_MAX (WIRE_FRAME_MAX + (1u << 20))
 
 extern const struct sink_ops SINK_FILE;

@@ -2,6 +2,7 @@
 #include "enricher/worker.h"
 
 #include "common/base/log.h"
+#include "common/enrich/context.h"
 #include "common/flow/wire.h"
 #include "enricher/source/stdin.h"
 #include "tests/support/scratch.h"
@@ -11,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,7 +171,7 @@ static void stops_while_the_reader_of_its_output_stands_still(void **state)
     struct fixture f;
     struct ledger ledger;
     begin(&f, FORMAT_JSON, context("web"));
-    for (unsigned i = 0; i < 5000; i++) // more JSON than pipe and ring hold
+    for (unsigned i = 0; i < 10000; i++) // more JSON than pipe and ring hold
         feed(&f, i + 1);
     worker_stop(f.worker);
     sink_abandon(f.sink);
@@ -249,6 +251,96 @@ static void fails_when_nobody_reads_its_output(void **state)
     assert_int_equal(ledger.reasons[REASON_OUTPUT_FAILED], 1);
 }
 
+// As many tags as a network may have, as long as they may be.
+static struct snapshot *largest_context(void)
+{
+    static char yaml[1 << 17];
+    static char filler[CONTEXT_VALUE_MAX + 1];
+    memset(filler, 'x', CONTEXT_VALUE_MAX);
+    int len = snprintf(yaml, sizeof yaml,
+                       "networks:\n- name: %.*s\n  cidr: 192.0.2.0/24\n"
+                       "  context:\n",
+                       CONTEXT_NAME_MAX, filler);
+    for (int i = 0; i < FLOW_LIST_MAX; i++)
+        len += snprintf(yaml + len, sizeof yaml - (size_t)len, "    %02d%.*s: %s\n", i,
+                        CONTEXT_NAME_MAX - 2, filler, filler);
+    const struct snapshot_options options = {.context_path = scratch_text(yaml),
+                                             .asn_path = FIXTURES "/demo-asn.mmdb",
+                                             .country_path = FIXTURES "/demo-country.mmdb"};
+    struct snapshot *snapshot = snapshot_new(&options);
+    assert_non_null(snapshot);
+    return snapshot;
+}
+
+// A frame of WIRE_FRAME_MAX: both addresses, and a custom field that fills it up.
+static uint8_t *largest_frame(size_t *len)
+{
+    static const uint8_t addresses[] = {0x32, 4, 192, 0, 2, 1, 0x3a, 4, 192, 0, 2, 2};
+    static const uint8_t field[] = {0xba, 0x3e}; // 999 as bytes
+    size_t filler_len = WIRE_FRAME_MAX - sizeof addresses - sizeof field - 4;
+    uint8_t *frame = calloc(1, WIRE_FRAME_MAX + 16);
+    uint8_t *end = wire_put_varint(frame, WIRE_FRAME_MAX);
+    memcpy(end, addresses, sizeof addresses);
+    memcpy(end + sizeof addresses, field, sizeof field);
+    end = wire_put_varint(end + sizeof addresses + sizeof field, filler_len) + filler_len;
+    *len = (size_t)(end - frame);
+    assert_int_equal(*len, WIRE_FRAME_MAX + 4);
+    return frame;
+}
+
+struct feeder {
+    int fd;
+    const uint8_t *bytes;
+    size_t len;
+};
+
+static void *write_all(void *argument)
+{
+    struct feeder *feeder = argument;
+    while (feeder->len != 0) {
+        ssize_t written = write(feeder->fd, feeder->bytes, feeder->len);
+        if (written <= 0)
+            break;
+        feeder->bytes += written;
+        feeder->len -= (size_t)written;
+    }
+    close(feeder->fd);
+    return NULL;
+}
+
+static void puts_out_the_largest_frame_with_the_largest_answers(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct ledger ledger;
+    pthread_t thread;
+    struct feeder feeder = {.len = 0};
+    struct snapshot *snapshot = largest_context();
+    uint8_t *frame = largest_frame(&feeder.len);
+    uint8_t *expected = malloc(enrich_frame_bound(snapshot, WIRE_FRAME_MAX));
+    const struct enrich_options keep = {.sampling_rate = 0};
+    const uint8_t *end = enrich_frame(snapshot, &keep, frame + 4, WIRE_FRAME_MAX, expected);
+    size_t len = (size_t)(end - expected);
+    uint8_t *got = malloc(len);
+    begin(&f, FORMAT_BIN, snapshot);
+    feeder.bytes = frame;
+    feeder.fd = f.in[1];
+    f.in[1] = -1;
+    assert_int_equal(pthread_create(&thread, NULL, write_all, &feeder), 0);
+    for (size_t have = 0; have < len;) {
+        ssize_t more = read(f.out[0], got + have, len - have);
+        assert_true(more > 0);
+        have += (size_t)more;
+    }
+    pthread_join(thread, NULL);
+    assert_int_equal(finish(&f, &ledger), 0);
+    assert_int_equal(ledger.flows_delivered, 1);
+    assert_memory_equal(got, expected, len);
+    free(frame);
+    free(expected);
+    free(got);
+}
+
 static int quiet(void **state)
 {
     (void)state;
@@ -273,6 +365,7 @@ int main(void)
         cmocka_unit_test(takes_up_an_offered_snapshot),
         cmocka_unit_test(fails_at_a_frame_that_is_no_flow),
         cmocka_unit_test(hands_on_what_comes_before_a_bad_frame),
+        cmocka_unit_test(puts_out_the_largest_frame_with_the_largest_answers),
         cmocka_unit_test(fails_when_nobody_reads_its_output),
     };
     return cmocka_run_group_tests(tests, quiet, remove_scratch);

@@ -17,8 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define THREADS 4
-#define FRAMES  20000 // of each thread
+// Frames of 1,000 bytes that fill a ring of the least size, a pipe and a writer's buffer.
+#define TOO_MANY (3 * FILE_FRAME_MAX / 1000)
+#define THREADS  4
+#define FRAMES   20000 // of each thread
 
 struct fixture {
     char directory[64];
@@ -211,14 +213,15 @@ static void a_stopped_reader_fills_the_ring_then_costs_flows(void **state)
     struct sink *sink = open_sink(f->path, false);
     struct sink_writer *writer = sink_writer_new(sink, &ledger);
     assert_int_equal(sink_poll_fd(sink), -1);
-    for (unsigned i = 1; i <= 5000; i++) {
+    for (unsigned i = 1; i <= TOO_MANY; i++) {
         write_frame(writer, 0, i, 1000);
         assert_int_equal(sink_flush(writer), 0);
         balance(&ledger);
     }
     assert_true(sink_poll_fd(sink) >= 0);
     assert_true(ledger.flows_delivered > 0);
-    assert_in_range(ledger.flows_waiting, 1000, 1048); // a ring of the least size
+    // A ring of the least size.
+    assert_in_range(ledger.flows_waiting, FILE_FRAME_MAX / 1050, FILE_FRAME_MAX / 1000);
     assert_true(ledger.reasons[REASON_OUTPUT_BLOCKED] > 0);
     assert_int_equal(sink_drain(sink, 0), -EAGAIN);
     assert_int_equal(sink_sync(writer, 0), -ETIMEDOUT);
@@ -243,7 +246,7 @@ static void a_waiting_writer_can_be_abandoned(void **state)
     struct sink *sink = open_sink(f->path, true);
     struct sink_writer *writer = sink_writer_new(sink, &ledger);
     sink_abandon(sink);
-    for (unsigned i = 1; i <= 5000; i++)
+    for (unsigned i = 1; i <= TOO_MANY; i++)
         write_frame(writer, 0, i, 1000);
     assert_int_equal(sink_flush(writer), 0);
     assert_true(ledger.reasons[REASON_OUTPUT_BLOCKED] > 0);
@@ -282,7 +285,7 @@ static void a_full_device_fails_what_waited(void **state)
     struct ledger ledger = {0};
     struct sink *sink = open_sink("/dev/full", true);
     struct sink_writer *writer = sink_writer_new(sink, &ledger);
-    for (unsigned i = 1; i <= 3000; i++)
+    for (unsigned i = 1; i <= TOO_MANY; i++)
         write_frame(writer, 0, i, 1000);
     assert_int_equal(sink_sync(writer, -1), -ENOSPC);
     assert_int_equal(sink_drain(sink, -1), -ENOSPC);
@@ -291,7 +294,7 @@ static void a_full_device_fails_what_waited(void **state)
     balance(&ledger);
     sink_writer_free(writer);
     sink_close(sink);
-    assert_int_equal(ledger.reasons[REASON_OUTPUT_FAILED], 3000);
+    assert_int_equal(ledger.reasons[REASON_OUTPUT_FAILED], TOO_MANY);
     balance(&ledger);
 }
 
