@@ -202,7 +202,7 @@ static size_t output_rows(struct option *out, struct collector_options *o)
         {"transport.file.sep", OPTION_STRING, &o->sink.separator,
          "Written after each flow, as it is; may be empty", NULL},
         {"transport.file.buffer", OPTION_BYTES, &o->buffer_bytes,
-         "Flows kept for a reader that is behind, at least 1MiB", NULL},
+         "Flows kept for a reader that is behind, at least 5MiB", NULL},
         {"drain", OPTION_DURATION_NS, &o->drain_ns,
          "How long the end waits for the reader of the output", NULL},
     };

@@ -89,12 +89,21 @@ static void take_batch(struct worker *worker, const struct worker_socket *socket
     lane_time(worker->lane, socket->scheme, now_ns() - begun_ns, count);
 }
 
-// Reads a socket until it is empty or has had its turn; true when more may be there.
+// Whether the sockets are to wait for the output.
+static bool is_behind(const struct worker *worker)
+{
+    return worker->options.blocking && sink_poll_fd(worker->options.sink) >= 0;
+}
+
+// Reads a socket until it is empty or has had its turn; true when more may be there. When flows
+// wait for the output one batch is the turn: a longer one would wait inside, and the mail with it.
 static bool read_socket(struct worker *worker, const struct worker_socket *socket)
 {
     int full = socket->gro ? RECEIVE_SLOTS_GRO : RECEIVE_SLOTS;
     int got = full;
     for (int batch = 0; batch < BATCHES_MAX && got == full; batch++) {
+        if (batch != 0 && is_behind(worker))
+            break;
         got = receive_run(worker->batch, socket->fd, socket->gro);
         if (got > 0)
             take_batch(worker, socket, got);

@@ -24,12 +24,12 @@ from support import capture, flow, netflow, process  # noqa: E402
 FIXTURES = os.path.join(TESTS, "fixtures")
 DEMO = os.path.join(FIXTURES, "demo.pcap")
 BIN = ("-format=bin", "-transport.file.sep=")
-RING = "-transport.file.buffer=1MiB"  # the smallest there is
+RING = "-transport.file.buffer=1"  # the smallest there is: five MiB
 RECORDS = netflow.RECORDS_MAX_V5
 SECOND_NS = 10**9
 YEAR_NS = 365 * 86400 * SECOND_NS
 START_NS = 1700000000 * SECOND_NS
-RING_FULL_DATAGRAMS = 800  # as JSON much more than ring and pipe hold
+RING_FULL_DATAGRAMS = 4000  # much more than ring and pipe hold
 
 
 def v5_capture(path, datagrams):
