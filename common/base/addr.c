@@ -1,5 +1,7 @@
 #include "common/base/addr.h"
 
+#include "common/base/cursor.h"
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <string.h>
@@ -191,11 +193,20 @@ struct prefix prefix_mask(const struct prefix *prefix)
     return out;
 }
 
+// Whether the first `bits` bits of two numbers of 64 are the same.
+static bool same_bits(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+    return bits == 0 || (bytes_u64(a) ^ bytes_u64(b)) >> (64 - bits) == 0;
+}
+
 bool prefix_contains(const struct prefix *prefix, const struct addr *addr)
 {
+    const uint8_t *a = prefix->addr.bytes;
+    const uint8_t *b = addr->bytes;
+    unsigned bits = prefix->bits;
     if (prefix->addr.len != addr->len)
         return false;
-    struct prefix of_addr = prefix_mask(&(struct prefix){.addr = *addr, .bits = prefix->bits});
-    struct prefix masked = prefix_mask(prefix);
-    return addr_equal(&of_addr.addr, &masked.addr);
+    if (bits <= 64)
+        return same_bits(a, b, bits);
+    return same_bits(a, b, 64) && same_bits(a + 8, b + 8, bits - 64);
 }

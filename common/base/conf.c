@@ -149,7 +149,8 @@ static bool is_nothing(const yaml_event_t *event)
     if (event->type != YAML_SCALAR_EVENT || event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
         return false;
     const char *text = (const char *)event->data.scalar.value;
-    return *text == '\0' || strcmp(text, "~") == 0 || strcasecmp(text, "null") == 0;
+    size_t len = event->data.scalar.length;
+    return len == 0 || (len == 1 && *text == '~') || (len == 4 && strcasecmp(text, "null") == 0);
 }
 
 static int wrong_type(struct conf *conf, const char *name, const char *wanted)
@@ -362,7 +363,8 @@ static int take_unknown(struct conf *conf, const struct conf_schema *schema)
 static size_t find_field(const struct conf_schema *schema, const char *key)
 {
     size_t i = 0;
-    while (i < schema->field_count && strcmp(schema->fields[i].name, key) != 0)
+    while (i < schema->field_count &&
+           (*schema->fields[i].name != *key || strcmp(schema->fields[i].name, key) != 0))
         i++;
     return i;
 }

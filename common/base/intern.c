@@ -64,21 +64,29 @@ const void *intern_get(const struct intern *intern, uint32_t number, size_t *len
     return intern->bytes + start;
 }
 
-// Eight bytes a step, each folded in by a multiplication (odd constant: the golden ratio).
+static inline uint64_t mix(uint64_t sum, uint64_t word)
+{
+    const uint64_t factor = 0x9E3779B97F4A7C15; // odd: the golden ratio
+    sum = (sum ^ word) * factor;
+    return sum ^ sum >> 32;
+}
+
+// Eight bytes a step; the last step may take some of them again.
 static uint32_t hash_of(const uint8_t *bytes, size_t len)
 {
-    const uint64_t factor = 0x9E3779B97F4A7C15;
-    uint64_t sum = len * factor;
-    while (len != 0) {
-        uint64_t word = 0;
-        size_t take = len < 8 ? len : 8;
-        memcpy(&word, bytes, take);
-        sum = (sum ^ word) * factor;
-        sum ^= sum >> 32;
-        bytes += take;
-        len -= take;
+    uint64_t word = 0;
+    uint64_t sum = mix(0, len);
+    if (len >= sizeof word) {
+        for (size_t at = 0; at < len - sizeof word; at += sizeof word) {
+            memcpy(&word, bytes + at, sizeof word);
+            sum = mix(sum, word);
+        }
+        memcpy(&word, bytes + len - sizeof word, sizeof word);
+    } else {
+        for (size_t i = 0; i < len; i++)
+            word = word << 8 | bytes[i];
     }
-    return (uint32_t)(sum * factor >> 32);
+    return (uint32_t)(mix(sum, word) >> 32);
 }
 
 // The slot that holds these bytes, or the free one where they belong.

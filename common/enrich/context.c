@@ -21,8 +21,9 @@ struct line {
 // One network of the file, while it is read.
 struct network {
     size_t name_at; // in `names`
+    size_t tags_at; // its own, in `tag_lists`
     uint8_t name_len;
-    uint32_t tags;   // its own
+    uint8_t tag_count;
     uint32_t outer;  // of its last record: the one it inherits from, 0: none
     uint32_t record; // its last one, 0: none yet
 };
@@ -39,7 +40,8 @@ struct loader {
     struct tags *tags;
     struct list lines;
     struct list networks;
-    struct list names; // bytes
+    struct list names;     // bytes
+    struct list tag_lists; // uint32_t
 };
 
 // One network as it stands in the file.
@@ -136,7 +138,8 @@ static int check_length(struct conf *conf, const char *what, const struct conf_t
                      text->len, most, text->text);
 }
 
-static int read_tags(struct conf *conf, const struct conf_map *map, unsigned line, uint32_t *set)
+// Puts the tags behind those of the networks before.
+static int read_tags(struct conf *conf, const struct conf_map *map, unsigned line)
 {
     struct loader *loader = conf_context(conf);
     struct tag tags[FLOW_LIST_MAX];
@@ -151,12 +154,14 @@ static int read_tags(struct conf *conf, const struct conf_map *map, unsigned lin
         tags[i].key = (struct span){(const uint8_t *)key->text, key->len};
         tags[i].value = (struct span){(const uint8_t *)value->text, value->len};
     }
-    *set = tags_put(loader->tags, tags, map->count);
-    return *set == TAGS_FAILED ? no_memory(conf, line) : 0;
+    uint32_t *list = list_room(&loader->tag_lists, FLOW_LIST_MAX, sizeof *list);
+    if (list == NULL || tags_put(loader->tags, tags, map->count, list) != 0)
+        return no_memory(conf, line);
+    return 0;
 }
 
-// The number of a new network.
-static int put_network(struct loader *loader, const struct conf_text *name, uint32_t tags,
+// The number of a new network, whose tags were read last.
+static int put_network(struct loader *loader, const struct conf_text *name, size_t tag_count,
                        uint32_t *number)
 {
     uint8_t *text = list_room(&loader->names, name->len, 1);
@@ -164,9 +169,14 @@ static int put_network(struct loader *loader, const struct conf_text *name, uint
     if (text == NULL || network == NULL || loader->networks.count == UINT32_MAX)
         return -1;
     *network = (struct network){
-        .name_at = loader->names.count, .name_len = (uint8_t)name->len, .tags = tags};
+        .name_at = loader->names.count,
+        .tags_at = loader->tag_lists.count,
+        .name_len = (uint8_t)name->len,
+        .tag_count = (uint8_t)tag_count,
+    };
     memcpy(text, name->text, name->len);
     loader->names.count += name->len;
+    loader->tag_lists.count += tag_count;
     *number = (uint32_t)loader->networks.count++;
     return 0;
 }
@@ -175,17 +185,16 @@ static int add_network(struct conf *conf, void *object, unsigned line)
 {
     struct loader *loader = conf_context(conf);
     const struct item *item = object;
-    uint32_t tags = 0;
     uint32_t number;
     if (item->name.text == NULL)
         return conf_fail(conf, line, "network without \"name\"");
     if (check_length(conf, "name", &item->name, 1, CONTEXT_NAME_MAX) != 0 ||
-        read_tags(conf, &item->tags, line, &tags) != 0)
+        read_tags(conf, &item->tags, line) != 0)
         return -1;
     if (item->cidr.text == NULL && item->cidrs.count == 0)
         return conf_fail(conf, line, "network \"%.60s\" without \"cidr\" or \"cidrs\"",
                          item->name.text);
-    if (put_network(loader, &item->name, tags, &number) != 0)
+    if (put_network(loader, &item->name, item->tags.count, &number) != 0)
         return no_memory(conf, line);
     if (item->cidr.text != NULL && add_cidr(conf, &item->cidr, number) != 0)
         return -1;
@@ -241,11 +250,20 @@ static int compare_lines(const void *a, const void *b)
     return left->number < right->number ? -1 : left->number > right->number;
 }
 
+static bool is_sorted(const struct line *lines, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (compare_lines(&lines[i - 1], &lines[i]) > 0)
+            return false;
+    return true;
+}
+
 static int sort(struct loader *loader, const char *path, struct fault *fault)
 {
     struct line *lines = loader->lines.items;
     size_t count = loader->lines.count;
-    qsort(lines, count, sizeof *lines, compare_lines);
+    if (!is_sorted(lines, count)) // files made by a program often are
+        qsort(lines, count, sizeof *lines, compare_lines);
     for (size_t i = 1; i < count; i++) {
         const struct line *line = &lines[i];
         char text[PREFIX_TEXT_MAX];
@@ -264,10 +282,10 @@ static int put_record(struct loader *loader, const struct line *line, uint32_t o
     struct network *network = (struct network *)loader->networks.items + line->network;
     uint32_t outer_tags[FLOW_LIST_MAX];
     uint32_t tags[2 * FLOW_LIST_MAX];
-    size_t own_count;
     size_t outer_count = place_tags(records->bytes, outer, outer_tags);
-    const uint32_t *own_tags = tags_get(loader->tags, network->tags, &own_count);
-    size_t count = tags_merge(loader->tags, outer_tags, outer_count, own_tags, own_count, tags);
+    const uint32_t *own_tags = (const uint32_t *)loader->tag_lists.items + network->tags_at;
+    size_t count = tags_merge(loader->tags, outer_tags, outer_count, own_tags, network->tag_count,
+                              tags);
     if (count > FLOW_LIST_MAX)
         return fault_set(fault, "%s:%u: %zu tags with those of enclosing networks, at most %d",
                          path, line->number, count, FLOW_LIST_MAX);
@@ -337,6 +355,7 @@ int context_load(struct context *context, const char *path, struct fault *fault)
     free(loader.lines.items);
     free(loader.networks.items);
     free(loader.names.items);
+    free(loader.tag_lists.items);
     return result;
 }
 

@@ -12,8 +12,7 @@
 #define TAG_LEN     2  // of the field's number and type
 
 struct tags {
-    struct intern *fields; // encoded tags
-    struct intern *sets;   // arrays of offsets of tags, ordered by key
+    struct intern *fields;
 };
 
 struct tags *tags_new(void)
@@ -22,8 +21,7 @@ struct tags *tags_new(void)
     if (tags == NULL)
         return NULL;
     tags->fields = intern_new();
-    tags->sets = intern_new();
-    if (tags->fields == NULL || tags->sets == NULL) {
+    if (tags->fields == NULL) {
         tags_free(tags);
         return NULL;
     }
@@ -35,7 +33,6 @@ void tags_free(struct tags *tags)
     if (tags == NULL)
         return;
     intern_free(tags->fields);
-    intern_free(tags->sets);
     free(tags);
 }
 
@@ -48,11 +45,16 @@ static int compare_spans(struct span a, struct span b)
     return a.len < b.len ? -1 : a.len > b.len;
 }
 
-static int compare_tags(const void *a, const void *b)
+// By key. Lists are short, and often in order.
+static void sort(struct tag *items, size_t count)
 {
-    const struct tag *left = a;
-    const struct tag *right = b;
-    return compare_spans(left->key, right->key);
+    for (size_t i = 1; i < count; i++) {
+        struct tag item = items[i];
+        size_t at = i;
+        for (; at > 0 && compare_spans(item.key, items[at - 1].key) < 0; at--)
+            items[at] = items[at - 1];
+        items[at] = item;
+    }
 }
 
 static const uint8_t *first_field(const struct tags *tags)
@@ -85,37 +87,13 @@ static int put_field(struct tags *tags, const struct tag *tag, uint32_t *offset)
     return 0;
 }
 
-uint32_t tags_put(struct tags *tags, struct tag *items, size_t count)
+int tags_put(struct tags *tags, struct tag *items, size_t count, uint32_t *list)
 {
-    uint32_t small[FLOW_LIST_MAX];
-    uint32_t *offsets = count <= FLOW_LIST_MAX ? small : malloc(count * sizeof *offsets);
-    uint32_t set = TAGS_FAILED;
-    if (count == 0)
-        return 0;
-    if (offsets == NULL)
-        return TAGS_FAILED;
-    qsort(items, count, sizeof *items, compare_tags);
+    sort(items, count);
     for (size_t i = 0; i < count; i++)
-        if (put_field(tags, &items[i], &offsets[i]) != 0)
-            goto out;
-    set = intern_put(tags->sets, offsets, count * sizeof *offsets);
-    if (set == 0)
-        set = TAGS_FAILED;
-out:
-    if (offsets != small)
-        free(offsets);
-    return set;
-}
-
-const uint32_t *tags_get(const struct tags *tags, uint32_t set, size_t *count)
-{
-    *count = 0;
-    if (set == 0)
-        return NULL;
-    size_t len;
-    const uint32_t *offsets = intern_get(tags->sets, set, &len);
-    *count = len / sizeof *offsets;
-    return offsets;
+        if (put_field(tags, &items[i], &list[i]) != 0)
+            return -1;
+    return 0;
 }
 
 // The bytes behind a length, at which `at` points.

@@ -1,13 +1,11 @@
-// Sets of tags (key, value) while context.yaml is read. A tag is encoded once, as a src_context
-// field, and known by where these bytes stand; a set is a sorted list of tags. One thread.
+// Tags (key, value) while context.yaml is read: each is encoded once, as a src_context field, and
+// known by where these bytes begin. A list of tags is ordered by key. One thread.
 #pragma once
 
 #include "common/flow/flow.h"
 
 #include <stddef.h>
 #include <stdint.h>
-
-#define TAGS_FAILED UINT32_MAX // in place of a set: no memory
 
 struct tag {
     struct span key;
@@ -20,11 +18,9 @@ struct tags;
 struct tags *tags_new(void);
 void tags_free(struct tags *tags);
 
-// The set of these tags, in any order (they are sorted in place); no key twice. 0: the empty one.
-uint32_t tags_put(struct tags *tags, struct tag *items, size_t count);
-
-// The tags of a set as offsets into the fields, ordered by key; they move with the next tags_put.
-const uint32_t *tags_get(const struct tags *tags, uint32_t set, size_t *count);
+// Makes a list of these tags, which come in any order and are sorted in place; no key twice. 0, or
+// -1 without memory.
+int tags_put(struct tags *tags, struct tag *items, size_t count, uint32_t *list);
 
 // Merges two lists, where `inner` wins key by key, into `out`, which has room for both. Returns how
 // many came out.

@@ -107,6 +107,24 @@ static void prefixes_contain(void **state)
     assert_true(prefix_contains(&all, &outside));
 }
 
+// At every length, an address that differs from the prefix in one bit alone.
+static void a_prefix_contains_what_differs_behind_it(void **state)
+{
+    (void)state;
+    for (uint8_t len = 4; len <= 16; len = (uint8_t)(len + 12)) {
+        for (unsigned bits = 0; bits <= len * 8u; bits++) {
+            struct prefix prefix = {.addr = {.bytes = {0xa5, 0x5a, 0xff, 1}, .len = len},
+                                    .bits = (uint8_t)bits};
+            for (unsigned bit = 0; bit < len * 8u; bit++) {
+                struct addr addr = prefix.addr;
+                addr.bytes[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
+                assert_int_equal(prefix_contains(&prefix, &addr), bit >= bits);
+            }
+            assert_true(prefix_contains(&prefix, &prefix.addr));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +134,7 @@ int main(void)
         cmocka_unit_test(prefixes_are_read),
         cmocka_unit_test(bad_prefixes_are_told_apart),
         cmocka_unit_test(prefixes_contain),
+        cmocka_unit_test(a_prefix_contains_what_differs_behind_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
