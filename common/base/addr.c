@@ -32,17 +32,18 @@ bool addr_equal(const struct addr *a, const struct addr *b)
     return a->len == b->len && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
+// Three digits, of which leading zeros are shifted out: no branch depends on the value. Stores four
+// bytes, those behind the digits zeros.
 static char *put_octet(char *out, unsigned value)
 {
-    if (value >= 100) {
-        *out++ = (char)('0' + value / 100);
-        value %= 100;
-        *out++ = (char)('0' + value / 10);
-    } else if (value >= 10) {
-        *out++ = (char)('0' + value / 10);
-    }
-    *out++ = (char)('0' + value % 10);
-    return out;
+    unsigned hundreds = value * 41 >> 12; // by 100, up to 1,000
+    unsigned rest = value - 100 * hundreds;
+    unsigned tens = rest * 205 >> 11; // by 10, up to 100
+    unsigned unwanted = (unsigned)(value < 10) + (unsigned)(value < 100);
+    uint32_t digits = 0x303030 | hundreds | tens << 8 | (rest - 10 * tens) << 16;
+    digits >>= 8 * unwanted;
+    memcpy(out, &digits, sizeof digits);
+    return out + 3 - unwanted;
 }
 
 static char *put_ipv4(char *out, const uint8_t *bytes)
@@ -122,11 +123,16 @@ const char *addr_string(char out[static ADDR_TEXT_MAX], const struct addr *addr)
     return out;
 }
 
-const char *prefix_string(char out[static PREFIX_TEXT_MAX], const struct prefix *prefix)
+size_t prefix_text(char out[static PREFIX_TEXT_MAX], const struct prefix *prefix)
 {
     char *end = out + addr_text(out, prefix->addr.bytes, prefix->addr.len);
     *end++ = '/';
-    *put_octet(end, prefix->bits) = '\0';
+    return (size_t)(put_octet(end, prefix->bits) - out);
+}
+
+const char *prefix_string(char out[static PREFIX_TEXT_MAX], const struct prefix *prefix)
+{
+    out[prefix_text(out, prefix)] = '\0';
     return out;
 }
 

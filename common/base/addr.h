@@ -33,6 +33,9 @@ bool addr_is_mapped(const uint8_t *bytes);
 // Any length but 4 and 16 gives an empty text. Returns the length; out has no final NUL.
 size_t addr_text(char out[static ADDR_TEXT_MAX], const uint8_t *bytes, size_t len);
 
+// "address/bits", in the same way.
+size_t prefix_text(char out[static PREFIX_TEXT_MAX], const struct prefix *prefix);
+
 // The text as a C string in `out`, for messages.
 const char *addr_string(char out[static ADDR_TEXT_MAX], const struct addr *addr);
 const char *prefix_string(char out[static PREFIX_TEXT_MAX], const struct prefix *prefix);

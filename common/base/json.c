@@ -1,7 +1,9 @@
 #include "common/base/json.h"
 
+#include "common/base/copy.h"
 #include "common/base/utf8.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 static uint8_t *put_unicode(uint8_t *out, unsigned code)
@@ -45,7 +47,53 @@ static uint8_t *put_ascii(uint8_t *out, uint8_t byte)
     return out;
 }
 
-uint8_t *json_escape(uint8_t *out, const uint8_t *bytes, size_t len)
+#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+// Marks bytes that are zero; behind one in a word, maybe others: good for asking whether any is.
+static inline uint64_t zeros(uint64_t word)
+{
+    return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
+}
+
+// Whether all of eight bytes stand in JSON as they are: no control character, quote, backslash,
+// <, >, &, DEL, and none of a longer sequence. Two characters that differ in one bit are one test.
+static inline bool is_plain_word(uint64_t word)
+{
+    uint64_t control = (word - EACH_BYTE(0x20)) & ~word;
+    uint64_t quote_or_and = zeros((word | EACH_BYTE(4)) ^ EACH_BYTE('&'));
+    uint64_t less_or_greater = zeros((word | EACH_BYTE(2)) ^ EACH_BYTE('>'));
+    uint64_t backslash = zeros(word ^ EACH_BYTE('\\'));
+    uint64_t rubout = zeros(word ^ EACH_BYTE(127));
+    uint64_t special = control | quote_or_and | less_or_greater | backslash | rubout | word;
+    return (special & EACH_BYTE(0x80)) == 0;
+}
+
+static inline uint64_t load(const uint8_t *at, size_t len)
+{
+    uint64_t word = 0;
+    memcpy(&word, at, len);
+    return word;
+}
+
+static inline bool is_plain(const uint8_t *bytes, size_t len)
+{
+    const uint64_t filler = EACH_BYTE('x');
+    if (len >= 8) {
+        for (size_t at = 0; at < len - 8; at += 8)
+            if (!is_plain_word(load(bytes + at, 8)))
+                return false;
+        return is_plain_word(load(bytes + len - 8, 8));
+    }
+    if (len >= 4)
+        return is_plain_word(load(bytes, 4) | load(bytes + len - 4, 4) << 32);
+    if (len == 0)
+        return true;
+    uint64_t word = bytes[0] | (uint64_t)bytes[len / 2] << 8 | (uint64_t)bytes[len - 1] << 16;
+    return is_plain_word(word | filler << 24);
+}
+
+// Byte by byte.
+static uint8_t *escape(uint8_t *out, const uint8_t *bytes, size_t len)
 {
     for (size_t i = 0; i < len;) {
         if (bytes[i] < 128) {
@@ -67,4 +115,9 @@ uint8_t *json_escape(uint8_t *out, const uint8_t *bytes, size_t len)
         }
     }
     return out;
+}
+
+uint8_t *json_escape(uint8_t *out, const uint8_t *bytes, size_t len)
+{
+    return is_plain(bytes, len) ? copy_bytes(out, bytes, len) : escape(out, bytes, len);
 }

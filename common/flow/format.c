@@ -1,5 +1,6 @@
 #include "common/flow/format.h"
 
+#include "common/base/copy.h"
 #include "common/base/json.h"
 #include "common/flow/format_plan.h"
 #include "common/flow/render.h"
@@ -12,10 +13,9 @@ enum format_kind format_kind(const struct format *format)
     return format->kind;
 }
 
-static uint8_t *put(uint8_t *out, const char *text, size_t len)
+static inline uint8_t *put(uint8_t *out, const char *text, size_t len)
 {
-    memcpy(out, text, len);
-    return out + len;
+    return copy_bytes(out, (const uint8_t *)text, len);
 }
 
 static uint8_t *put_name(uint8_t *out, const char *name, size_t len, uint64_t number)
@@ -355,9 +355,13 @@ static uint8_t *put_columns(const struct format *format, uint8_t *out, const str
         for (uint64_t left = columns_set(format, word, flow); left != 0; left &= left - 1) {
             unsigned index = 64 * word + (unsigned)__builtin_ctzll(left);
             const struct format_column *column = &columns[index];
+            // A column that is shown without a value too has its name in the skeleton.
+            bool shown = columns[index + 1].skeleton_at != column->skeleton_at;
             uint32_t from = columns[next].skeleton_at;
-            out = put(out, format->skeleton + from, column->skeleton_at - from);
-            out = put(out, column->name, column->name_len);
+            uint32_t to = column->skeleton_at + (shown ? column->name_len : 0);
+            out = put(out, format->skeleton + from, to - from);
+            if (!shown)
+                out = put(out, column->name, column->name_len);
             out = column->shape == SHAPE_BARE && column->render == RENDER_NUM
                       ? render_num(out, flow->num[column->field])
                       : format_value(format, column, flow, out);

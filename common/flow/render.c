@@ -1,7 +1,5 @@
 #include "common/flow/render.h"
 
-#include "common/base/addr.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,42 +15,34 @@ struct name {
         text, sizeof(text) - 1                                                                     \
     }
 
-static const char TWO_DIGITS[] = "00010203040506070809"
-                                 "10111213141516171819"
-                                 "20212223242526272829"
-                                 "30313233343536373839"
-                                 "40414243444546474849"
-                                 "50515253545556575859"
-                                 "60616263646566676869"
-                                 "70717273747576777879"
-                                 "80818283848586878889"
-                                 "90919293949596979899";
+#define EIGHT_DIGITS 100000000
 
-static unsigned decimal_len(uint64_t value)
+// The eight decimal digits of a number below 10^8, the first one in the lowest byte: the number is
+// split into halves of four, two and one digits, all pairs at once.
+static inline uint64_t eight_digits(uint32_t value)
 {
-    static const uint64_t powers[] = {0,
-                                      10,
-                                      100,
-                                      1000,
-                                      10000,
-                                      100000,
-                                      1000000,
-                                      10000000,
-                                      100000000,
-                                      1000000000,
-                                      10000000000,
-                                      100000000000,
-                                      1000000000000,
-                                      10000000000000,
-                                      100000000000000,
-                                      1000000000000000,
-                                      10000000000000000,
-                                      100000000000000000,
-                                      1000000000000000000,
-                                      10000000000000000000U};
-    // 1233 / 4096 is just above log10(2): the guess is right or one too high.
-    unsigned guess = (unsigned)(64 - __builtin_clzll(value | 1)) * 1233 >> 12;
-    return guess + (value >= powers[guess] ? 1 : 0);
+    uint64_t fours = value / 10000 | (uint64_t)(value % 10000) << 32;
+    uint64_t hundreds = (fours * 10486 >> 20) & 0x0000007f0000007f; // by 100, up to 10,000
+    uint64_t twos = hundreds | (fours - 100 * hundreds) << 16;
+    uint64_t tens = (twos * 103 >> 10) & 0x000f000f000f000f; // by 10, up to 100
+    return tens | (twos - 10 * tens) << 8;
+}
+
+static inline uint8_t *put_eight(uint8_t *out, uint32_t value)
+{
+    uint64_t text = eight_digits(value) | 0x3030303030303030;
+    memcpy(out, &text, sizeof text);
+    return out + sizeof text;
+}
+
+// A number below 10^8 without leading zeros: they are shifted out. Stores eight bytes.
+static inline uint8_t *put_first(uint8_t *out, uint32_t value)
+{
+    uint64_t digits = eight_digits(value);
+    unsigned unwanted = (unsigned)__builtin_ctzll(digits | UINT64_C(1) << 56) >> 3;
+    digits = (digits | 0x3030303030303030) >> 8 * unwanted;
+    memcpy(out, &digits, sizeof digits);
+    return out + sizeof digits - unwanted;
 }
 
 uint8_t *render_num(uint8_t *out, uint64_t value)
@@ -61,18 +51,14 @@ uint8_t *render_num(uint8_t *out, uint64_t value)
         *out = (uint8_t)('0' + value);
         return out + 1;
     }
-    uint8_t *end = out + decimal_len(value);
-    uint8_t *at = end;
-    while (value >= 100) {
-        at -= 2;
-        memcpy(at, TWO_DIGITS + 2 * (value % 100), 2);
-        value /= 100;
-    }
-    if (value >= 10)
-        memcpy(at - 2, TWO_DIGITS + 2 * value, 2);
-    else
-        at[-1] = (uint8_t)('0' + value);
-    return end;
+    if (value < EIGHT_DIGITS)
+        return put_first(out, (uint32_t)value);
+    uint64_t above = value / EIGHT_DIGITS;
+    uint32_t low = (uint32_t)(value % EIGHT_DIGITS);
+    if (above < EIGHT_DIGITS)
+        return put_eight(put_first(out, (uint32_t)above), low);
+    out = put_first(out, (uint32_t)(above / EIGHT_DIGITS));
+    return put_eight(put_eight(out, (uint32_t)(above % EIGHT_DIGITS)), low);
 }
 
 uint8_t *render_mac(uint8_t *out, uint64_t value)
@@ -89,10 +75,7 @@ uint8_t *render_mac(uint8_t *out, uint64_t value)
 
 uint8_t *render_ip(uint8_t *out, struct span address)
 {
-    char text[ADDR_TEXT_MAX];
-    size_t len = addr_text(text, address.data, address.len);
-    memcpy(out, text, len);
-    return out + len;
+    return out + addr_text((char *)out, address.data, address.len);
 }
 
 uint8_t *render_hex(uint8_t *out, struct span bytes)
@@ -177,7 +160,6 @@ uint8_t *render_float(uint8_t *out, double value)
 uint8_t *render_prefix(uint8_t *out, struct span address, uint64_t bits)
 {
     static const char invalid[] = "invalid Prefix";
-    char text[ADDR_TEXT_MAX];
     struct prefix prefix = {.addr = {.len = 0}};
     if (address.len != 4 && address.len != 16)
         return out;
@@ -189,10 +171,7 @@ uint8_t *render_prefix(uint8_t *out, struct span address, uint64_t bits)
     prefix.addr.len = (uint8_t)address.len;
     prefix.bits = (uint8_t)bits;
     prefix = prefix_mask(&prefix);
-    size_t len = addr_text(text, prefix.addr.bytes, prefix.addr.len);
-    memcpy(out, text, len);
-    out[len] = '/';
-    return render_num(out + len + 1, bits);
+    return out + prefix_text((char *)out, &prefix);
 }
 
 const char *render_type_name(uint64_t type, size_t *len)

@@ -2,13 +2,14 @@
 // the bytes named, and returns the end; none writes a final NUL.
 #pragma once
 
+#include "common/base/addr.h"
 #include "common/flow/flow.h"
 
 #define RENDER_NUM_MAX    20 // 18446744073709551615
 #define RENDER_MAC_MAX    17
-#define RENDER_NAME_MAX   31 // of a type, layer, EtherType or protocol
-#define RENDER_PREFIX_MAX 43 // an address and /128; also "invalid Prefix"
-#define RENDER_IP_MAX     39
+#define RENDER_NAME_MAX   31              // of a type, layer, EtherType or protocol
+#define RENDER_PREFIX_MAX PREFIX_TEXT_MAX // also "invalid Prefix"
+#define RENDER_IP_MAX     ADDR_TEXT_MAX
 #define RENDER_TIME_MAX   42 // 292277026596-12-04T15:30:07.999999999Z
 #define RENDER_FLOAT_MAX  24 // -2.2250738585072014e-308
 

@@ -1,6 +1,7 @@
 // The bounded reader and writer, JSON escaping, and the ledger's equations.
 #include "common/base/buf.h"
 #include "common/base/cursor.h"
+#include "common/base/copy.h"
 #include "common/base/json.h"
 #include "common/base/ledger.h"
 #include "common/base/log.h"
@@ -9,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -167,6 +169,49 @@ static void log_levels(void **state)
         assert_int_equal(log_level_parse(bad[i], &level), -1);
 }
 
+// Each ASCII character at each place of texts of each length: as if it stood alone.
+static void escapes_wherever_it_stands(void **state)
+{
+    (void)state;
+    uint8_t text[40];
+    uint8_t out[JSON_ESCAPED_MAX(sizeof text)];
+    uint8_t alone[JSON_ESCAPED_MAX(1)];
+    for (unsigned c = 0; c < 128; c++) {
+        const uint8_t byte = (uint8_t)c;
+        size_t alone_len = (size_t)(json_escape(alone, &byte, 1) - alone);
+        assert_int_equal(alone_len != 1, c < ' ' || c == 127 || strchr("\"\\<>&", (int)c) != NULL);
+        for (size_t len = 1; len <= sizeof text; len++) {
+            for (size_t at = 0; at < len; at++) {
+                memset(text, 'x', len);
+                text[at] = byte;
+                const uint8_t *end = json_escape(out, text, len);
+                assert_int_equal(end - out, len - 1 + alone_len);
+                assert_memory_equal(out, text, at);
+                assert_memory_equal(out + at, alone, alone_len);
+                assert_memory_equal(out + at + alone_len, text + at + 1, len - at - 1);
+            }
+        }
+    }
+}
+
+// Every length on both sides of each way of copying, to the byte.
+static void copies_exactly(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len <= 300; len++) {
+        uint8_t *from = malloc(len + 1);
+        uint8_t *out = malloc(len + 1);
+        for (size_t i = 0; i < len; i++)
+            from[i] = (uint8_t)(i * 7 + len);
+        out[len] = 0xa5;
+        assert_ptr_equal(copy_bytes(out, from, len), out + len);
+        assert_memory_equal(out, from, len);
+        assert_int_equal(out[len], 0xa5);
+        free(from);
+        free(out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +224,8 @@ int main(void)
         cmocka_unit_test(a_ledger_balances),
         cmocka_unit_test(reasons_have_distinct_labels),
         cmocka_unit_test(log_levels),
+        cmocka_unit_test(escapes_wherever_it_stands),
+        cmocka_unit_test(copies_exactly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
