@@ -11,17 +11,11 @@
 #define TAG_LEN      2 // of a field's number and type, where the number is above 15
 #define NUMBER_FIELD 6 // an AS number with its tag
 
-// Protobuf numbers of the fields.
-enum {
-#define FIELD(id, name, go_name, number, kind, column, render) NUMBER_##id = number,
-#include "common/flow/fields.def"
-#undef FIELD
-};
-
 // A source's field has an even number and the destination's the next one; the number stands above
 // three bits of type, and the lowest bits of a tag come first: one bit of the first byte.
 #define HAS_TWO_SIDES(id)                                                                          \
-    static_assert(NUMBER_SRC_##id % 2 == 0 && NUMBER_DST_##id == NUMBER_SRC_##id + 1, #id)
+    static_assert(                                                                                 \
+        FIELD_NUMBER_SRC_##id % 2 == 0 && FIELD_NUMBER_DST_##id == FIELD_NUMBER_SRC_##id + 1, #id)
 HAS_TWO_SIDES(AS);
 HAS_TWO_SIDES(AS_NAME);
 HAS_TWO_SIDES(COUNTRY);
@@ -191,7 +185,7 @@ static inline uint8_t *put_system(uint8_t *out, const uint8_t *record, enum plac
 
 static inline uint8_t *put_country(uint8_t *out, const uint8_t *letters, enum place_side side)
 {
-    const unsigned tag = NUMBER_SRC_COUNTRY << 3 | 2;
+    const unsigned tag = FIELD_NUMBER_SRC_COUNTRY << 3 | 2;
     *out++ = (uint8_t)(tag | 0x80 | side);
     *out++ = (uint8_t)(tag >> 7);
     *out++ = 2;

@@ -12,24 +12,16 @@ const struct field FLOW_FIELDS[FLOW_FIELD_COUNT] = {
 #undef FIELD
 };
 
+const uint8_t FIELD_OF_NUMBER[FIELD_NUMBER_END] = {
+#define FIELD(id, name, go_name, number, kind, column, render) [number] = FLOW_##id + 1,
+#include "common/flow/fields.def"
+#undef FIELD
+};
+
 int field_find(const char *name)
 {
     for (int id = 0; id < FLOW_FIELD_COUNT; id++)
         if (strcmp(FLOW_FIELDS[id].name, name) == 0 || strcmp(FLOW_FIELDS[id].go_name, name) == 0)
             return id;
     return -1;
-}
-
-int field_of_number(uint32_t number)
-{
-    int low = 0;
-    int high = FLOW_FIELD_COUNT;
-    while (low < high) {
-        int middle = (low + high) / 2;
-        if (FLOW_FIELDS[middle].number < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < FLOW_FIELD_COUNT && FLOW_FIELDS[low].number == number ? low : -1;
 }

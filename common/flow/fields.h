@@ -65,5 +65,19 @@ extern const struct field FLOW_FIELDS[FLOW_FIELD_COUNT];
 // The field of that name in either spelling (in_if or InIf), or -1.
 int field_find(const char *name);
 
+// The protobuf numbers. They ascend: the end is one behind the last.
+enum {
+#define FIELD(id, name, go_name, number, kind, column, render) FIELD_NUMBER_##id = number,
+#include "common/flow/fields.def"
+#undef FIELD
+    FIELD_NUMBER_END,
+};
+
+// The field of each number, plus 1; 0 where there is none.
+extern const uint8_t FIELD_OF_NUMBER[FIELD_NUMBER_END];
+
 // The field of that protobuf number, or -1.
-int field_of_number(uint32_t number);
+static inline int field_of_number(uint32_t number)
+{
+    return number < FIELD_NUMBER_END ? FIELD_OF_NUMBER[number] - 1 : -1;
+}

@@ -3,9 +3,7 @@
 #include <assert.h>
 
 #define TYPE_VARINT 0
-#define TYPE_64BIT  1
 #define TYPE_BYTES  2
-#define TYPE_32BIT  5
 
 // A frame's prefix, and the overrun of put_varint's eight-byte stores.
 #define FRAME_SLACK 16
@@ -263,162 +261,6 @@ uint8_t *wire_write(uint8_t *out, const struct flow *flow)
     return out + head + len;
 }
 
-// Reads a varint: its length, 0 when it goes on past the end, -1 when it is over-long.
-static int read_varint(const uint8_t *at, size_t left, uint64_t *value)
-{
-    uint64_t sum = 0;
-    for (int i = 0; i < WIRE_VARINT_MAX; i++) {
-        if ((size_t)i == left)
-            return 0;
-        sum |= (uint64_t)(at[i] & 0x7f) << 7 * i;
-        if (at[i] < 0x80) {
-            *value = sum;
-            return i == 9 && at[i] > 1 ? -1 : i + 1;
-        }
-    }
-    return -1;
-}
-
-enum wire_frame wire_frame(const uint8_t *in, size_t len, size_t *head, size_t *body)
-{
-    uint64_t size = 0;
-    int prefix = read_varint(in, len, &size);
-    if (prefix == 0)
-        return WIRE_MORE;
-    if (prefix < 0 || size > WIRE_FRAME_MAX)
-        return WIRE_INVALID;
-    *head = (size_t)prefix;
-    *body = (size_t)size;
-    return len - *head < *body ? WIRE_MORE : WIRE_FRAME;
-}
-
-static uint64_t take_varint(struct cursor *c)
-{
-    if (c->at < c->end && *c->at < 0x80)
-        return *c->at++;
-    uint64_t value = 0;
-    int len = read_varint(c->at, cursor_left(c), &value);
-    if (len <= 0) {
-        c->failed = true;
-        return 0;
-    }
-    c->at += len;
-    return value;
-}
-
-static uint64_t take_fixed(struct cursor *c, size_t len)
-{
-    const uint8_t *at = cursor_take(c, len);
-    uint64_t value = 0;
-    while (at != NULL && len-- != 0)
-        value = value << 8 | at[len];
-    return value;
-}
-
-int wire_next(struct cursor *body, struct wire_field *field)
-{
-    if (cursor_left(body) == 0)
-        return cursor_ok(body) ? 0 : -1;
-    field->at = body->at;
-    uint64_t tag = take_varint(body);
-    field->type = (uint32_t)tag & 7;
-    field->number = (uint32_t)(tag >> 3);
-    if (tag >> 3 == 0 || tag >> 3 > 0x1fffffff)
-        return -1;
-    field->value = 0;
-    field->bytes = (struct span){.data = NULL, .len = 0};
-    switch (field->type) {
-    case TYPE_VARINT:
-        field->value = take_varint(body);
-        break;
-    case TYPE_64BIT:
-        field->value = take_fixed(body, 8);
-        break;
-    case TYPE_32BIT:
-        field->value = take_fixed(body, 4);
-        break;
-    case TYPE_BYTES: {
-        uint64_t len = take_varint(body);
-        field->bytes.data = cursor_take(body, len);
-        field->bytes.len = (size_t)len;
-        break;
-    }
-    default: // groups are gone from proto3
-        return -1;
-    }
-    field->end = body->at;
-    return cursor_ok(body) ? 1 : -1;
-}
-
-static int read_packed(struct flow *flow, enum flow_field id, struct span items)
-{
-    struct cursor c = cursor_over(items.data, items.len);
-    while (cursor_left(&c) != 0 && cursor_ok(&c))
-        flow_append_num(flow, id, (uint32_t)take_varint(&c));
-    return cursor_ok(&c) ? 0 : -1;
-}
-
-static int keep_unknown(struct flow *flow, const struct wire_field *field)
-{
-    const struct flow_custom custom = {.number = field->number,
-                                       .kind = (enum flow_custom_kind)field->type,
-                                       .value = field->value,
-                                       .bytes = field->bytes};
-    flow_add_custom(flow, &custom);
-    return 0;
-}
-
-static int read_field(struct flow *flow, enum flow_field id, const struct wire_field *field)
-{
-    switch ((enum field_kind)TAGS[id].kind) {
-    case FIELD_NUM:
-        flow_set_num(flow, id, field->value);
-        break;
-    case FIELD_NUM32:
-        flow_set_num(flow, id, (uint32_t)field->value);
-        break;
-    case FIELD_BYTES:
-        flow_set_bytes(flow, id, field->bytes.data, field->bytes.len);
-        break;
-    case FIELD_NUM_LIST:
-        if (field->type == TYPE_BYTES)
-            return read_packed(flow, id, field->bytes);
-        flow_append_num(flow, id, (uint32_t)field->value);
-        break;
-    case FIELD_BYTES_LIST:
-        flow_append_bytes(flow, id, field->bytes.data, field->bytes.len);
-        break;
-    }
-    return 0;
-}
-
-// A field of another wire type than the schema's is an unknown field, as for every proto3 reader.
-static bool is_known(int id, const struct wire_field *field)
-{
-    if (id < 0)
-        return false;
-    uint32_t kind = TAGS[id].kind;
-    if (kind == FIELD_NUM || kind == FIELD_NUM32)
-        return field->type == TYPE_VARINT;
-    return field->type == TYPE_BYTES || (kind == FIELD_NUM_LIST && field->type == TYPE_VARINT);
-}
-
-int wire_read(struct flow *flow, const uint8_t *body, size_t len)
-{
-    struct cursor c = cursor_over(body, len);
-    struct wire_field field;
-    int more;
-    flow_reset(flow);
-    while ((more = wire_next(&c, &field)) == 1) {
-        int id = field_of_number(field.number);
-        int result = is_known(id, &field) ? read_field(flow, (enum flow_field)id, &field)
-                                          : keep_unknown(flow, &field);
-        if (result != 0)
-            return -1;
-    }
-    return more;
-}
-
 uint8_t *wire_put_entry(uint8_t *out, struct span key, struct span value)
 {
     const struct span parts[] = {key, value};
@@ -430,19 +272,4 @@ uint8_t *wire_put_entry(uint8_t *out, struct span key, struct span value)
         out += parts[i].len;
     }
     return out;
-}
-
-int wire_entry(struct span entry, struct span *key, struct span *value)
-{
-    struct cursor c = cursor_over(entry.data, entry.len);
-    struct wire_field field;
-    int more;
-    *key = *value = (struct span){.data = NULL, .len = 0};
-    while ((more = wire_next(&c, &field)) == 1) {
-        if (field.type == TYPE_BYTES && field.number == 1)
-            *key = field.bytes;
-        if (field.type == TYPE_BYTES && field.number == 2)
-            *value = field.bytes;
-    }
-    return more;
 }
