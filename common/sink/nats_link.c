@@ -22,6 +22,12 @@
 #define COMPLAINT_MS      60000
 #define NKEY_FILE_MAX     4096
 #define NKEY_PUBLIC_LEN   56
+#define THREADS_END_MS    2000
+
+// Open links of the process, as the library and its threads are the process's: the threads of a
+// connection end some time after it was destroyed, and one that still reads TLS while exit() cleans
+// up OpenSSL reads freed memory. The last link to be closed waits for them.
+static atomic_int links;
 
 struct nats_link {
     struct nats_link_user user;
@@ -273,6 +279,7 @@ struct nats_link *nats_link_open(const struct nats_access *access,
         log_error("NATS", "error", strerror(ENOMEM));
         return NULL;
     }
+    atomic_fetch_add(&links, 1);
     link->user = *user;
     link->tried_ms = -AGAIN_MS;
     pthread_mutex_init(&link->lock, NULL);
@@ -292,20 +299,27 @@ static void disconnect(struct nats_link *link)
     link->connection = NULL;
 }
 
-void nats_link_close(struct nats_link *link)
+void nats_link_stop(struct nats_link *link)
 {
-    if (link == NULL)
-        return;
     disconnect(link);
     pthread_mutex_lock(&link->lock);
     while (link->callbacks != 0)
         pthread_cond_wait(&link->quiet, &link->lock);
     pthread_mutex_unlock(&link->lock);
+}
+
+void nats_link_close(struct nats_link *link)
+{
+    if (link == NULL)
+        return;
+    nats_link_stop(link);
     natsOptions_Destroy(link->options);
     pthread_mutex_destroy(&link->lock);
     pthread_cond_destroy(&link->quiet);
     free(link->servers);
     free(link);
+    if (atomic_fetch_sub(&links, 1) == 1)
+        nats_CloseAndWait(THREADS_END_MS);
 }
 
 void nats_link_complain(struct nats_link *link, const char *message, const char *error)

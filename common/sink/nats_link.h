@@ -29,7 +29,11 @@ struct nats_link_user {
 struct nats_link *nats_link_open(const struct nats_access *access,
                                  const struct nats_link_user *user);
 
-// Waits until no callback runs any more.
+// Gives up the connection and waits until no callback runs any more. For an owner that keeps
+// messages of the library: to be destroyed after this and before the link is closed. The owner.
+void nats_link_stop(struct nats_link *link);
+
+// Stops the link and frees it. With the last one the threads of the library end.
 void nats_link_close(struct nats_link *link);
 
 // True when there is a connection to send over now; when there was none, tries to make one, which

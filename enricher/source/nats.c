@@ -314,8 +314,10 @@ static int nats_fd(const struct source *source)
 
 static void release(struct nats_source *in)
 {
-    nats_link_close(in->link);
+    if (in->link != NULL)
+        nats_link_stop(in->link);
     nats_queue_fini(&in->queue);
+    nats_link_close(in->link);
     if (in->event_fd >= 0)
         close(in->event_fd);
     pthread_mutex_destroy(&in->lock);
