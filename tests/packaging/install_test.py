@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""What cmake --install puts where, and the pages of the manual.
+
+    install_test.py CMAKE BUILD    the build folder whose install is tried
+"""
+
+import glob
+import gzip
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.dirname(TESTS)
+sys.path.insert(0, TESTS)
+
+from support import process  # noqa: E402
+
+PROGRAMS = {"goflow2plus": process.COLLECTOR, "enricher": process.ENRICHER}
+DOCUMENTS = {"flow-mapping.5": "mapping.md", "flow-context.5": "context.md"}
+PAGES = [f"{program}.1" for program in PROGRAMS] + list(DOCUMENTS)
+FILES = [*(f"bin/{program}" for program in PROGRAMS),
+         *(f"share/man/man{page[-1]}/{page}.gz" for page in PAGES),
+         *(f"lib/systemd/system/{program}.service" for program in PROGRAMS),
+         *(f"share/goflow2plus/{name}" for name in (
+             "mapping.yaml", "context.yaml", "flow.proto", "goflow2plus-sysctl.conf")),
+         "share/doc/goflow2plus/README.md", "share/doc/goflow2plus/LICENSE"]
+
+
+def run(*arguments, data=None):
+    done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, input=data,
+                          timeout=process.DEADLINE_SECONDS)
+    return done.returncode, done.stdout.decode()
+
+
+def headings(markdown):
+    """Of a document, but for its title; not those in examples."""
+    text = re.sub(r"^```.*?^```", "", markdown, flags=re.S | re.M)
+    return [re.sub(r"[`*]|\]\([^)]*\)|\[", "", found) for found in
+            re.findall(r"^##+ (.*)$", text, re.M)]
+
+
+class InstallTest(unittest.TestCase):
+    cmake = build = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.prefix = os.path.join(cls.folder.name, "prefix")
+        status, output = run(cls.cmake, "--install", cls.build, "--prefix", cls.prefix)
+        assert status == 0, output
+
+    def page(self, name):
+        path = os.path.join(self.prefix, "share/man/man" + name[-1], name + ".gz")
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            return file.read()
+
+    def test_files_are_there(self):
+        for name in FILES:
+            self.assertTrue(os.path.isfile(os.path.join(self.prefix, name)), name)
+
+    def test_documents_are_there(self):
+        wanted = {os.path.basename(path) for path in glob.glob(os.path.join(ROOT, "docs/*.md"))}
+        self.assertEqual(wanted, set(os.listdir(
+            os.path.join(self.prefix, "share/doc/goflow2plus/docs"))))
+
+    def test_programs_say_one_version(self):
+        with open(os.path.join(ROOT, "CMakeLists.txt"), encoding="utf-8") as file:
+            version = re.search(r"project\(goflow2plus VERSION (\S+)", file.read()).group(1)
+        for name in PROGRAMS:
+            status, output = run(os.path.join(self.prefix, "bin", name), "-v")
+            self.assertEqual((status, output.split()[-1]), (0, version))
+        for name in PAGES:
+            self.assertIn(f".Os goflow2plus {version}\n", self.page(name))
+
+    def test_pages_are_clean(self):
+        tools = {"mandoc": ("-T", "lint", "-W", "warning"),
+                 "groff": ("-k", "-mdoc", "-ww", "-Tutf8", "-z")}
+        for tool, flags in tools.items():
+            if shutil.which(tool) is None:
+                process.left_out(self.id(), f"{tool} is not installed")
+                continue
+            for name in PAGES:
+                status, found = run(tool, *flags, data=self.page(name).encode())
+                self.assertEqual((status, found), (0, ""), f"{tool}: {name}")
+
+    def test_pages_have_every_flag(self):
+        for name, program in PROGRAMS.items():
+            _, listing, log = process.run([program, "-h"])
+            flags = re.findall(r"^  -(\S+)", listing.decode() + log, re.M)
+            self.assertGreater(len(flags), 20)
+            described = re.findall(r"^\.It Fl (\S+)", self.page(name + ".1"), re.M)
+            self.assertEqual([flag.replace("-", r"\-") for flag in flags], described)
+
+    def test_pages_have_every_section(self):
+        for name, document in DOCUMENTS.items():
+            with open(os.path.join(ROOT, "docs", document), encoding="utf-8") as file:
+                wanted = [heading.lower() for heading in headings(file.read())]
+            self.assertGreater(len(wanted), 3)
+            there = [heading.lower() for heading in
+                     re.findall(r"^\.S[hs] (.*)$", self.page(name), re.M)]
+            wanted = ["diagnostics" if heading == "errors" else heading for heading in wanted]
+            self.assertEqual(there, ["name", "description", *wanted, "see also"])
+
+    def test_pages_keep_every_example(self):
+        for name, document in DOCUMENTS.items():
+            with open(os.path.join(ROOT, "docs", document), encoding="utf-8") as file:
+                examples = re.findall(r"^```\w*\n(.*?)^```", file.read(), re.S | re.M)
+            page = self.page(name).replace(r"\-", "-").replace(r"\e", "\\").replace(r"\&", "")
+            for example in examples:
+                self.assertIn(example, page)
+
+    def test_units_run_what_is_installed(self):
+        for name in PROGRAMS:
+            path = os.path.join(self.prefix, f"lib/systemd/system/{name}.service")
+            with open(path, encoding="utf-8") as file:
+                unit = file.read()
+            self.assertRegex(unit, rf"(?m)^ExecStart=/\S+/bin/{name} \$")
+            self.assertIn("ExecReload=/bin/kill -HUP $MAINPID\n", unit)
+            self.assertNotIn("@CMAKE", unit)
+
+
+if __name__ == "__main__":
+    InstallTest.build = sys.argv.pop()
+    InstallTest.cmake = sys.argv.pop()
+    unittest.main()
