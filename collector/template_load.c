@@ -1,8 +1,7 @@
 #include "collector/template_load.h"
 
-#include "collector/state_name.h"
+#include "collector/state_file.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,22 +14,12 @@
 
 struct reading {
     struct template_list *list;
-    struct fault *fault;
-    const char *path;
-    const char *router; // what is being read
-    const char *key;
-    struct domain_key domain;
+    const struct state_place *at;
     uint16_t id;
     bool has_template; // the message announces one
     uint8_t message[MESSAGE_MAX];
     size_t len;
 };
-
-static int refuse(const struct reading *r, const char *member, const char *wanted)
-{
-    return fault_set(r->fault, "%s: \"%s\": \"%s\": %s: wanted %s", r->path, r->router, r->key,
-                     member, wanted);
-}
 
 static void put_u16(struct reading *r, unsigned value)
 {
@@ -50,7 +39,7 @@ static int read_number(const struct reading *r, const json_t *object, const char
     const json_t *value = json_object_get(object, name);
     if (!json_is_integer(value) || json_integer_value(value) < 0 ||
         json_integer_value(value) > (json_int_t)most)
-        return refuse(r, name, "a number of its range");
+        return state_refuse(r->at, name, "a number of its range");
     *out = (uint32_t)json_integer_value(value);
     return 0;
 }
@@ -63,14 +52,14 @@ static int put_field(struct reading *r, const json_t *field)
     uint32_t enterprise = 0;
     const json_t *provided = json_object_get(field, "pen-provided");
     if (!json_is_object(field) || (provided != NULL && !json_is_boolean(provided)))
-        return refuse(r, "a field", "an object, its pen-provided true or false");
+        return state_refuse(r->at, "a field", "an object, its pen-provided true or false");
     if (read_number(r, field, "type", UINT16_MAX, &type) != 0 ||
         read_number(r, field, "length", UINT16_MAX, &length) != 0)
         return -1;
     if (json_object_get(field, "pen") != NULL &&
         read_number(r, field, "pen", UINT32_MAX, &enterprise) != 0)
         return -1;
-    bool has_enterprise = json_is_true(provided) && r->domain.version == TEMPLATE_IPFIX;
+    bool has_enterprise = json_is_true(provided) && r->at->domain.version == TEMPLATE_IPFIX;
     put_u16(r, has_enterprise ? type | ENTERPRISE_BIT : type);
     put_u16(r, length);
     if (has_enterprise)
@@ -83,7 +72,9 @@ static int take_list(const struct reading *r, const json_t *template, const char
                      const json_t **out)
 {
     *out = json_object_get(template, name);
-    return json_is_array(*out) || json_is_null(*out) ? 0 : refuse(r, name, "a list of fields");
+    return json_is_array(*out) || json_is_null(*out)
+               ? 0
+               : state_refuse(r->at, name, "a list of fields");
 }
 
 static int put_fields(struct reading *r, const json_t *fields)
@@ -103,7 +94,7 @@ static int put_lists(struct reading *r, bool options, const json_t *first, const
     if (count > TEMPLATE_FIELDS_MAX)
         return 0;
     put_u16(r, r->id);
-    if (options && r->domain.version == TEMPLATE_V9) {
+    if (options && r->at->domain.version == TEMPLATE_V9) {
         put_u16(r, (unsigned)(4 * scopes)); // RFC 3954, section 6.1: bytes
         put_u16(r, (unsigned)(4 * (count - scopes)));
     } else {
@@ -116,7 +107,7 @@ static int put_lists(struct reading *r, bool options, const json_t *first, const
 
 static bool is_options(const struct reading *r, const json_t *template)
 {
-    const char *mark = r->domain.version == TEMPLATE_V9 ? "scope-length" : "scope-field-count";
+    const char *mark = r->at->domain.version == TEMPLATE_V9 ? "scope-length" : "scope-field-count";
     return json_object_get(template, mark) != NULL;
 }
 
@@ -125,10 +116,10 @@ static int put_template(struct reading *r, const json_t *template)
     const json_t *scopes = NULL;
     const json_t *fields;
     if (!json_is_object(template))
-        return refuse(r, "the template", "an object");
+        return state_refuse(r->at, "the template", "an object");
     bool options = is_options(r, template);
-    unsigned set = (r->domain.version == TEMPLATE_V9 ? 0u : 2u) + options;
-    size_t set_at = r->domain.version == TEMPLATE_V9 ? SET_AT_V9 : SET_AT_IPFIX;
+    unsigned set = (r->at->domain.version == TEMPLATE_V9 ? 0u : 2u) + options;
+    size_t set_at = r->at->domain.version == TEMPLATE_V9 ? SET_AT_V9 : SET_AT_IPFIX;
     memset(r->message, 0, set_at);
     r->len = set_at;
     put_u16(r, set);
@@ -141,10 +132,10 @@ static int put_template(struct reading *r, const json_t *template)
     r->len = set_at + 2;
     put_u16(r, (unsigned)(len - set_at));
     r->len = 0;
-    put_u16(r, r->domain.version);
-    put_u16(r, r->domain.version == TEMPLATE_V9 ? 1 : (unsigned)len);
+    put_u16(r, r->at->domain.version);
+    put_u16(r, r->at->domain.version == TEMPLATE_V9 ? 1 : (unsigned)len);
     r->len = set_at - 4; // both headers end with the domain
-    put_u32(r, r->domain.id);
+    put_u32(r, r->at->domain.id);
     r->len = len;
     return 0;
 }
@@ -156,83 +147,43 @@ static int keep(struct reading *r)
         size_t room = list->count == 0 ? 1 : 2 * list->count;
         struct datagram *items = realloc(list->items, room * sizeof items[0]);
         if (items == NULL)
-            return fault_set(r->fault, "%s: out of memory", r->path);
+            return fault_set(r->at->fault, "%s: out of memory", r->at->path);
         list->items = items;
     }
     uint8_t *bytes = malloc(r->len);
     if (bytes == NULL)
-        return fault_set(r->fault, "%s: out of memory", r->path);
+        return fault_set(r->at->fault, "%s: out of memory", r->at->path);
     list->items[list->count++] = (struct datagram){.data = memcpy(bytes, r->message, r->len),
                                                    .len = r->len,
-                                                   .source = r->domain.source,
-                                                   .port = r->domain.port};
+                                                   .source = r->at->domain.source,
+                                                   .port = r->at->domain.port};
     return 0;
 }
 
-// "<version>/<domain>/<id>"
-static int read_key(struct reading *r)
+// Under "<version>/<domain>/<id>".
+static int take(struct state_place *at, const json_t *template, void *user)
 {
-    uint64_t version;
+    struct reading *r = user;
     uint64_t id;
-    uint64_t template_id;
-    const char *at = r->key;
-    if (!state_name_number(&at, '/', UINT16_MAX, &version) ||
-        !state_name_number(&at, '/', UINT32_MAX, &id) ||
-        !state_name_number(&at, '\0', UINT16_MAX, &template_id) ||
-        (version != TEMPLATE_V9 && version != TEMPLATE_IPFIX))
-        return refuse(r, "the key", "9 or 10/observation domain/template id");
-    r->domain.version = (uint8_t)version;
-    r->domain.id = (uint32_t)id;
-    r->id = (uint16_t)template_id;
-    return 0;
-}
-
-static int read_router(struct reading *r, json_t *templates)
-{
-    json_t *template;
-    r->key = "";
-    if (state_name_router(&r->domain, r->router) != 0)
-        return refuse(r, "the exporter", "address:port");
-    if (!json_is_object(templates))
-        return refuse(r, "its templates", "an object");
-    json_object_foreach(templates, r->key, template)
-    {
-        if (read_key(r) != 0 || put_template(r, template) != 0)
-            return -1;
-        if (!r->has_template)
-            r->list->left_out++;
-        else if (keep(r) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int read_all(struct reading *r, json_t *root)
-{
-    json_t *templates;
-    if (!json_is_object(root))
-        return fault_set(r->fault, "%s: wanted an object of exporters", r->path);
-    json_object_foreach(root, r->router, templates)
-    {
-        if (read_router(r, templates) != 0)
-            return -1;
-    }
+    const char *name = at->key;
+    r->at = at;
+    if (!state_domain(at, &name, '/') || !state_number(&name, '\0', UINT16_MAX, &id))
+        return state_refuse(at, "the key", "9 or 10/observation domain/template id");
+    r->id = (uint16_t)id;
+    if (put_template(r, template) != 0)
+        return -1;
+    if (r->has_template)
+        return keep(r);
+    r->list->left_out++;
     return 0;
 }
 
 int template_load(struct template_list *out, const char *path, const char *text, size_t len,
                   struct fault *fault)
 {
-    json_error_t error;
-    struct reading reading = {.list = out, .fault = fault, .path = path};
+    struct reading reading = {.list = out};
     *out = (struct template_list){.items = NULL};
-    if (len == 0)
-        return 0;
-    json_t *root = json_loadb(text, len, 0, &error);
-    if (root == NULL)
-        return fault_set(fault, "%s:%d:%d: %s", path, error.line, error.column, error.text);
-    int result = read_all(&reading, root);
-    json_decref(root);
+    int result = state_file_read(path, text, len, fault, take, &reading);
     if (result != 0)
         template_list_fini(out);
     return result;
