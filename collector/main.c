@@ -1,5 +1,6 @@
 #include "collector/collector.h"
 #include "collector/status.h"
+#include "common/base/http.h"
 #include "common/base/log.h"
 
 #include <stdio.h>
@@ -15,6 +16,8 @@ int main(int argc, char *argv[])
         printf("GoFlow2+ %s\n", GOFLOW2PLUS_VERSION);
         return 0;
     }
+    if (options.health)
+        return http_ask_health(options.address);
     if (options.status)
         return status_print(options.address);
     // Errors are always said: a process that ends without a word cannot be helped.

@@ -234,6 +234,8 @@ static size_t operations_rows(struct option *out, struct collector_options *o)
          "`path` of the page of templates; empty: none", NULL},
         {"status", OPTION_BOOL, &o->status,
          "Ask the collector that runs at -addr for its exporters, and print them", NULL},
+        {"health", OPTION_BOOL, &o->health,
+         "Ask the collector that runs at -addr whether it is well, and exit with 0 or 1", NULL},
         {"err.cnt", OPTION_INT, &o->error_count,
          "Lines that exporters can cause, in each interval, before they are muted; 0: all", NULL},
         {"err.int", OPTION_DURATION_NS, &o->error_interval_ns, "That interval; 0: nothing is muted",

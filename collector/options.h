@@ -41,6 +41,7 @@ struct collector_options {
     int64_t limit_flows;
     const char *sampling_default;
     bool status;
+    bool health;
     bool version;
     const char *ignored; // the first argument that is no flag: it and all behind it; NULL: none
     struct snapshot_options snapshot;

@@ -1,4 +1,5 @@
 // The enricher: flows in on stdin, what is known of their addresses added, flows out.
+#include "common/base/http.h"
 #include "common/base/ledger.h"
 #include "common/base/log.h"
 #include "common/enrich/reload.h"
@@ -214,6 +215,8 @@ int main(int argc, char *argv[])
         puts("Enricher " ENRICHER_VERSION);
         return EXIT_SUCCESS;
     }
+    if (enricher.options.health)
+        return http_ask_health(enricher.options.address);
     if (enricher_options_check(&enricher.options) != 0)
         return EXIT_FAILURE;
     log_setup(enricher.options.log_level, enricher.options.log_json);

@@ -67,6 +67,8 @@ static size_t other_rows(struct option *out, struct enricher_options *o)
     const struct option rows[] = {
         {"addr", OPTION_STRING, &o->address,
          "serve /metrics and /__health at this `host:port`; empty: do not", "Other"},
+        {"health", OPTION_BOOL, &o->health,
+         "ask the enricher that runs at -addr whether it is well, and exit with 0 or 1", NULL},
         {"loglevel", OPTION_STRING, &o->log_level_name, "debug, info, warn or error", NULL},
         {"logfmt", OPTION_STRING, &o->log_format, "normal or json", NULL},
         {"v", OPTION_BOOL, &o->version, "print the version", NULL},

@@ -13,6 +13,7 @@
 
 struct enricher_options {
     bool version;
+    bool health;
     const char *format_name;
     const char *source_name;
     const char *transport;

@@ -43,3 +43,6 @@ void http_stop(struct http *http);
 // The client: asks host:port for a path. Returns the status and the body, terminated by NUL, from
 // malloc; or -1 after one line on stderr. At most max_len bytes.
 int http_get(const char *address, const char *path, size_t max_len, char **body);
+
+// Asks the daemon at host:port whether it is well: 0, or 1 after one line on stderr.
+int http_ask_health(const char *address);

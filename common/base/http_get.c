@@ -96,3 +96,15 @@ int http_get(const char *address, const char *path, size_t max_len, char **body)
     *body = NULL;
     return -1;
 }
+
+int http_ask_health(const char *address)
+{
+    char *body = NULL;
+    int status = http_get(address, "/__health", CHUNK_LEN, &body);
+    free(body);
+    if (status == 200)
+        return 0;
+    if (status >= 0)
+        dprintf(STDERR_FILENO, "%s: /__health answers with %d\n", address, status);
+    return 1;
+}

@@ -3,6 +3,7 @@
 
 PACKAGES_TO_BUILD="gcc libc6-dev make cmake pkg-config libprotobuf-c-dev protobuf-c-compiler
     libyaml-dev libmaxminddb-dev libpcap-dev libjansson-dev libmicrohttpd-dev libnats-dev"
+PACKAGES_TO_PACK="dpkg-dev file"
 PACKAGES_TO_TEST="libcmocka-dev python3 clang-format nats-server
     mandoc groff systemd"
 PACKAGES_OF_EXPORTERS="softflowd pmacct"

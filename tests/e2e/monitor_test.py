@@ -149,6 +149,9 @@ class PageTest(unittest.TestCase):
             send(collector.port, netflow.v5(1, ["10.0.0.1"]))
             process.wait_until(lambda: get(collector.http, "/__health")[0] == 503, "503")
             self.assertEqual(get(collector.http, "/__health")[1], "Not OK\n")
+            status, _, log = process.run([process.COLLECTOR, "-health",
+                                          f"-addr=127.0.0.1:{collector.http}"])
+            self.assertEqual((status, "503" in log), (1, True))
             self.assertEqual(metrics(collector.http)["goflow2plus_output_up"][()], 0)
 
     def test_a_stopped_reader_does_not_silence_the_pages(self):
@@ -244,6 +247,14 @@ class MetricsTest(unittest.TestCase):
             process.left_out("promtool check metrics", "prometheus is not installed")
             return
         self.assertEqual((check.returncode, check.stdout), (0, ""))
+
+    def test_health_is_the_exit_code(self):
+        asked = [process.COLLECTOR, "-health", f"-addr=127.0.0.1:{self.collector.http}"]
+        self.assertEqual(process.run(asked), (0, b"", ""))
+        self.collector.stop()
+        status, output, log = process.run(asked)
+        self.assertEqual((status, output), (1, b""))
+        self.assertIn("Connection refused", log)
 
     def test_status_prints_the_exporters(self):
         status, output, _ = process.run([process.COLLECTOR, "-status",
@@ -394,6 +405,8 @@ class EnricherTest(unittest.TestCase):
             port = http_port(enricher)
             self.assertEqual(get(port, "/__health")[:2], (200, "OK\n"))
             self.assertEqual(get(port, "/templates")[0], 404)
+            self.assertEqual(process.run([process.ENRICHER, "-health",
+                                          f"-addr=127.0.0.1:{port}"]), (0, b"", ""))
             os.write(writer, b"\x02\x08\x02" * 5)
             process.wait_until(
                 lambda: metrics(port)["goflow2plus_flows_delivered_total"][()] == 5, "5 flows")

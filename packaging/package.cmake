@@ -1,0 +1,43 @@
+# The Debian package, of a build for /usr:
+#
+#   cmake --preset package && cmake --build --preset package
+#
+# Depends comes from dpkg-shlibdeps. Nothing is started at installation: what a collector listens to
+# is the administrator's choice.
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_VENDOR ${PROJECT_NAME})
+set(CPACK_PACKAGE_CONTACT "goflow2plus maintainers <maintainers@goflow2plus.invalid>")
+set(CPACK_STRIP_FILES ON)
+set(CPACK_PACKAGE_DIRECTORY ${CMAKE_BINARY_DIR})
+set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE
+    GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "collector of NetFlow, IPFIX and sFlow, and enricher
+goflow2plus receives NetFlow v5, NetFlow v9, IPFIX and sFlow v5 over UDP,
+or reads them from captures, and writes flows as protobuf, JSON or text.
+.
+enricher adds the networks that addresses belong to, their autonomous
+systems and their countries.")
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
+    ${CMAKE_CURRENT_LIST_DIR}/debian/conffiles
+    ${CMAKE_CURRENT_LIST_DIR}/debian/postinst
+    ${CMAKE_CURRENT_LIST_DIR}/debian/prerm
+    ${CMAKE_CURRENT_LIST_DIR}/debian/postrm)
+
+install(FILES debian/goflow2plus.default DESTINATION /etc/default RENAME goflow2plus)
+install(FILES debian/enricher.default DESTINATION /etc/default RENAME enricher)
+install(FILES debian/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+string(TIMESTAMP changelog_date "%a, %d %b %Y %H:%M:%S +0000" UTC)
+configure_file(debian/changelog.in changelog @ONLY)
+add_custom_command(OUTPUT changelog.gz
+    COMMAND ${GZIP} -9nkf changelog
+    DEPENDS ${CMAKE_CURRENT_BINARY_DIR}/changelog VERBATIM)
+add_custom_target(changelog ALL DEPENDS changelog.gz)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/changelog.gz DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+include(CPack)
