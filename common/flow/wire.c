@@ -11,23 +11,14 @@
 #define FIELD_HEAD_MAX  12
 #define CUSTOM_HEAD_MAX 15
 
-// The tags as they stand on the wire. All field numbers are below 2048: one or two bytes.
-struct tag {
-    uint8_t bytes[2];
-    uint8_t len;
-    uint8_t kind;
-};
-
 #define WIRE_TYPE(kind)                                                                            \
     (FIELD_##kind == FIELD_NUM || FIELD_##kind == FIELD_NUM32 ? TYPE_VARINT : TYPE_BYTES)
 #define TAG_VALUE(number, kind) ((unsigned)(number) << 3 | (unsigned)WIRE_TYPE(kind))
+#define TAG_BYTES(tag)          ((tag) < 0x80 ? (tag) : ((tag)&0x7f) | 0x80 | (tag) >> 7 << 8)
 
-static const struct tag TAGS[FLOW_FIELD_COUNT] = {
-#define FIELD(id, name, go_name, number, kind, column, render)                                     \
-    {{(uint8_t)((TAG_VALUE(number, kind) & 0x7f) | ((number) > 15 ? 0x80 : 0)),                    \
-      (uint8_t)(TAG_VALUE(number, kind) >> 7)},                                                    \
-     (number) > 15 ? 2 : 1,                                                                        \
-     FIELD_##kind},
+// The tags as they stand on the wire, the first byte lowest.
+static const uint16_t TAGS[FLOW_FIELD_COUNT] = {
+#define FIELD(id, name, go_name, number, kind, column, render) TAG_BYTES(TAG_VALUE(number, kind)),
 #include "common/flow/fields.def"
 #undef FIELD
 };
@@ -35,6 +26,22 @@ static const struct tag TAGS[FLOW_FIELD_COUNT] = {
 #define FIELD(id, name, go_name, number, kind, column, render)                                     \
     static_assert((number) < 2048, "a tag is at most two bytes");
 #include "common/flow/fields.def"
+#undef FIELD
+
+// Fields whose tag has one byte: the first ones.
+#define FIELD(id, name, go_name, number, kind, column, render)                                     \
+    | ((number) > 15 ? 0 : FLOW_BIT(FLOW_##id))
+static const uint64_t SHORT = UINT64_C(0)
+#include "common/flow/fields.def"
+    ;
+#undef FIELD
+
+// The fields of one run of bytes.
+#define FIELD(id, name, go_name, number, kind, column, render)                                     \
+    | (FIELD_##kind == FIELD_BYTES ? FLOW_BIT(FLOW_##id) : 0)
+static const uint64_t SINGLE = UINT64_C(0)
+#include "common/flow/fields.def"
+    ;
 #undef FIELD
 
 // The fields whose bytes or items add to the bound of a frame.
@@ -45,12 +52,15 @@ static const uint64_t SIZED = UINT64_C(0)
     ;
 #undef FIELD
 
-// Spreads the low 56 bits over eight bytes, seven each.
+#define MORE UINT64_C(0x8080808080808080) // another byte follows: in each of eight
+
+// Spreads the low 56 bits over eight bytes, seven each. Bits are moved up by n when they are added
+// to their place 2^n - 1 times.
 static inline uint64_t spread(uint64_t v)
 {
-    v = (v & 0x000000000fffffff) | (v & 0x00fffffff0000000) << 4;
-    v = (v & 0x00003fff00003fff) | (v & 0x0fffc0000fffc000) << 2;
-    return (v & 0x007f007f007f007f) | (v & 0x3f803f803f803f80) << 1;
+    v = (v & 0x00ffffffffffffff) + 15 * (v & 0x00fffffff0000000);
+    v += 3 * (v & 0x0fffc0000fffc000);
+    return v + (v & 0x3f803f803f803f80);
 }
 
 size_t wire_varint_len(uint64_t value)
@@ -58,31 +68,31 @@ size_t wire_varint_len(uint64_t value)
     return (unsigned)(63 - __builtin_clzll(value | 1)) / 7 + 1;
 }
 
-// The low `count` bits of a word.
-static inline uint64_t low_bits(unsigned count)
+// The varint of a number from 0x80 to below 2^56 in one word, and the bits that come before its
+// last byte.
+static inline uint64_t varint_word(uint64_t value, unsigned *before)
 {
-    return (UINT64_C(1) << count) - 1;
+    uint64_t groups = spread(value);
+    // Seven value bits a byte: the highest bit's byte is where the value ends.
+    *before = (unsigned)(63 - __builtin_clzll(groups)) & ~7U;
+    return groups | MORE >> (-*before & 63);
 }
 
-// Always stores eight bytes, whatever the value needs. Small values are most of a flow's, and the
-// same fields of it each time, so that the branches are foreseen.
+// Stores at least eight bytes, whatever the value needs.
 static inline uint8_t *put_varint(uint8_t *out, uint64_t value)
 {
-    const uint64_t more = 0x8080808080808080;
     if (value < 0x80) {
         *out = (uint8_t)value;
         return out + 1;
     }
-    uint64_t groups = spread(value);
     if (value >> 56 == 0) {
-        // Seven value bits a byte: the highest bit's byte is where the value ends.
-        unsigned last = (unsigned)(63 - __builtin_clzll(groups)) & ~7U;
-        groups |= more & low_bits(last);
-        memcpy(out, &groups, 8);
-        return out + last / 8 + 1;
+        unsigned before;
+        uint64_t word = varint_word(value, &before);
+        memcpy(out, &word, sizeof word);
+        return out + before / 8 + 1;
     }
-    groups |= more;
-    memcpy(out, &groups, 8);
+    uint64_t word = spread(value) | MORE;
+    memcpy(out, &word, sizeof word);
     out[8] = (uint8_t)(value >> 56 & 0x7f);
     if (value >> 63 == 0)
         return out + 9;
@@ -93,8 +103,27 @@ static inline uint8_t *put_varint(uint8_t *out, uint64_t value)
 
 static inline uint8_t *put_tag(uint8_t *out, enum flow_field id)
 {
-    memcpy(out, TAGS[id].bytes, 2);
-    return out + TAGS[id].len;
+    memcpy(out, &TAGS[id], sizeof TAGS[id]);
+    return out + ((SHORT >> id & 1) != 0 ? 1 : 2);
+}
+
+// A number with its tag of so many bits, in one store unless it is very large. Small values are
+// most of a flow's, and the same fields of it each time, so that the branches are foreseen.
+static inline uint8_t *put_num(uint8_t *out, uint16_t tag, unsigned tag_bits, uint64_t value)
+{
+    if (value < 0x80) {
+        uint32_t word = (uint32_t)value << tag_bits | tag;
+        memcpy(out, &word, sizeof word);
+        return out + tag_bits / 8 + 1;
+    }
+    if (value >> 42 == 0) { // six bytes behind a tag of two
+        unsigned before;
+        uint64_t word = varint_word(value, &before) << tag_bits | tag;
+        memcpy(out, &word, sizeof word);
+        return out + tag_bits / 8 + before / 8 + 1;
+    }
+    memcpy(out, &tag, sizeof tag);
+    return put_varint(out + tag_bits / 8, value);
 }
 
 uint8_t *wire_put_varint(uint8_t *out, uint64_t value)
@@ -109,8 +138,9 @@ uint8_t *wire_put_varint(uint8_t *out, uint64_t value)
 
 static uint8_t *put_tag_exact(uint8_t *out, enum flow_field id)
 {
-    for (unsigned i = 0; i < TAGS[id].len; i++)
-        *out++ = TAGS[id].bytes[i];
+    *out++ = (uint8_t)TAGS[id];
+    if ((SHORT >> id & 1) == 0)
+        *out++ = (uint8_t)(TAGS[id] >> 8);
     return out;
 }
 
@@ -125,18 +155,6 @@ uint8_t *wire_put_bytes(uint8_t *out, enum flow_field id, const void *data, size
     if (len != 0)
         memcpy(out, data, len);
     return out + len;
-}
-
-static inline uint8_t *put_span(uint8_t *out, enum flow_field id, struct span span)
-{
-    out = put_varint(put_tag(out, id), span.len);
-    if (span.len == 4) // addresses, without a call
-        memcpy(out, span.data, 4);
-    else if (span.len == 16)
-        memcpy(out, span.data, 16);
-    else
-        memcpy(out, span.data, span.len);
-    return out + span.len;
 }
 
 static uint8_t *put_num_list(uint8_t *out, const struct flow *flow, enum flow_field id)
@@ -164,7 +182,7 @@ static uint8_t *put_bytes_list(uint8_t *out, const struct flow *flow, enum flow_
 static size_t list_bound(const struct flow *flow, enum flow_field id)
 {
     size_t count;
-    if (TAGS[id].kind == FIELD_NUM_LIST)
+    if (FLOW_FIELDS[id].kind == FIELD_NUM_LIST)
         return (size_t)flow->num[id] * 5;
     const struct span *items = flow_bytes_list(flow, id, &count);
     size_t bound = 0;
@@ -188,32 +206,55 @@ size_t wire_bound(const struct flow *flow)
         bound += custom_bound(flow);
     for (uint64_t left = flow->set & SIZED; left != 0; left &= left - 1) {
         enum flow_field id = (enum flow_field)__builtin_ctzll(left);
-        bound += TAGS[id].kind == FIELD_BYTES ? flow->span[id].len : list_bound(flow, id);
+        bound += FLOW_FIELDS[id].kind == FIELD_BYTES ? flow->span[id].len : list_bound(flow, id);
     }
     return bound;
 }
 
-static uint8_t *write_body(uint8_t *out, const struct flow *flow)
+// What few flows have, out of the way of the others.
+static __attribute__((noinline)) uint8_t *put_rare(uint8_t *out, const struct flow *flow,
+                                                   enum flow_field id)
 {
-    for (uint64_t left = flow->set; left != 0; left &= left - 1) {
-        enum flow_field id = (enum flow_field)__builtin_ctzll(left);
-        switch ((enum field_kind)TAGS[id].kind) {
-        case FIELD_NUM:
-        case FIELD_NUM32:
-            out = put_varint(put_tag(out, id), flow->num[id]);
-            break;
-        case FIELD_BYTES:
-            out = put_span(out, id, flow->span[id]);
-            break;
-        case FIELD_NUM_LIST:
-            out = put_num_list(out, flow, id);
-            break;
-        case FIELD_BYTES_LIST:
-            out = put_bytes_list(out, flow, id);
-            break;
-        }
+    if (FLOW_FIELDS[id].kind == FIELD_NUM_LIST)
+        return put_num_list(out, flow, id);
+    if (FLOW_FIELDS[id].kind == FIELD_BYTES_LIST)
+        return put_bytes_list(out, flow, id);
+    return wire_put_bytes(out, id, flow->span[id].data, flow->span[id].len);
+}
+
+// An address, mostly.
+static inline uint8_t *put_sized(uint8_t *out, unsigned tag_bits, const struct flow *flow,
+                                 enum flow_field id)
+{
+    struct span span = flow->span[id];
+    if ((SINGLE >> id & 1) == 0 || (span.len != 4 && span.len != 16))
+        return put_rare(out, flow, id);
+    uint32_t head = (uint32_t)span.len << tag_bits | TAGS[id];
+    memcpy(out, &head, sizeof head);
+    out += tag_bits / 8 + 1;
+    if (span.len == 4)
+        memcpy(out, span.data, 4);
+    else
+        memcpy(out, span.data, 16);
+    return out + span.len;
+}
+
+// Of the flow, the fields in `set`, all of which have tags of so many bits: a constant.
+static inline __attribute__((always_inline)) uint8_t *
+put_fields(uint8_t *out, const struct flow *flow, uint64_t set, unsigned tag_bits)
+{
+    for (; set != 0; set &= set - 1) {
+        enum flow_field id = (enum flow_field)__builtin_ctzll(set);
+        out = (SIZED >> id & 1) != 0 ? put_sized(out, tag_bits, flow, id)
+                                     : put_num(out, TAGS[id], tag_bits, flow->num[id]);
     }
     return out;
+}
+
+static uint8_t *write_body(uint8_t *out, const struct flow *flow)
+{
+    out = put_fields(out, flow, flow->set & SHORT, 8);
+    return put_fields(out, flow, flow->set & ~SHORT, 16);
 }
 
 static uint8_t *put_fixed(uint8_t *out, uint64_t value, unsigned len)
@@ -250,12 +291,12 @@ uint8_t *wire_write(uint8_t *out, const struct flow *flow)
     for (uint32_t i = 0; i < flow->custom_count; i++)
         end = put_custom(end, &flow->custom[i]);
     size_t len = (size_t)(end - body);
-    if (len >= 0x80 && len < 0x4000) {
+    if (len < 0x4000 && len >= 0x80) {
         out[0] = (uint8_t)(len | 0x80);
         out[1] = (uint8_t)(len >> 7);
-        return body + len;
+        return end;
     }
-    size_t head = wire_varint_len(len);
+    size_t head = len < 0x80 ? 1 : wire_varint_len(len);
     memmove(out + head, body, len);
     wire_put_varint(out, len);
     return out + head + len;
