@@ -7,6 +7,7 @@ PACKAGES_TO_PACK="dpkg-dev file"
 PACKAGES_TO_TEST="libcmocka-dev python3 clang-format nats-server
     mandoc groff systemd"
 PACKAGES_OF_EXPORTERS="softflowd pmacct"
+PACKAGES_OF_STACK="docker-compose"
 
 package_missing() {
     for package in "$@"; do
@@ -34,4 +35,20 @@ package_install() {
     # shellcheck disable=SC2086 # a list of names
     $as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -q --no-install-recommends $missing >/dev/null
+}
+
+# package_unpack NAME FOLDER: a package's files below a folder. Nothing is installed, so that no
+# service of it is started.
+package_unpack() {
+    [ ! -d "$2" ] || return 0
+    downloaded=$(mktemp -d)
+    mkdir -p "$2"
+    if (cd "$downloaded" && apt-get download "$1" >/dev/null 2>&1) &&
+        dpkg-deb -x "$downloaded"/*.deb "$2"
+    then
+        rm -r "$downloaded"
+    else
+        rm -r "$downloaded" "$2"
+        return 1
+    fi
 }
