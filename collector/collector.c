@@ -112,9 +112,9 @@ static unsigned filled_columns(const struct collector *c)
 
 static struct layout *load_layout(const struct collector *c)
 {
-    const struct layout_options options = {
-        .path = c->options->mapping_path, .kind = c->options->format, .columns = filled_columns(c)};
-    return layout_new(&options);
+    const struct collector_options *o = c->options;
+    const struct layout_options layout = {o->mapping_path, o->format, o->raw, filled_columns(c)};
+    return layout_new(&layout);
 }
 
 static int open_enrichment(struct collector *c)

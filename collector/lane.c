@@ -18,6 +18,7 @@ struct lane {
     struct snapshot *snapshot;
     struct allow *allow;
     struct decoder *decoder;
+    struct raw *raw; // -produce raw; else NULL
     struct traffic traffic;
     struct lane *const *peers; // itself among them
     unsigned peer_count;
@@ -53,6 +54,38 @@ static void take_flow(void *user, struct flow *flow)
     const struct flow_view view = {.flow = flow, .key = format_key(format, flow)};
     // A dead sink counts the flow, and the flush at the end of the batch tells.
     (void)sink_write(lane->writer, &view, room, len);
+}
+
+static void ignore_flow(void *user, struct flow *flow)
+{
+    (void)user;
+    (void)flow;
+}
+
+static void take_raw(void *user, const struct flow *flow, const char *bytes, size_t len)
+{
+    struct lane *lane = user;
+    uint8_t *room = sink_room(lane->writer, len);
+    if (room == NULL) {
+        ledger_count(&lane->books.ledger, REASON_OUTPUT_TOO_LARGE, 1);
+        return;
+    }
+    memcpy(room, bytes, len);
+    const struct flow_view view = {.flow = flow};
+    (void)sink_write(lane->writer, &view, room, len);
+}
+
+static int init_decoder(struct lane *lane, const struct decode_options *options)
+{
+    enum raw_kind kind = lane->layout->raw;
+    struct ledger *ledger = &lane->books.ledger;
+    lane->decoder = decoder_new(options, ledger, kind == RAW_OFF ? take_flow : ignore_flow, lane);
+    if (kind == RAW_OFF || lane->decoder == NULL)
+        return lane->decoder == NULL ? -1 : 0;
+    const struct raw_options raw = {
+        .kind = kind, .decoder = lane->decoder, .ledger = ledger, .emit = take_raw, .user = lane};
+    lane->raw = raw_new(&raw);
+    return lane->raw == NULL ? -1 : 0;
 }
 
 // Without memory nothing is sent: the exporter will announce it again.
@@ -116,9 +149,8 @@ struct lane *lane_new(const struct lane_options *options)
     lane->share = options->share;
     if (decode.spread || options->share != NULL)
         decode.announce = tell_others;
-    lane->decoder = decoder_new(&decode, &lane->books.ledger, take_flow, lane);
     int result = traffic_init(&lane->traffic, decode.hash_seed);
-    if (lane->writer != NULL && lane->decoder != NULL && result == 0)
+    if (lane->writer != NULL && init_decoder(lane, &decode) == 0 && result == 0)
         return lane;
     log_error("cannot make a worker", "error", "out of memory");
     lane_finish(lane);
@@ -177,6 +209,7 @@ void lane_free(struct lane *lane)
     assert(lane->writer == NULL);
     discard_mail(lane);
     mailbox_fini(&lane->mailbox);
+    raw_free(lane->raw);
     decoder_free(lane->decoder);
     traffic_fini(&lane->traffic);
     snapshot_unref(lane->snapshot);
@@ -386,7 +419,10 @@ void lane_datagram(struct lane *lane, unsigned listener, enum decode_scheme sche
                                                  datagram->len);
     uint64_t parsed = ledger->datagrams_parsed;
     uint64_t lost = units_lost(ledger);
-    decoder_run(lane->decoder, scheme, datagram);
+    if (lane->raw == NULL)
+        decoder_run(lane->decoder, scheme, datagram);
+    else
+        raw_run(lane->raw, scheme, datagram);
     if (counts != NULL && (ledger->datagrams_parsed == parsed || units_lost(ledger) != lost))
         counts->errors++;
 }

@@ -39,6 +39,7 @@ struct layout *layout_new(const struct layout_options *options)
     struct counted *counted = calloc(1, sizeof *counted);
     if (counted != NULL) {
         atomic_init(&counted->references, 1);
+        counted->layout.raw = options->raw;
         if (fill(&counted->layout, options, &fault) == 0)
             return &counted->layout;
         layout_unref(&counted->layout);

@@ -3,16 +3,19 @@
 #pragma once
 
 #include "collector/decode/mapping.h"
+#include "collector/decode/raw.h"
 #include "common/flow/format.h"
 
 struct layout {
     struct mapping *mapping; // NULL: none
     struct format *format;
+    enum raw_kind raw; // then it is neither mapped nor formatted
 };
 
 struct layout_options {
     const char *path; // of the file; NULL or "": none
     enum format_kind kind;
+    enum raw_kind raw;
     unsigned columns; // enum format_columns: what this process fills
 };
 

@@ -25,5 +25,7 @@ int main(int argc, char *argv[])
     log_setup(level, strcmp(options.log_format, "json") == 0);
     if (options.ignored != NULL) // as goflow2 does, but not without a word
         log_warn("argument ignored, and all behind it", "argument", options.ignored);
+    if (options.no_use != NULL)
+        log_warn("flag has no effect with -produce raw", "flag", options.no_use);
     return collector_run(&options);
 }

@@ -95,16 +95,44 @@ static int check_operations(struct collector_options *o)
     return -1;
 }
 
+static void ignore_path(struct collector_options *o, const char *flag, const char **path)
+{
+    if (**path != '\0')
+        o->no_use = flag;
+    *path = "";
+}
+
+static int read_producer(struct collector_options *o)
+{
+    o->raw = RAW_OFF;
+    if (strcmp(o->produce, "sample") == 0)
+        return 0;
+    if (strcmp(o->produce, "raw") != 0)
+        return refuse("produce", o->produce, "sample or raw");
+    if (o->format == FORMAT_BIN)
+        return refuse("format", o->format_name, "json or text: -produce raw has no binary form");
+    if (o->limit_flows != 0)
+        return refuse("limit.flows", log_number(o->limit_flows).text,
+                      "0: -produce raw makes no flows");
+    o->raw = o->format == FORMAT_JSON ? RAW_JSON : RAW_TEXT;
+    o->hold_ns = 0; // sets without a template are shown as they are, at once
+    ignore_path(o, "mapping", &o->mapping_path);
+    ignore_path(o, "context.config", &o->snapshot.context_path);
+    ignore_path(o, "db.asn", &o->snapshot.asn_path);
+    ignore_path(o, "db.country", &o->snapshot.country_path);
+    return 0;
+}
+
 // What the texts mean. The output is one for all listeners: when one of them is to wait for it
 // instead of dropping, all are.
 static int interpret(struct collector_options *o)
 {
     if (log_level_parse(o->log_level_name, &o->log_level) != 0)
         return refuse("loglevel", o->log_level_name, "debug, info, warn or error");
-    if (strcmp(o->produce, "sample") != 0)
-        return refuse("produce", o->produce, "sample, the only producer there is");
     if (format_kind_parse(o->format_name, &o->format) != 0)
         return refuse("format", o->format_name, "bin, json or text");
+    if (read_producer(o) != 0)
+        return -1;
     o->sink_ops = sink_find(o->transport);
     if (o->sink_ops == NULL)
         return refuse("transport", o->transport, "file or nats");
@@ -192,7 +220,9 @@ static size_t output_rows(struct option *out, struct collector_options *o)
 {
     const struct option rows[] = {
         {"produce", OPTION_STRING, &o->produce,
-         "What datagrams become, by `name`: sample (flow messages)", "Output"},
+         "What datagrams become, by `name`: sample (flow messages) or raw (one message each, all\n"
+         "that they say, as json or text)",
+         "Output"},
         {"format", OPTION_STRING, &o->format_name,
          "Format by `name`: bin (length-prefixed protobuf), json or text", NULL},
         {"mapping", OPTION_STRING, &o->mapping_path,

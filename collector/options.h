@@ -2,6 +2,7 @@
 // without touching files or the network.
 #pragma once
 
+#include "collector/decode/raw.h"
 #include "collector/listen_uri.h"
 #include "collector/sampling_default.h"
 #include "common/base/options.h"
@@ -53,6 +54,8 @@ struct collector_options {
     int uri_count;
     const struct sink_ops *sink_ops;
     enum format_kind format;
+    enum raw_kind raw;
+    const char *no_use; // a flag that was given and has no effect with -produce raw; NULL: none
     bool templates_shared;
     struct sampling_default sampling_defaults[SAMPLING_DEFAULTS_MAX];
     int sampling_default_count;

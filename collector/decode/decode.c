@@ -1,6 +1,7 @@
 #include "collector/decode/decode.h"
 
 #include "collector/decode/decode_run.h"
+#include "collector/decode/decode_type.h"
 #include "collector/decode/domain.h"
 #include "collector/decode/netflow.h"
 #include "collector/decode/netflow_legacy.h"
@@ -9,10 +10,8 @@
 #include <stdlib.h>
 
 enum {
-    NETFLOW_V5 = 5,
     NETFLOW_V9 = 9,
     IPFIX = 10,
-    SFLOW_V5 = 5, // of 32 bits, where NetFlow's versions have 16
 };
 
 struct decoder {
@@ -79,17 +78,20 @@ void decoder_set_mapping(struct decoder *decoder, struct mapping *mapping)
     mapping_unref(before);
 }
 
-static void decode_netflow(struct decoder *decoder, struct decode_run *run, unsigned version)
+static void decode(struct decoder *decoder, struct decode_run *run, enum decode_scheme scheme)
 {
-    switch (version) {
-    case NETFLOW_V5:
+    switch (decode_type(scheme, run->datagram)) {
+    case FLOW_TYPE_SFLOW_5:
+        sflow_decode(run);
+        break;
+    case FLOW_TYPE_NETFLOW_V5:
         netflow_legacy_decode(run);
         break;
-    case NETFLOW_V9:
-    case IPFIX:
+    case FLOW_TYPE_NETFLOW_V9:
+    case FLOW_TYPE_IPFIX:
         netflow_decode(run, decoder->domains);
         break;
-    default:
+    case FLOW_TYPE_UNKNOWN:
         ledger_count(run->ledger, REASON_PROTOCOL_UNKNOWN, 1);
         break;
     }
@@ -170,13 +172,7 @@ void decoder_run(struct decoder *decoder, enum decode_scheme scheme,
                      datagram->len == 0 ? REASON_DATAGRAM_EMPTY : REASON_HEADER_SHORT, 1);
         return;
     }
-    uint32_t first = bytes_u32(datagram->data);
-    if (first == SFLOW_V5 && scheme != DECODE_NETFLOW)
-        sflow_decode(&run);
-    else if (scheme != DECODE_SFLOW)
-        decode_netflow(decoder, &run, first >> 16);
-    else
-        ledger_count(decoder->ledger, REASON_PROTOCOL_UNKNOWN, 1);
+    decode(decoder, &run, scheme);
     if (run.announcement != NULL && announcement_worth(run.announcement))
         announce(decoder, datagram);
     if (run.exporter == NULL)
@@ -249,6 +245,11 @@ size_t decoder_template_count(const struct decoder *decoder, const struct export
     else if (exporter->key.type == FLOW_TYPE_IPFIX)
         key.version = IPFIX;
     return domain_count_templates(decoder->domains, &key);
+}
+
+struct domain_store *decoder_domains(struct decoder *decoder)
+{
+    return decoder->domains;
 }
 
 const struct exporter_sums *decoder_gone(const struct decoder *decoder)

@@ -75,8 +75,9 @@ void decoder_borrow(struct decoder *decoder, const struct datagram *announcement
 void decoder_run(struct decoder *decoder, enum decode_scheme scheme,
                  const struct datagram *datagram);
 
-// What is remembered, for the owner of the decoder to look through: exporters with a history first,
-// of these the ones seen last; templates of domains with a history first, until `visit` says false.
+// What is remembered, for the owner to look through: exporters with a history first, of these the
+// ones seen last; templates of domains with a history first, until `visit` says false.
+struct domain_store *decoder_domains(struct decoder *decoder);
 typedef void decoder_exporter_visit(void *user, const struct exporter *exporter);
 void decoder_exporters(const struct decoder *decoder, decoder_exporter_visit *visit, void *user);
 
@@ -96,5 +97,4 @@ size_t decoder_template_count(const struct decoder *decoder, const struct export
 
 // What exporters counted that were given up for others, by flow_type.
 const struct exporter_sums *decoder_gone(const struct decoder *decoder);
-
 const struct alarm_list *decoder_alarms(const struct decoder *decoder);

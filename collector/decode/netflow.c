@@ -4,15 +4,8 @@
 #include "collector/decode/netflow_walk.h"
 #include "collector/decode/plan.h"
 
-#define SET_HEADER_LEN 4
-#define FIRST_DATA_SET 256
-#define NS_PER_S       1000000000
+#define NS_PER_S 1000000000
 
-// What one datagram may cost. A record of one byte is legal, and a flow is a thousand times that;
-// the limits are what the largest datagram holds of sets of one IPv4 flow, and of records of 16
-// bytes.
-#define SETS_MAX       2048
-#define RECORDS_MAX    4096
 #define HELD_TRIES_MAX 16 // held sets of other ports that a template turns out not to serve
 
 static bool read_header(struct netflow_walk *walk, struct cursor *c)
@@ -76,17 +69,6 @@ static void set_sampling(struct netflow_walk *walk, const struct sampling_table 
     decode_sampling(walk->run, rate, source);
 }
 
-// Sets are padded to four bytes, with fewer than any record takes (RFC 7011, section 3.3.1). Where
-// records are that short, zeros at the end are padding all the same.
-static bool is_padding(const struct cursor *body, size_t min_len)
-{
-    if (cursor_left(body) < min_len)
-        return true;
-    if (cursor_left(body) >= SET_HEADER_LEN)
-        return false;
-    return bytes_be(body->at, cursor_left(body)) == 0;
-}
-
 static void decode_records(struct netflow_walk *walk, const struct template *template,
                            struct cursor body)
 {
@@ -96,8 +78,8 @@ static void decode_records(struct netflow_walk *walk, const struct template *tem
                                   domain_init_ms(walk->domain)};
     struct plan_result result;
     unsigned records = 0;
-    while (records == 0 || !is_padding(&body, template->min_len)) {
-        if (walk->records == RECORDS_MAX) {
+    while (records == 0 || !walk_is_padding(&body, template->min_len)) {
+        if (walk->records == WALK_RECORDS_MAX) {
             walk_drop_data(walk, REASON_RECORD_LIMIT);
             return;
         }
@@ -287,7 +269,7 @@ static void take_template_set(struct netflow_walk *walk, const struct netflow_se
 static void take_set(struct netflow_walk *walk, const struct netflow_set *set)
 {
     uint16_t template_set = walk->dialect == TEMPLATE_V9 ? 0 : 2;
-    if (set->id >= FIRST_DATA_SET)
+    if (set->id >= WALK_FIRST_DATA_SET)
         take_data_set(walk, set);
     else if (set->id == template_set || set->id == template_set + 1)
         take_template_set(walk, set, set->id != template_set);
@@ -299,23 +281,23 @@ static void take_set(struct netflow_walk *walk, const struct netflow_set *set)
 static bool next_set(struct netflow_walk *walk, struct netflow_set *set)
 {
     struct cursor *sets = &walk->sets;
-    if (cursor_left(sets) < SET_HEADER_LEN || bytes_u32(sets->at) == 0) {
+    if (cursor_left(sets) < WALK_SET_HEADER_LEN || bytes_u32(sets->at) == 0) {
         if (cursor_left(sets) != 0)
             decode_note(walk->run, REASON_TRAILING_BYTES);
         return false;
     }
     walk->run->ledger->units_received++;
-    if (walk->set_count++ == SETS_MAX) {
+    if (walk->set_count++ == WALK_SETS_MAX) {
         walk_drop_data(walk, REASON_SET_LIMIT);
         return false;
     }
     set->id = cursor_u16(sets);
     size_t len = cursor_u16(sets);
-    if (len < SET_HEADER_LEN) { // RFC 7011, section 3.3.2: the length counts the header
+    if (len < WALK_SET_HEADER_LEN) { // RFC 7011, section 3.3.2: the length counts the header
         walk_drop(walk, REASON_SET_LENGTH);
         return false;
     }
-    len -= SET_HEADER_LEN;
+    len -= WALK_SET_HEADER_LEN;
     if (len > cursor_left(sets)) { // its whole records are still good
         decode_note(walk->run, REASON_SET_CLIPPED);
         len = cursor_left(sets);

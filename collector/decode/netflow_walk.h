@@ -5,7 +5,15 @@
 #include "collector/decode/domain.h"
 #include "collector/decode/template.h"
 
-#define WALK_DEFERRED_MAX 64
+#define WALK_DEFERRED_MAX   64
+#define WALK_SET_HEADER_LEN 4
+#define WALK_FIRST_DATA_SET 256
+
+// What one datagram may cost. A record of one byte is legal, and a flow is a thousand times that;
+// the limits are what the largest datagram holds of sets of one IPv4 flow, and of records of 16
+// bytes.
+#define WALK_SETS_MAX    2048
+#define WALK_RECORDS_MAX 4096
 
 struct netflow_set {
     uint16_t id;
@@ -54,6 +62,17 @@ static inline void walk_tell(struct netflow_walk *walk, uint16_t set_id, const s
 {
     if (walk->run->announcement != NULL)
         announcement_add(walk->run->announcement, set_id, body->at, cursor_left(body));
+}
+
+// Sets are padded to four bytes, with fewer than any record takes (RFC 7011, section 3.3.1). Where
+// records are that short, zeros at the end are padding all the same.
+static inline bool walk_is_padding(const struct cursor *body, size_t min_len)
+{
+    if (cursor_left(body) < min_len)
+        return true;
+    if (cursor_left(body) >= WALK_SET_HEADER_LEN)
+        return false;
+    return bytes_be(body->at, cursor_left(body)) == 0;
 }
 
 // netflow_option.c: decodes a set of options data.

@@ -11,9 +11,6 @@ enum {
     SAMPLE_DISCARDED = 5,
 };
 
-// More samples than the largest datagram can hold of any use; also what goflow2 accepts.
-#define SAMPLES_MAX 1000
-
 struct header {
     struct span agent;
     uint32_t sub_agent;
@@ -47,7 +44,7 @@ static int read_header(struct cursor *c, struct header *header)
     header->samples = cursor_u32(c);
     if (!cursor_ok(c))
         return -REASON_HEADER_SHORT;
-    return header->samples > SAMPLES_MAX ? -REASON_COUNT_LIMIT : 0;
+    return header->samples > SFLOW_SAMPLES_MAX ? -REASON_COUNT_LIMIT : 0;
 }
 
 // Compact samples have the format in the two highest bits.

@@ -16,6 +16,9 @@
 
 #include "collector/decode/decode_run.h"
 
+// More samples than the largest datagram can hold of any use; also what goflow2 accepts.
+#define SFLOW_SAMPLES_MAX 1000
+
 #define SFLOW_INTERFACE_INTERNAL UINT32_C(0x3fffffff)
 #define SFLOW_INTERFACE_MULTIPLE UINT32_C(0x80000000)
 

@@ -3,7 +3,8 @@
 
     run.py --collector BUILD/bin/goflow2plus [CASE...]
 
-The JSON is compared a second time with the mapping that upstream ships. The partition keys of that
+The JSON is compared a second time with the mapping that upstream ships, and what -produce raw
+prints as JSON and as text (raw.py). The partition keys of that
 mapping are compared by the unit tests of the format.
 
 The vectors are those in vectors.jsonl beside this file and, where the shared folder is there
@@ -20,6 +21,8 @@ import sys
 import tempfile
 import time
 
+import raw
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.dirname(HERE)
 sys.path.insert(0, TESTS)
@@ -28,7 +31,8 @@ from support import capture, flow, shared  # noqa: E402
 
 FORMATS = ("json", "text", "bin")
 MAPPED = "json_default_mapping"  # json again, with goflow2's mapping
-OUTPUTS_OF_A_LATER_STAGE = ("raw_json", "raw_text")
+RAW = {"raw_json": "json", "raw_text": "text"}
+OUTPUTS = (*FORMATS, MAPPED, *RAW)
 COLLECTOR_PORT = 2055
 
 
@@ -178,12 +182,16 @@ def expected_outputs(case, differences, protocols):
     return outputs
 
 
-def run_collector(collector, path, name):
-    extra = ["-transport.file.sep="] if name == "bin" else []
+def flags(name):
     if name == MAPPED:
-        extra = ["-mapping", os.path.join(TESTS, "fixtures", "default-mapping.yaml")]
-    kind = "json" if name == MAPPED else name
-    run = subprocess.run([collector, "-read", path, f"-format={kind}", *extra],
+        return ["-format=json", "-mapping", os.path.join(TESTS, "fixtures", "default-mapping.yaml")]
+    if name in RAW:
+        return ["-produce=raw", f"-format={RAW[name]}"]
+    return [f"-format={name}", *(["-transport.file.sep="] if name == "bin" else [])]
+
+
+def run_collector(collector, path, name):
+    run = subprocess.run([collector, "-read", path, *flags(name)],
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
     if run.returncode != 0:
         raise RuntimeError(f"exit status {run.returncode}: {run.stderr.decode()[-2000:]}")
@@ -201,7 +209,7 @@ def describe(name, want, got):
     for index, (a, b) in enumerate(zip(want, got)):
         if a == b:
             continue
-        if name in ("json", MAPPED):
+        if name in ("json", "raw_json", MAPPED):
             a, b = json.loads(a), json.loads(b)
             fields = [f"{key}: {a.get(key)!r} wanted, got {b.get(key)!r}"
                       for key in {**a, **b} if a.get(key) != b.get(key)]
@@ -210,23 +218,27 @@ def describe(name, want, got):
     return "same flows, other bytes"
 
 
-def check(case, differences, collector, folder, protocols):
-    """A list of what is wrong with the case."""
+def check(case, differences, general, collector, folder, protocols):
+    """A list of what is wrong with the case, and how often a general rule took effect."""
+    of_flows = [difference for difference in differences if "raw" not in difference]
+    of_raw = [difference for difference in differences if "raw" in difference]
     try:
-        wanted = expected_outputs(case, differences, protocols)
-    except Stale as error:
-        return [f"differences.json is stale: {error}"]
+        wanted = expected_outputs(case, of_flows, protocols)
+        wanted_raw, count = raw.expected(case, of_raw, general)
+        wanted.update(wanted_raw)
+    except (Stale, raw.Stale) as error:
+        return [f"differences.json is stale: {error}"], 0
     path = os.path.join(folder, "case.pcap")
     write_capture(path, case)
     wrong = []
-    for name in (*FORMATS, MAPPED):
+    for name in OUTPUTS:
         try:
             got = run_collector(collector, path, name)
             if got != wanted[name]:
                 wrong.append(f"{name}: {describe(name, wanted[name], got)}")
         except (RuntimeError, subprocess.TimeoutExpired, flow.FrameError) as error:
             wrong.append(f"{name}: {error}")
-    return wrong
+    return wrong, count
 
 
 def main():
@@ -240,6 +252,8 @@ def main():
     DEFAULT_COLUMNS.extend(json.loads(vectors["v5_basic"]["json"][0]))
     protocols = flow.protocol_names()
     failed = 0
+    applied = 0
+    general = differences.pop("*")
     for name in sorted(set(differences) - set(vectors)):
         if shared.find("golden") or not name.startswith("upstream_test_"):
             print(f"FAILED {name}: in differences.json, but there is no such case")
@@ -247,16 +261,18 @@ def main():
     names = options.case or list(vectors)
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
-            wrong = check(vectors[name], differences.get(name, []), options.collector, folder,
-                          protocols)
+            wrong, count = check(vectors[name], differences.get(name, []), general,
+                                 options.collector, folder, protocols)
+            applied += count
             failed += bool(wrong)
             for line in wrong:
                 print(f"FAILED {name}: {line}")
     listed = sum(name in differences for name in names)
-    print(f"golden: {len(names)} cases in {', '.join((*FORMATS, MAPPED))}: {len(names) - listed} equal to "
+    if not options.case and not applied:
+        print("FAILED: the general rule of differences.json changes nothing")
+        failed += 1
+    print(f"golden: {len(names)} cases in {', '.join(OUTPUTS)}: {len(names) - listed} equal to "
           f"upstream, {listed} with listed differences, {failed} failed")
-    print(f"golden: left out, not yet printed by the collector: "
-          f"{', '.join(OUTPUTS_OF_A_LATER_STAGE)} of each case")
     if not shared.find("golden"):
         print(f"golden: LEFT OUT, upstream's own test vectors: {shared.missing('golden')}")
     return 1 if failed else 0
