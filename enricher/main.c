@@ -200,6 +200,16 @@ static int run(struct enricher *e)
     return opened && closed ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static int print_schema(const struct clickhouse_options *options)
+{
+    const struct clickhouse_schema schema = clickhouse_options_schema(
+        options, clickhouse_options_profile(options, CLICKHOUSE_FULL), options->access.password);
+    char *script = clickhouse_schema_script(&schema);
+    int result = script == NULL || fputs(script, stdout) < 0 || fflush(stdout) != 0;
+    free(script);
+    return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int main(int argc, char *argv[])
 {
     struct enricher enricher = {.signal_fd = -1};
@@ -220,5 +230,7 @@ int main(int argc, char *argv[])
     if (enricher_options_check(&enricher.options) != 0)
         return EXIT_FAILURE;
     log_setup(enricher.options.log_level, enricher.options.log_json);
+    if (enricher.options.clickhouse.print_schema)
+        return print_schema(&enricher.options.clickhouse);
     return run(&enricher);
 }

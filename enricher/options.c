@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
-#define ROWS_MAX     64
+#define ROWS_MAX     96
 
 #define DEFAULT_BUFFER_BYTES (64u << 20)
 #define DEFAULT_DRAIN_NS     INT64_C(5000000000)
@@ -118,6 +118,7 @@ static void set_defaults(struct enricher_options *o)
         .log_format = "normal",
     };
     o->nats = nats_options_defaults("goflow2-enriched", "goflow2.enriched");
+    o->clickhouse = clickhouse_options_defaults();
     o->nats_source = (struct nats_source_options){.access = nats_access_defaults(),
                                                   .stream = "goflow2",
                                                   .subject = "",
@@ -142,6 +143,7 @@ enum options_result enricher_options_parse(struct enricher_options *o, int argc,
     assert(count <= ROWS_MAX);
     count += nats_source_rows(rows + count, &o->nats_source.access);
     count += nats_transport_rows(rows + count, &o->nats);
+    count += clickhouse_rows(rows + count, &o->clickhouse);
     enum options_result result = options_parse(rows, count, argc, argv, &rest);
     if (result == OPTIONS_HELP)
         options_help(rows, count, SYNOPSIS, STDERR_FILENO);
@@ -192,7 +194,7 @@ int enricher_options_check(struct enricher_options *o)
         return refuse("format", o->format_name, "json, text or bin");
     if (log_level_parse(o->log_level_name, &o->log_level) != 0)
         return refuse("loglevel", o->log_level_name, "debug, info, warn or error");
-    if (find_sink(o) != 0 || check_nats(o) != 0)
+    if (find_sink(o) != 0 || check_nats(o) != 0 || clickhouse_options_check(&o->clickhouse) != 0)
         return -1;
     o->log_json = strcmp(o->log_format, "json") == 0;
     if (o->sampling_rate < 0)

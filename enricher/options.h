@@ -4,6 +4,7 @@
 #include "common/base/options.h"
 #include "common/enrich/snapshot.h"
 #include "common/flow/format.h"
+#include "common/sink/clickhouse_option.h"
 #include "common/sink/nats_option.h"
 #include "common/sink/sink.h"
 #include "enricher/source/nats.h"
@@ -30,6 +31,7 @@ struct enricher_options {
     const char *log_level_name;
     const char *log_format;
     struct nats_options nats;
+    struct clickhouse_options clickhouse;
     struct nats_source_options nats_source;
 
     // Made of the above by enricher_options_check.
