@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define FUZZ_LOG_NOTHING   100 // for log_setup: above every level
+#define FUZZ_FORMATTED_MAX 32  // flows of one input that are formatted: the rest looks the same
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 #define FUZZ_REQUIRE(condition)                                                                    \
@@ -23,8 +26,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 uint8_t *fuzz_copy(const uint8_t *data, size_t len);
 
 // Writes the flow in every format: each stays within its bound, JSON is one valid object in valid
-// UTF-8 on one line, text is one line.
+// UTF-8 on one line, text is one line. Every format there is, or the one given.
 void fuzz_format_flow(const struct flow *flow);
+void fuzz_format_flow_as(const struct format *format, const struct flow *flow);
 
 // Whether these bytes are one JSON value (RFC 8259) in valid UTF-8 without a line break.
 bool fuzz_is_json(const uint8_t *text, size_t len);

@@ -11,6 +11,7 @@ already, fuzzers' finds among them, stay.
 import hashlib
 import json
 import pathlib
+import re
 import struct
 import sys
 
@@ -34,6 +35,36 @@ YAML = [
     b"networks:\n- {cidr: 1.2.3.4/33, name: [}\n",
 ]
 
+
+MAPPING = [
+    b"formatter: {fields: [type, src_addr, a, b], key: [a, sampler_address],\n"
+    b"  protobuf: [{name: a, index: 2000, type: varint}, {name: b, index: 2001, type: bytes,"
+    b" array: true}],\n  rename: {a: 'x \\\"y\\\"', src_addr: b}, render: {b: string, proto: none}}\n"
+    b"ipfix: {mapping: [{field: 8, destination: a}, {field: 82, destination: b},"
+    b" {field: 1, penprovided: true, pen: 9, destination: in_if, endian: little}]}\n"
+    b"netflowv9: {mapping: [{field: 8, destination: b}, {field: 34, destination: sampling_rate}]}\n",
+    b"formatter:\n  protobuf:\n" + b"".join(
+        b"    - {name: c%d, index: %d, type: %s}\n" % (i, 3000 + i, kind) for i, kind in enumerate((
+            b"string", b"ip", b"ipv4", b"ipv6", b"mac", b"bool", b"float", b"datetime",
+            b"datetimemilli", b"datetimenano", b"datetimentp")))
+    + b"ipfix:\n  mapping:\n" + b"".join(
+        b"    - {field: %d, destination: c%d}\n" % pair for pair in (
+            (82, 0), (8, 1), (12, 2), (27, 3), (56, 4), (61, 5), (1, 6), (150, 7), (152, 8),
+            (156, 9), (154, 10))),
+    b"formatter: {protobuf: [{name: n, index: 99, type: varint}, {name: s, index: 98, type: bytes}]}\n"
+    b"sflow:\n  ports: [{proto: udp, dir: both, port: 4789, parser: vxlan},"
+    b" {proto: tcp, dir: src, port: 443, parser: ethernet}]\n  mapping:\n"
+    b"  - {layer: ethernet, offset: 3, length: 61, destination: n}\n"
+    b"  - {layer: ipv4, offset: 5, length: 77, destination: s, endianness: big}\n"
+    b"  - {layer: etype0x0800, offset: 0, length: 16, destination: n, endian: little}\n"
+    b"  - {layer: proto6, encap: true, offset: 160, length: 4096, destination: s}\n"
+    b"  - {layer: udp4789, offset: 0, length: 1, destination: src_port}\n",
+    b"formatter: {fields: [csrc_addr]}\n", b"formatter:\nipfix:\nsflow: {mapping: [{layer: arp}]}\n",
+    b"formatter: {protobuf: [{name: a, index: 19000, type: varint}]}\n",
+]
+# Golden cases whose packets follow them.
+MAPPED = ("v9_template_data", "ipfix_nat_vlan", "ipfix_varlen_only", "ipfix_times_us_ntp",
+          "ipfix_dataframe_315", "sf_eth_ip4_tcp", "sf_vxlan")
 
 FIELD = b'{"pen-provided":%s,"type":%d,"length":4,"pen":%d}'
 DATA = b'{"template-id":256,"field-count":1,"fields":[' + FIELD % (b"false", 8, 0) + b"]}"
@@ -95,19 +126,25 @@ def packet_seeds(packet):
             write("packet", bytes([starts[protocol]]) + packet[at + 24:at + 24 + header])
 
 
+def stream(packets):
+    return b"".join(b"\0" + struct.pack(">H", len(packet)) + packet for packet in packets)
+
+
 def decoder_seeds(packets):
-    body = b"".join(b"\0" + struct.pack(">H", len(packet)) + packet for packet in packets)
+    body = stream(packets)
     later = b"".join(b"\x32" + struct.pack(">H", len(packet)) + packet for packet in packets[::-1])
     write("decoder", b"\0" + body)
     write("decoder", b"\x80" + later + body)
 
 
 def golden_seeds(path):
+    cases = {}
     for line in open(path, encoding="utf-8"):
         case = json.loads(line)
         if case["name"].startswith("upstream_test_"):
             continue
         packets = [bytes.fromhex(packet) for packet in case["packets"]]
+        cases[case["name"]] = packets
         decoder_seeds(packets)
         template_seeds(packets)
         for packet in packets:
@@ -117,6 +154,61 @@ def golden_seeds(path):
             body = message[2 if message[0] & 0x80 else 1:]
             write("wire", body)
             write("enrich", body)
+    mapping_seeds(cases)
+    capture_seeds(cases)
+
+
+def mapping_seeds(cases):
+    """Each file with the packets of some golden cases; fixtures without their comments."""
+    packets = [packet for name in MAPPED for packet in cases[name]]
+    for path in (FIXTURES / "default-mapping.yaml", HERE.parent.parent / "mapping.yaml"):
+        text = re.sub(r"(?m) *#.*$", "", path.read_text(encoding="utf-8"))
+        text = re.sub(r"\n\n+", "\n", text).encode()
+        write("mapping", text + b"\0" + stream(cases["sf_vxlan"]))
+    for text in MAPPING:
+        write("mapping", text)
+        write("mapping", text + b"\0" + stream(packets))
+
+
+def udp_frame(payload):
+    """Raw IPv4; nothing looks at its checksums."""
+    udp = struct.pack(">4H", 50000, 2055, 8 + len(payload), 0) + payload
+    return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0,
+                       bytes((192, 0, 2, 1)), bytes((192, 0, 2, 2))) + udp
+
+
+def pcap(frames, order="<", magic=0xa1b2c3d4, link=101):
+    file = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, link)
+    for frame in frames:
+        file += struct.pack(order + "4I", 1700000000, 1, len(frame), len(frame)) + frame
+    return file
+
+
+def pcapng_block(kind, body, order):
+    body += bytes(-len(body) % 4)
+    length = struct.pack(order + "I", len(body) + 12)
+    return struct.pack(order + "I", kind) + length + body + length
+
+
+def pcapng(frames, order="<"):
+    file = pcapng_block(0x0a0d0d0a, struct.pack(order + "IHHq", 0x1a2b3c4d, 1, 0, -1), order)
+    resolution = struct.pack(order + "HHBxxxHH", 9, 1, 9, 0, 0)
+    file += pcapng_block(1, struct.pack(order + "HHI", 101, 0, 65535) + resolution, order)
+    for frame in frames:
+        head = struct.pack(order + "5I", 0, 0x5f5e1, 0, len(frame), len(frame))
+        file += pcapng_block(6, head + frame, order)
+    return file + pcapng_block(3, struct.pack(order + "I", len(frames[0])) + frames[0], order)
+
+
+def capture_seeds(cases):
+    frames = [udp_frame(packet) for name in MAPPED for packet in cases[name]]
+    for choice, file in enumerate((
+            pcap(frames), pcap(frames, ">"), pcap(frames[:2], magic=0xa1b23c4d),
+            pcap(frames[:2], ">", link=12), pcap(frames[:1], magic=0xa1b2cd34), pcapng(frames),
+            pcapng(frames[:3], ">"), pcap([bytes(12) + b"\x08\0" + frames[0]], link=1),
+            pcap([b"\2\0\0\0" + frames[0]], link=0), pcap(frames[:1], link=105))):
+        write("capture", bytes([choice % 4]) + file)
+        write("capture", b"\0" + file[:-7])
 
 
 def frame_seeds(path):
