@@ -1,0 +1,37 @@
+#include "common/flow/filter.h"
+
+#include <string.h>
+
+#define WIDTH_MAX 72 // bytes of the expression that are shown
+#define BEFORE    48 // of these, in front of the caret
+#define INDENT    4
+
+static bool is_inside(char byte)
+{
+    return ((unsigned char)byte & 0xc0) == 0x80; // of a character of several bytes
+}
+
+size_t filter_point(char out[static FILTER_POINT_MAX], const char *text, size_t at)
+{
+    size_t begin = at > BEFORE ? at - BEFORE : 0;
+    size_t len = 0;
+    while (is_inside(text[begin]))
+        begin++;
+    size_t end = begin + strnlen(text + begin, WIDTH_MAX);
+    while (end > begin && is_inside(text[end]))
+        end--;
+    memset(out, ' ', INDENT);
+    len = INDENT;
+    for (size_t i = begin; i < end; i++)
+        out[len++] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? ' ' : text[i];
+    out[len++] = '\n';
+    memset(out + len, ' ', INDENT);
+    len += INDENT;
+    for (size_t i = begin; i < at; i++)
+        if (!is_inside(text[i]))
+            out[len++] = ' ';
+    out[len++] = '^';
+    out[len++] = '\n';
+    out[len] = '\0';
+    return len;
+}
