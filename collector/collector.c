@@ -101,20 +101,10 @@ static void adopt(void *user, struct snapshot *snapshot)
     snapshot_unref(snapshot);
 }
 
-// What enrichment there is, a set of enum format_columns.
-static unsigned filled_columns(const struct collector *c)
-{
-    const struct snapshot_options *files = &c->options->snapshot;
-    return (unsigned)((given(files->country_path) ? FORMAT_COUNTRY : 0) |
-                      (given(files->asn_path) ? FORMAT_AS_NAME : 0) |
-                      (given(files->context_path) ? FORMAT_CONTEXT : 0));
-}
-
 static struct layout *load_layout(const struct collector *c)
 {
-    const struct collector_options *o = c->options;
-    const struct layout_options layout = {o->mapping_path, o->format, o->raw, filled_columns(c)};
-    return layout_new(&layout);
+    const struct layout_options options = collector_options_layout(c->options);
+    return layout_new(&options);
 }
 
 static int open_enrichment(struct collector *c)
@@ -123,7 +113,7 @@ static int open_enrichment(struct collector *c)
     c->layout = load_layout(c);
     if (c->layout == NULL)
         return -1;
-    if (filled_columns(c) == 0)
+    if (collector_options_layout(c->options).columns == 0)
         return 0;
     c->snapshot = snapshot_new(files);
     if (c->snapshot == NULL)

@@ -1,6 +1,6 @@
 #include "collector/lane.h"
 
-#include "collector/mailbox.h"
+#include "collector/lane_state.h"
 #include "collector/share.h"
 #include "common/base/log.h"
 
@@ -11,39 +11,37 @@
 #include <time.h>
 #include <unistd.h>
 
-struct lane {
-    struct layout *layout;
-    struct sink *sink;
-    struct sink_writer *writer;
-    struct snapshot *snapshot;
-    struct allow *allow;
-    struct decoder *decoder;
-    struct raw *raw; // -produce raw; else NULL
-    struct traffic traffic;
-    struct lane *const *peers; // itself among them
-    unsigned peer_count;
-    struct share *share;
-    bool spread; // peers get datagrams of the same exporters
-    struct mailbox mailbox;
-    int alarm_fd;
-    bool alarmed;
-    bool stopping;
-    struct lane_report books;
+static const struct enrich_options AS_IT_IS = {.sampling_rate = 0};
 
-    pthread_mutex_t lock; // guards all below
-    pthread_cond_t answered;
-    uint64_t asked;
-    uint64_t answer;
-    struct lane_report copy;
-};
+// After the layout or the snapshot was replaced.
+static void choose_sifting(struct lane *lane)
+{
+    const struct filter *filter = lane->layout->filter;
+    if (filter == NULL)
+        lane->sifting = SIFTING_NONE;
+    else if ((filter_fields(filter) & enrich_fields(lane->snapshot, &AS_IT_IS)) == 0)
+        lane->sifting = SIFTING_EARLY;
+    else
+        lane->sifting = SIFTING_LATE;
+}
+
+static bool keeps(struct lane *lane, const struct flow *flow)
+{
+    bool kept = filter_match(lane->layout->filter, flow);
+    lane->books.ledger.flows_filtered += !kept;
+    return kept;
+}
 
 // Of the flow's way, the part behind the decoder.
 static void take_flow(void *user, struct flow *flow)
 {
     struct lane *lane = user;
-    static const struct enrich_options as_it_is = {.sampling_rate = 0};
+    if (lane->sifting == SIFTING_EARLY && !keeps(lane, flow))
+        return;
     if (lane->snapshot != NULL)
-        enrich_flow(lane->snapshot, &as_it_is, flow);
+        enrich_flow(lane->snapshot, &AS_IT_IS, flow);
+    if (lane->sifting == SIFTING_LATE && !keeps(lane, flow))
+        return;
     const struct format *format = lane->layout->format;
     uint8_t *room = sink_room(lane->writer, format_bound(format, flow));
     if (room == NULL) {
@@ -142,6 +140,7 @@ struct lane *lane_new(const struct lane_options *options)
     lane->alarm_fd = options->alarm_fd;
     lane->snapshot = options->snapshot == NULL ? NULL : snapshot_ref(options->snapshot);
     lane->allow = options->allow == NULL ? NULL : allow_ref(options->allow);
+    choose_sifting(lane);
     lane->writer = sink_writer_new(options->sink, &lane->books.ledger);
     struct decode_options decode = *options->decode;
     decode.mapping = options->layout->mapping;
@@ -225,60 +224,6 @@ void lane_final(const struct lane *lane, struct lane_report *report)
     *report = lane->books;
 }
 
-void lane_stop(struct lane *lane)
-{
-    while (mailbox_post(&lane->mailbox, MAIL_STOP, NULL) != 0)
-        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); // no memory: it must arrive
-}
-
-void lane_adopt(struct lane *lane, struct snapshot *snapshot)
-{
-    if (mailbox_post(&lane->mailbox, MAIL_SNAPSHOT, snapshot) == 0)
-        return;
-    log_error("new context and databases not handed to a worker", "error", "out of memory");
-    snapshot_unref(snapshot);
-}
-
-void lane_lay_out(struct lane *lane, struct layout *layout)
-{
-    if (mailbox_post(&lane->mailbox, MAIL_LAYOUT, layout) == 0)
-        return;
-    log_error("new mapping not handed to a worker", "error", "out of memory");
-    layout_unref(layout);
-}
-
-void lane_allow(struct lane *lane, struct allow *allow)
-{
-    if (mailbox_post(&lane->mailbox, MAIL_ALLOW, allow) == 0)
-        return;
-    log_error("new allow-list not handed to a worker", "error", "out of memory");
-    allow_unref(allow);
-}
-
-static struct timespec after_ms(int timeout_ms)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += timeout_ms / 1000;
-    at.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    at.tv_sec += at.tv_nsec / 1000000000;
-    at.tv_nsec %= 1000000000;
-    return at;
-}
-
-int lane_ask(struct lane *lane, struct lane_report *report, int timeout_ms)
-{
-    struct timespec until = after_ms(timeout_ms);
-    pthread_mutex_lock(&lane->lock);
-    uint64_t question = ++lane->asked;
-    int result = mailbox_post(&lane->mailbox, MAIL_LEDGER, NULL);
-    while (result == 0 && lane->answer < question)
-        result = -pthread_cond_timedwait(&lane->answered, &lane->lock, &until);
-    *report = lane->copy;
-    pthread_mutex_unlock(&lane->lock);
-    return result;
-}
-
 static void answer(struct lane *lane)
 {
     pthread_mutex_lock(&lane->lock);
@@ -287,25 +232,6 @@ static void answer(struct lane *lane)
     lane->answer = lane->asked;
     pthread_cond_broadcast(&lane->answered);
     pthread_mutex_unlock(&lane->lock);
-}
-
-int lane_send(struct lane *lane, struct errand *errand)
-{
-    errand->done = false;
-    errand->abandoned = false;
-    return mailbox_post(&lane->mailbox, MAIL_ERRAND, errand);
-}
-
-bool lane_await(struct lane *lane, struct errand *errand, const struct timespec *until)
-{
-    int error = 0;
-    pthread_mutex_lock(&lane->lock);
-    while (!errand->done && error == 0)
-        error = pthread_cond_timedwait(&lane->answered, &lane->lock, until);
-    bool done = errand->done;
-    errand->abandoned = !done;
-    pthread_mutex_unlock(&lane->lock);
-    return done;
 }
 
 struct decoder *lane_decoder(struct lane *lane)
@@ -341,6 +267,7 @@ static void take_layout(struct lane *lane, struct layout *layout)
     decoder_set_mapping(lane->decoder, layout->mapping);
     layout_unref(lane->layout);
     lane->layout = layout;
+    choose_sifting(lane);
 }
 
 static void serve_one(struct lane *lane, const struct mail *mail)
@@ -352,6 +279,7 @@ static void serve_one(struct lane *lane, const struct mail *mail)
     case MAIL_SNAPSHOT: // no flow is in flight between batches
         snapshot_unref(lane->snapshot);
         lane->snapshot = mail->payload;
+        choose_sifting(lane);
         break;
     case MAIL_LAYOUT:
         take_layout(lane, mail->payload);

@@ -11,40 +11,61 @@ struct counted {
     atomic_uint references;
 };
 
-static int load(struct layout *layout, const struct layout_options *options, struct fault *fault)
+static bool given(const char *text)
 {
-    struct formatter *formatter = formatter_load(options->path, options->columns, fault);
-    if (formatter == NULL)
-        return -1;
-    layout->mapping = mapping_load(options->path, formatter, fault);
-    if (layout->mapping != NULL)
-        layout->format = format_compile(options->kind, options->columns, formatter);
-    formatter_free(formatter);
-    if (layout->mapping == NULL || layout->format != NULL)
-        return layout->mapping == NULL ? -1 : 0;
-    return fault_set(fault, "%s: out of memory", options->path);
+    return text != NULL && *text != '\0';
 }
 
-static int fill(struct layout *layout, const struct layout_options *options, struct fault *fault)
+static int load(struct layout *layout, const struct layout_options *options,
+                const struct formatter *formatter)
 {
-    if (options->path != NULL && *options->path != '\0')
-        return load(layout, options, fault);
-    layout->format = format_new(options->kind, options->columns);
-    return layout->format == NULL ? fault_set(fault, "out of memory") : 0;
+    struct fault fault = {.text = ""};
+    if (given(options->path)) {
+        layout->mapping = mapping_load(options->path, formatter, &fault);
+        if (layout->mapping == NULL) {
+            log_error(fault.text);
+            return -1;
+        }
+    }
+    if (given(options->filter)) {
+        layout->filter = filter_open(options->filter, formatter);
+        if (layout->filter == NULL)
+            return -1;
+    }
+    layout->format = format_compile(options->kind, options->columns, formatter);
+    if (layout->format == NULL)
+        log_error("out of memory");
+    return layout->format == NULL ? -1 : 0;
+}
+
+static int fill(struct layout *layout, const struct layout_options *options)
+{
+    struct fault fault = {.text = ""};
+    struct formatter *formatter = NULL;
+    if (given(options->path)) {
+        formatter = formatter_load(options->path, options->columns, &fault);
+        if (formatter == NULL) {
+            log_error(fault.text);
+            return -1;
+        }
+    }
+    int result = load(layout, options, formatter);
+    formatter_free(formatter);
+    return result;
 }
 
 struct layout *layout_new(const struct layout_options *options)
 {
-    struct fault fault = {.text = "out of memory"};
     struct counted *counted = calloc(1, sizeof *counted);
-    if (counted != NULL) {
-        atomic_init(&counted->references, 1);
-        counted->layout.raw = options->raw;
-        if (fill(&counted->layout, options, &fault) == 0)
-            return &counted->layout;
-        layout_unref(&counted->layout);
+    if (counted == NULL) {
+        log_error("out of memory");
+        return NULL;
     }
-    log_error(fault.text);
+    atomic_init(&counted->references, 1);
+    counted->layout.raw = options->raw;
+    if (fill(&counted->layout, options) == 0)
+        return &counted->layout;
+    layout_unref(&counted->layout);
     return NULL;
 }
 
@@ -62,6 +83,7 @@ void layout_unref(struct layout *layout)
         atomic_fetch_sub_explicit(&counted->references, 1, memory_order_acq_rel) != 1)
         return;
     mapping_unref(layout->mapping);
+    filter_free(layout->filter);
     format_free(layout->format);
     free(counted);
 }

@@ -1,22 +1,25 @@
-// What mapping.yaml makes of the flows of this process: how they are decoded and how they are
-// printed, as one immutable whole. Counted references; any thread.
+// What mapping.yaml and -filter make of the flows of this process: how they are decoded, which go
+// on and how they are printed, as one immutable whole. Counted references; any thread.
 #pragma once
 
 #include "collector/decode/mapping.h"
 #include "collector/decode/raw.h"
+#include "common/flow/filter.h"
 #include "common/flow/format.h"
 
 struct layout {
     struct mapping *mapping; // NULL: none
     struct format *format;
-    enum raw_kind raw; // then it is neither mapped nor formatted
+    struct filter *filter; // NULL: every flow goes on
+    enum raw_kind raw;     // then it is neither mapped nor formatted
 };
 
 struct layout_options {
     const char *path; // of the file; NULL or "": none
     enum format_kind kind;
     enum raw_kind raw;
-    unsigned columns; // enum format_columns: what this process fills
+    unsigned columns;   // enum format_columns: what this process fills
+    const char *filter; // the expression; NULL or "": none
 };
 
 // NULL after having logged why.

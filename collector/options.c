@@ -2,6 +2,7 @@
 
 #include "collector/share.h"
 #include "common/base/log.h"
+#include "common/flow/filter.h"
 #include "common/sink/nats.h"
 
 #include <assert.h>
@@ -44,6 +45,7 @@ static const struct collector_options DEFAULTS = {
     .templates_json_interval_ns = INT64_C(10000000000),
     .templates_sweep_ns = INT64_C(60000000000),
     .mapping_path = "",
+    .filter = "",
     .log_level_name = "info",
     .log_format = "normal",
     .buffer_bytes = 64 << 20,
@@ -80,6 +82,21 @@ static int read_uris(struct collector_options *o)
     return 0;
 }
 
+// Without a mapping every name is known here. One with custom columns is read later.
+static int check_filter(const struct collector_options *o)
+{
+    char point[FILTER_POINT_MAX];
+    struct filter_fault fault;
+    if (*o->filter == '\0' || *o->mapping_path != '\0')
+        return 0;
+    struct filter *filter = filter_new(o->filter, NULL, &fault);
+    if (filter == NULL)
+        dprintf(STDERR_FILENO, "-filter: %s\n%s", fault.fault.text,
+                filter_point(point, o->filter, fault.at));
+    filter_free(filter);
+    return filter == NULL ? -1 : 0;
+}
+
 static int check_operations(struct collector_options *o)
 {
     struct fault fault = {.text = ""};
@@ -109,6 +126,8 @@ static int read_producer(struct collector_options *o)
         return 0;
     if (strcmp(o->produce, "raw") != 0)
         return refuse("produce", o->produce, "sample or raw");
+    if (*o->filter != '\0')
+        return refuse("filter", o->filter, "none: -produce raw makes no flows");
     if (o->format == FORMAT_BIN)
         return refuse("format", o->format_name, "json or text: -produce raw has no binary form");
     if (o->limit_flows != 0)
@@ -148,7 +167,7 @@ static int interpret(struct collector_options *o)
         return refuse("drain", "a negative duration", "0 or more");
     if (o->hold_ns < 0)
         return refuse("templates.hold", "a negative duration", "0 or more");
-    if (check_operations(o) != 0)
+    if (check_filter(o) != 0 || check_operations(o) != 0)
         return -1;
     o->sink.buffer_bytes = o->buffer_bytes;
     if (*o->read == '\0')
@@ -227,6 +246,10 @@ static size_t output_rows(struct option *out, struct collector_options *o)
          "Format by `name`: bin (length-prefixed protobuf), json or text", NULL},
         {"mapping", OPTION_STRING, &o->mapping_path,
          "Custom fields and columns, a yaml `file`; read again on SIGHUP", NULL},
+        {"filter", OPTION_STRING, &o->filter,
+         "Only flows for which this `expression` is true, as in src_port in (53, 853) and\n"
+         "not src_addr in 10.0.0.0/8; see docs/filter.md",
+         NULL},
         {"transport", OPTION_STRING, &o->transport, "Output by `name`: file or nats", NULL},
         {"transport.file", OPTION_STRING, &o->sink.path, "Output `path`; empty is stdout", NULL},
         {"transport.file.sep", OPTION_STRING, &o->sink.separator,
@@ -302,4 +325,17 @@ enum options_result collector_options_read(struct collector_options *o, int argc
     if (result == OPTIONS_OK && !o->version && interpret(o) != 0)
         return OPTIONS_BAD;
     return result;
+}
+
+struct layout_options collector_options_layout(const struct collector_options *o)
+{
+    const struct snapshot_options *files = &o->snapshot;
+    int columns = (*files->country_path != '\0' ? FORMAT_COUNTRY : 0) |
+                  (*files->asn_path != '\0' ? FORMAT_AS_NAME : 0) |
+                  (*files->context_path != '\0' ? FORMAT_CONTEXT : 0);
+    return (struct layout_options){.path = o->mapping_path,
+                                   .kind = o->format,
+                                   .raw = o->raw,
+                                   .columns = (unsigned)columns,
+                                   .filter = o->filter};
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "collector/decode/raw.h"
+#include "collector/layout.h"
 #include "collector/listen_uri.h"
 #include "collector/sampling_default.h"
 #include "common/base/options.h"
@@ -27,6 +28,7 @@ struct collector_options {
     int64_t templates_sweep_ns;
     bool templates_extend;
     const char *mapping_path;
+    const char *filter; // "": every flow
     const char *log_level_name;
     const char *log_format;
     uint64_t buffer_bytes;
@@ -66,3 +68,6 @@ struct collector_options {
 // OPTIONS_HELP the help was written to stderr.
 enum options_result collector_options_read(struct collector_options *out, int argc,
                                            char *const argv[]);
+
+// What decides how flows are laid out. Its columns are those that enrichment fills.
+struct layout_options collector_options_layout(const struct collector_options *options);

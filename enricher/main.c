@@ -26,7 +26,7 @@
 // What main makes and unmakes.
 struct enricher {
     struct enricher_options options;
-    struct format *format;
+    struct formatting *formatting;
     struct source *source;
     struct sink *sink;
     struct worker *worker;
@@ -76,17 +76,18 @@ static int open_pipeline(struct enricher *e)
         return -1;
     reload_log("starting enricher", snapshot);
     snapshot_facts(snapshot, &e->facts);
-    e->format = formatting_new(o);
+    e->formatting = formatting_new(o);
     e->source = o->from_nats ? nats_source_open(&o->nats_source) : stdin_open(STDIN_FILENO);
     e->sink = o->sink_ops->open(&o->sink);
-    if (e->format == NULL || e->source == NULL || e->sink == NULL) {
+    if (e->formatting == NULL || e->source == NULL || e->sink == NULL) {
         snapshot_unref(snapshot);
         return -1;
     }
     const struct worker_options options = {
         .source = e->source,
         .sink = e->sink,
-        .format = e->format,
+        .format = e->formatting->format,
+        .filter = e->formatting->filter,
         .enrich = {.sampling_rate = (uint64_t)o->sampling_rate},
         .drain_ms = e->drain_ms,
     };
@@ -99,13 +100,13 @@ static int open_pipeline(struct enricher *e)
 
 static void reload_format(struct enricher *e)
 {
-    struct format *format = formatting_new(&e->options);
-    if (format == NULL) {
+    struct formatting *formatting = formatting_new(&e->options);
+    if (formatting == NULL) {
         log_error("mapping not reloaded, what was loaded before stays", "file",
                   e->options.mapping_path);
         return;
     }
-    worker_offer_format(e->worker, format);
+    worker_offer_formatting(e->worker, formatting);
     log_info("reloaded the mapping", "file", e->options.mapping_path);
 }
 
@@ -179,7 +180,7 @@ static int close_pipeline(struct enricher *e)
     }
     if (e->source != NULL)
         source_close(e->source);
-    format_free(e->format);
+    formatting_free(e->formatting);
     return result;
 }
 
@@ -228,7 +229,7 @@ int main(int argc, char *argv[])
     if (enricher.options.health)
         return http_ask_health(enricher.options.address);
     if (enricher_options_check(&enricher.options) != 0)
-        return EXIT_FAILURE;
+        return EXIT_USAGE;
     log_setup(enricher.options.log_level, enricher.options.log_json);
     if (enricher.options.clickhouse.print_schema)
         return print_schema(&enricher.options.clickhouse);

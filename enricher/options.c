@@ -1,6 +1,7 @@
 #include "enricher/options.h"
 
 #include "common/base/log.h"
+#include "common/flow/filter.h"
 #include "common/sink/nats.h"
 
 #include <assert.h>
@@ -50,6 +51,10 @@ static size_t output_rows(struct option *out, struct enricher_options *o)
         {"format", OPTION_STRING, &o->format_name, "json, text or bin", "Output"},
         {"mapping", OPTION_STRING, &o->mapping_path,
          "yaml `file` whose formatter block says what is printed; read again on SIGHUP", NULL},
+        {"filter", OPTION_STRING, &o->filter,
+         "only flows for which this `expression` is true once they are enriched, as in\n"
+         "src_country == NL or dst_context.application == web; see docs/filter.md",
+         NULL},
         {"transport", OPTION_STRING, &o->transport, "where flows go: file or nats", NULL},
         {"transport.file", OPTION_STRING, &o->file, "`file` to append to; empty for stdout", NULL},
         {"transport.file.sep", OPTION_STRING, &o->separator, "`text` after each flow", NULL},
@@ -113,6 +118,7 @@ static void set_defaults(struct enricher_options *o)
         .country_path = "",
         .context_path = "",
         .mapping_path = "",
+        .filter = "",
         .address = "",
         .log_level_name = "info",
         .log_format = "normal",
@@ -188,13 +194,29 @@ static int check_nats(struct enricher_options *o)
     return nats_options_check(&o->nats);
 }
 
+// Without a mapping every name is known here. One with custom columns is read later.
+static int check_filter(const struct enricher_options *o)
+{
+    char point[FILTER_POINT_MAX];
+    struct filter_fault fault;
+    if (*o->filter == '\0' || *o->mapping_path != '\0')
+        return 0;
+    struct filter *filter = filter_new(o->filter, NULL, &fault);
+    if (filter == NULL)
+        dprintf(STDERR_FILENO, "enricher: -filter: %s\n%s", fault.fault.text,
+                filter_point(point, o->filter, fault.at));
+    filter_free(filter);
+    return filter == NULL ? -1 : 0;
+}
+
 int enricher_options_check(struct enricher_options *o)
 {
     if (format_kind_parse(o->format_name, &o->format) != 0)
         return refuse("format", o->format_name, "json, text or bin");
     if (log_level_parse(o->log_level_name, &o->log_level) != 0)
         return refuse("loglevel", o->log_level_name, "debug, info, warn or error");
-    if (find_sink(o) != 0 || check_nats(o) != 0 || clickhouse_options_check(&o->clickhouse) != 0)
+    if (find_sink(o) != 0 || check_nats(o) != 0 || clickhouse_options_check(&o->clickhouse) != 0 ||
+        check_filter(o) != 0)
         return -1;
     o->log_json = strcmp(o->log_format, "json") == 0;
     if (o->sampling_rate < 0)

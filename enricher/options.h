@@ -27,6 +27,7 @@ struct enricher_options {
     const char *country_path;
     const char *context_path;
     const char *mapping_path;
+    const char *filter;  // "": every flow
     const char *address; // of the HTTP server; "": none
     const char *log_level_name;
     const char *log_format;

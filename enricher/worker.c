@@ -32,14 +32,15 @@ struct worker {
     struct worker_options options;
     struct snapshot *snapshot;
     _Atomic(struct snapshot *) offered;
-    struct format *format; // adopted, in place of the one of the options
-    _Atomic(struct format *) offered_format;
+    struct formatting *formatting; // adopted, in place of what the options have
+    _Atomic(struct formatting *) offered_formatting;
     atomic_bool stop;
     int wake_fd; // readable: look at `offered` and `stop`
     int done_fd;
     bool failed;
     bool sink_dead;
-    bool decodes; // the output needs the flow's fields
+    bool decodes;         // the output needs the flow's fields
+    bool filter_enriched; // the filter needs what enrichment fills
     bool invalid_told;
     pthread_t thread;
     struct sink_writer *writer;
@@ -59,24 +60,34 @@ static void ring(int fd)
     (void)!write(fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
-static void adopt_format(struct worker *worker)
+static void adopt_formatting(struct worker *worker)
 {
-    struct format *fresh = atomic_exchange(&worker->offered_format, NULL);
+    struct formatting *fresh = atomic_exchange(&worker->offered_formatting, NULL);
     if (fresh == NULL)
         return;
-    format_free(worker->format);
-    worker->format = fresh;
-    worker->options.format = fresh;
+    formatting_free(worker->formatting);
+    worker->formatting = fresh;
+    worker->options.format = fresh->format;
+    worker->options.filter = fresh->filter;
+}
+
+// After filter or snapshot were replaced.
+static void look_at_filter(struct worker *worker)
+{
+    const struct filter *filter = worker->options.filter;
+    uint64_t filled = enrich_fields(worker->snapshot, &worker->options.enrich);
+    worker->filter_enriched = filter != NULL && (filter_fields(filter) & filled) != 0;
 }
 
 static void adopt_offered(struct worker *worker)
 {
-    adopt_format(worker);
+    adopt_formatting(worker);
     struct snapshot *fresh = atomic_exchange(&worker->offered, NULL);
-    if (fresh == NULL)
-        return;
-    snapshot_unref(worker->snapshot);
-    worker->snapshot = fresh;
+    if (fresh != NULL) {
+        snapshot_unref(worker->snapshot);
+        worker->snapshot = fresh;
+    }
+    look_at_filter(worker);
 }
 
 static void count_made(struct worker *worker, bool fits)
@@ -107,20 +118,44 @@ static int append(struct worker *worker, struct flow_view *view, const struct en
     return 0;
 }
 
-static int decode(struct worker *worker, struct flow_view *view, const struct enrich_plan *plan)
+// Output made of the flow's fields.
+static void put(struct worker *worker, struct flow_view *view)
 {
     const struct format *format = worker->options.format;
-    if (wire_read(&worker->flow, plan->body, plan->len) != 0)
-        return -1;
-    enrich_planned_flow(worker->snapshot, &worker->options.enrich, plan, &worker->flow);
     uint8_t *room = sink_room(worker->writer, format_bound(format, &worker->flow));
     count_made(worker, room != NULL);
     if (room == NULL)
-        return 0;
+        return;
     view->flow = &worker->flow;
     view->key = format_key(format, &worker->flow);
     const uint8_t *end = format_flow(format, &worker->flow, room);
     worker->sink_dead |= sink_write(worker->writer, view, room, (size_t)(end - room)) != 0;
+}
+
+static int decode(struct worker *worker, struct flow_view *view, const struct enrich_plan *plan)
+{
+    if (wire_read(&worker->flow, plan->body, plan->len) != 0)
+        return -1;
+    enrich_planned_flow(worker->snapshot, &worker->options.enrich, plan, &worker->flow);
+    put(worker, view);
+    return 0;
+}
+
+// Hands on what the filter keeps.
+static int sift(struct worker *worker, struct flow_view *view, const struct enrich_plan *plan)
+{
+    if (wire_read(&worker->flow, plan->body, plan->len) != 0)
+        return -1;
+    if (worker->decodes || worker->filter_enriched)
+        enrich_planned_flow(worker->snapshot, &worker->options.enrich, plan, &worker->flow);
+    if (!filter_match(worker->options.filter, &worker->flow)) {
+        worker->ledger.flows_made++;
+        worker->ledger.flows_filtered++;
+        return 0;
+    }
+    if (!worker->decodes)
+        return append(worker, view, plan);
+    put(worker, view);
     return 0;
 }
 
@@ -152,13 +187,17 @@ static size_t gather(struct group *group, const struct source_block *block, size
     return at;
 }
 
+typedef int hand_frame(struct worker *worker, struct flow_view *view,
+                       const struct enrich_plan *plan);
+
 // Enriches the group and hands it on. Returns how many frames, up to the first that is no flow.
 static size_t hand_on(struct worker *worker, struct flow_view *view, struct group *group)
 {
     size_t good = enrich_plan_group(worker->snapshot, &worker->options.enrich, group->plans,
                                     group->count);
+    hand_frame *hand = worker->options.filter != NULL ? sift : worker->decodes ? decode : append;
     for (size_t i = 0; i < good; i++, view->origin.index++)
-        if ((worker->decodes ? decode : append)(worker, view, &group->plans[i]) != 0)
+        if (hand(worker, view, &group->plans[i]) != 0)
             return i;
     return good;
 }
@@ -325,9 +364,9 @@ void worker_offer(struct worker *worker, struct snapshot *take)
     ring(worker->wake_fd);
 }
 
-void worker_offer_format(struct worker *worker, struct format *take)
+void worker_offer_formatting(struct worker *worker, struct formatting *take)
 {
-    format_free(atomic_exchange(&worker->offered_format, take));
+    formatting_free(atomic_exchange(&worker->offered_formatting, take));
     ring(worker->wake_fd);
 }
 
@@ -364,8 +403,8 @@ void worker_free(struct worker *worker)
 {
     snapshot_unref(worker->snapshot);
     snapshot_unref(atomic_load(&worker->offered));
-    format_free(worker->format);
-    format_free(atomic_load(&worker->offered_format));
+    formatting_free(worker->formatting);
+    formatting_free(atomic_load(&worker->offered_formatting));
     if (worker->wake_fd >= 0)
         close(worker->wake_fd);
     if (worker->done_fd >= 0)

@@ -6,14 +6,15 @@
 
 #include "common/base/ledger.h"
 #include "common/enrich/enrich.h"
-#include "common/flow/format.h"
 #include "common/sink/sink.h"
+#include "enricher/formatting.h"
 #include "enricher/source/source.h"
 
 struct worker_options {
     struct source *source;
     struct sink *sink;
     const struct format *format;
+    const struct filter *filter; // NULL: every flow goes on
     struct enrich_options enrich;
     int drain_ms; // after worker_stop: how long the sink's reader is waited for
 };
@@ -27,8 +28,9 @@ struct worker *worker_start(const struct worker_options *options, struct snapsho
 // Hands a newer snapshot over, reference included. Any thread.
 void worker_offer(struct worker *worker, struct snapshot *take);
 
-// Hands another format of the same kind over, and with it its memory. Any thread.
-void worker_offer_format(struct worker *worker, struct format *take);
+// Hands another format of the same kind and its filter over, and with them their memory. Any
+// thread.
+void worker_offer_formatting(struct worker *worker, struct formatting *take);
 
 // Asks for the end: the block at hand is finished, what is behind it is not read. Any thread.
 void worker_stop(struct worker *worker);

@@ -47,6 +47,11 @@ int log_level_parse(const char *text, int *level)
     return -1;
 }
 
+bool log_is_json(void)
+{
+    return as_json;
+}
+
 bool log_enabled(int level)
 {
     return level >= minimum_level;

@@ -23,6 +23,7 @@ void log_setup(int level, bool json);
 int log_level_parse(const char *text, int *level);
 
 bool log_enabled(int level);
+bool log_is_json(void);
 
 // The pairs end with NULL; use the macros below.
 void log_pairs(int level, const char *message, ...) __attribute__((sentinel));

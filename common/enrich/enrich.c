@@ -286,8 +286,7 @@ static int skim(struct enrich_plan *plan, uint64_t replaceable, struct span addr
     }
 }
 
-static uint64_t replaceable_fields(const struct snapshot *snapshot,
-                                   const struct enrich_options *options)
+uint64_t enrich_fields(const struct snapshot *snapshot, const struct enrich_options *options)
 {
     bool has_asn = snapshot != NULL && snapshot_has_asn(snapshot);
     return owned_fields(snapshot, options) | (has_asn ? AS_FIELDS : 0);
@@ -298,7 +297,7 @@ size_t enrich_plan_group(const struct snapshot *snapshot, const struct enrich_op
 {
     struct span addrs[SNAPSHOT_GROUP_MAX];
     struct place places[SNAPSHOT_GROUP_MAX];
-    uint64_t replaceable = replaceable_fields(snapshot, options);
+    uint64_t replaceable = enrich_fields(snapshot, options);
     size_t good = 0;
     assert(count <= ENRICH_GROUP_MAX);
     while (good < count && skim(&plans[good], replaceable, &addrs[2 * good]) == 0)
@@ -375,7 +374,7 @@ uint8_t *enrich_frame(const struct snapshot *snapshot, const struct enrich_optio
 {
     struct enrich_plan plan = {.body = body, .len = len};
     struct span addrs[2];
-    if (skim(&plan, replaceable_fields(snapshot, options), addrs) != 0)
+    if (skim(&plan, enrich_fields(snapshot, options), addrs) != 0)
         return NULL;
     for (int i = 0; i < 2 && snapshot != NULL; i++)
         plan.places[i] = snapshot_find(snapshot, addrs[i]);

@@ -12,6 +12,9 @@ struct enrich_options {
 void enrich_flow(const struct snapshot *snapshot, const struct enrich_options *options,
                  struct flow *flow);
 
+// The fields that enrich_flow may change, as FLOW_BITs.
+uint64_t enrich_fields(const struct snapshot *snapshot, const struct enrich_options *options);
+
 // The bytes that enrich_frame needs at most for a body of that length.
 size_t enrich_frame_bound(const struct snapshot *snapshot, size_t body_len);
 

@@ -32,7 +32,11 @@ bool filter_match(const struct filter *filter, const struct flow *flow);
 // The fields that it looks at, as FLOW_BITs; customs are not among them.
 uint64_t filter_fields(const struct filter *filter);
 
-// Writes two lines: the part of the expression around byte `at`, and a caret below that byte.
-// Returns the length, which is less than FILTER_POINT_MAX; a final NUL is written.
+// Compiles the expression of -filter. NULL after having logged why; where log lines are for people,
+// the expression stands below with a caret under the fault.
+struct filter *filter_open(const char *text, const struct formatter *formatter);
+
+// Writes two lines: the part of the expression around byte `at`, and a caret below that byte. It is
+// a text of less than FILTER_POINT_MAX bytes, and returned.
 #define FILTER_POINT_MAX 512
-size_t filter_point(char out[static FILTER_POINT_MAX], const char *text, size_t at);
+const char *filter_point(char out[static FILTER_POINT_MAX], const char *text, size_t at);

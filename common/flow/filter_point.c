@@ -1,6 +1,10 @@
 #include "common/flow/filter.h"
 
+#include "common/base/log.h"
+
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WIDTH_MAX 72 // bytes of the expression that are shown
 #define BEFORE    48 // of these, in front of the caret
@@ -11,7 +15,7 @@ static bool is_inside(char byte)
     return ((unsigned char)byte & 0xc0) == 0x80; // of a character of several bytes
 }
 
-size_t filter_point(char out[static FILTER_POINT_MAX], const char *text, size_t at)
+const char *filter_point(char out[static FILTER_POINT_MAX], const char *text, size_t at)
 {
     size_t begin = at > BEFORE ? at - BEFORE : 0;
     size_t len = 0;
@@ -33,5 +37,20 @@ size_t filter_point(char out[static FILTER_POINT_MAX], const char *text, size_t 
     out[len++] = '^';
     out[len++] = '\n';
     out[len] = '\0';
-    return len;
+    return out;
+}
+
+struct filter *filter_open(const char *text, const struct formatter *formatter)
+{
+    char line[FAULT_TEXT_MAX + 16];
+    char point[FILTER_POINT_MAX];
+    struct filter_fault fault;
+    struct filter *filter = filter_new(text, formatter, &fault);
+    if (filter != NULL)
+        return filter;
+    snprintf(line, sizeof line, "-filter: %s", fault.fault.text);
+    log_error(line);
+    if (!log_is_json())
+        dprintf(STDERR_FILENO, "%s", filter_point(point, text, fault.at));
+    return NULL;
 }

@@ -24,8 +24,9 @@ int main(int argc, char *argv[])
     int result = replay_init(&replay, 0, argc, argv);
     if (result != 0)
         return result;
-    const struct layout_options plain = {.kind = format_kind(replay.format)};
-    struct layout *layout = layout_new(&plain);
+    const struct layout_options shape = {.kind = format_kind(replay.format),
+                                         .filter = replay.filter};
+    struct layout *layout = layout_new(&shape);
     const struct lane_options options = {
         .decode = &REPLAY_DECODE, .layout = layout, .sink = replay.sink, .alarm_fd = -1};
     struct lane_report report;

@@ -78,8 +78,11 @@ static const struct source_ops FRAMES = {
 
 static int run(struct frames *frames, const struct replay *replay, uint64_t *flows)
 {
-    const struct worker_options options = {
-        .source = &frames->source, .sink = replay->sink, .format = replay->format};
+    struct filter *filter = *replay->filter == '\0' ? NULL : filter_open(replay->filter, NULL);
+    const struct worker_options options = {.source = &frames->source,
+                                           .sink = replay->sink,
+                                           .format = replay->format,
+                                           .filter = filter};
     struct snapshot *snapshot = snapshot_new(&replay->snapshot);
     struct worker *worker = snapshot == NULL ? NULL : worker_start(&options, snapshot);
     if (worker == NULL)
@@ -88,6 +91,7 @@ static int run(struct frames *frames, const struct replay *replay, uint64_t *flo
     sink_close(replay->sink);
     *flows = worker_ledger(worker)->flows_delivered;
     worker_free(worker);
+    filter_free(filter);
     return result;
 }
 

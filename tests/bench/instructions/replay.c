@@ -32,6 +32,7 @@ static int parse(struct replay *replay, int argc, char *argv[])
         {"protocol", OPTION_STRING, &replay->protocol, "v5, v9, ipfix or sflow", "Path"},
         {"format", OPTION_STRING, &replay->format_name, "bin, json or text", NULL},
         {"datagrams", OPTION_INT, &replay->datagrams, "`count` to run, at most 400", NULL},
+        {"filter", OPTION_STRING, &replay->filter, "`expression` of the flows to keep", NULL},
         {"context", OPTION_STRING, &replay->snapshot.context_path, "context.yaml", NULL},
         {"asn", OPTION_STRING, &replay->snapshot.asn_path, "ASN database", NULL},
         {"country", OPTION_STRING, &replay->snapshot.country_path, "country database", NULL},
@@ -50,6 +51,7 @@ int replay_init(struct replay *replay, unsigned columns, int argc, char *argv[])
     log_setup(LOG_LEVEL_ERROR, false);
     replay->protocol = "v9";
     replay->format_name = "bin";
+    replay->filter = "";
     replay->datagrams = REPLAY_DATAGRAMS;
     if (parse(replay, argc, argv) != 0)
         return 2;

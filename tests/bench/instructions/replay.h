@@ -17,6 +17,7 @@
 struct replay {
     const char *protocol;
     const char *format_name;
+    const char *filter;
     int64_t datagrams; // how many of them to run
     struct snapshot_options snapshot;
 
