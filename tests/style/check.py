@@ -12,8 +12,8 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-FOLDERS = (".ci", "cmake", "collector", "common", "compose", "docs", "enricher", "packaging",
-           "proto", "scripts", "tests")
+FOLDERS = (".ci", "cmake", "collector", "common", "compose", "docs", "enricher", "library",
+           "packaging", "proto", "scripts", "tests")
 TEXT = (".c", ".h", ".def", ".py", ".pl", ".sh", ".md", ".txt", ".cmake", ".yaml", ".proto", ".json")
 
 WITHOUT_ENDING = (".ci", "scripts")
