@@ -6,7 +6,6 @@ import glob
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,20 +18,13 @@ ROOT = os.path.dirname(TESTS)
 NCG = os.path.join(ROOT, "compose", "ncg")
 sys.path.insert(0, TESTS)
 
-from support import netflow, process  # noqa: E402
+from support import netflow, process, promtool  # noqa: E402
 
-PROMTOOL = shutil.which("promtool") or os.path.join(ROOT, ".cache", "prometheus", "usr", "bin",
-                                                    "promtool")
 ALERTS = os.path.join(NCG, "prometheus", "alerts.yml")
 CASES = os.path.join(TESTS, "stack", "alerts.yaml")
 OURS = re.compile(r"\b(?:goflow2plus|goflow2|process)_\w+")
 RANGES = {"$__rate_interval": "1m", "$__range": "1h", "$__interval": "15s"}
-NEEDS_PROMTOOL = unittest.skipUnless(os.access(PROMTOOL, os.X_OK), "no promtool")
-
-
-def promtool(*arguments, cwd=None):
-    return subprocess.run([PROMTOOL, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, cwd=cwd)
+NEEDS_PROMTOOL = unittest.skipUnless(promtool.THERE, "no promtool")
 
 
 def dashboard_expressions():
@@ -72,12 +64,12 @@ class FilesTest(unittest.TestCase):
     def test_rules_and_configuration(self):
         for arguments in (("check", "rules", ALERTS),
                           ("check", "config", os.path.join(NCG, "prometheus", "prometheus.yml"))):
-            done = promtool(*arguments)
+            done = promtool.run(*arguments)
             self.assertEqual(done.returncode, 0, done.stdout)
 
     @NEEDS_PROMTOOL
     def test_alerts_fire_when_they_are_to(self):
-        done = promtool("test", "rules", CASES, cwd=os.path.join(TESTS, "stack"))
+        done = promtool.run("test", "rules", CASES, cwd=os.path.join(TESTS, "stack"))
         self.assertEqual(done.returncode, 0, done.stdout)
 
     def test_every_alert_has_a_case(self):
@@ -95,7 +87,7 @@ class FilesTest(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
             file.write("groups:\n- name: dashboards\n  rules:\n" + "\n".join(rules) + "\n")
             file.flush()
-            done = promtool("check", "rules", file.name)
+            done = promtool.run("check", "rules", file.name)
         self.assertEqual(done.returncode, 0, done.stdout)
 
 
@@ -149,6 +141,6 @@ class ServedTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if not os.access(PROMTOOL, os.X_OK):
+    if not promtool.THERE:
         process.left_out("alerts and Prometheus expressions", "promtool is not installed")
     unittest.main()
