@@ -13,11 +13,12 @@ import platform
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+BENCH = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [BENCH, os.path.dirname(BENCH)]
 
-from harness import enrich, process, program, receive  # noqa: E402
+from harness import enrich, jetstream, process, program, receive  # noqa: E402
 
-PARTS = ("receive", "bursts", "workers", "curves", "enrich", "lookup", "start")
+PARTS = ("receive", "bursts", "workers", "curves", "enrich", "jetstream", "lookup", "start")
 # Count -> options of the generator. One exporter may have a thousand templates or so, which is
 # bounded on purpose; more come from several.
 EXPORTERS = {count: [f"-exporters={count}"] for count in (1, 10, 100, 1000, 10000)}
@@ -55,14 +56,13 @@ def _processor():
 
 
 def machine(programs):
-    source = os.path.dirname(os.path.abspath(__file__))
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "processor": _processor(),
         "cores": os.cpu_count(),
         "kernel": platform.release(),
         "system": platform.freedesktop_os_release().get("PRETTY_NAME"),
-        "commit": _output("git", "-C", source, "describe", "--always", "--dirty"),
+        "commit": _output("git", "-C", BENCH, "describe", "--always", "--dirty"),
         "programs": program.versions(programs),
     }
 
@@ -84,6 +84,8 @@ def run_part(part, arguments, timing, say):
     if part == "enrich":
         return {"file": enrich.measure(programs, cache, runs, say),
                 "pipeline": enrich.pipeline(programs, cache, runs, say)}
+    if part == "jetstream":
+        return jetstream.measure(programs, cache, runs, say)
     if part == "lookup":
         return enrich.lookups(programs, cache, runs, say)
     return enrich.start_up(programs, cache, runs)

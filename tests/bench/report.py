@@ -84,6 +84,20 @@ def enrich(figures):
         f"\n\nCapture → collector → pipe → enricher → JSON on two cores: {rates} million flows/s.")
 
 
+def jetstream(figures):
+    if figures is None:
+        return "Not measured: no nats-server."
+    rates = {title: [run["rate"] for run in runs] for title, runs in figures["rows"].items()}
+    rows = [[title, spread([rate / 1e6 for rate in rates[title]], "{:.2f}"),
+             *(spread([run[f"{who}_ns"] for run in runs])
+               for who in ("publisher", "server", "consumer"))]
+            for title, runs in figures["rows"].items()]
+    median, best = ([of(values) for values in rates.values()] for of in (statistics.median, max))
+    return table(["", "million flows/s", "publisher, ns a flow", "server", "consumer"], rows) + (
+        f"\n\nOurs against the bare one, on {figures['cores']} cores: "
+        f"{100 * median[1] / median[0]:.0f}% (best against best {100 * best[1] / best[0]:.0f}%).")
+
+
 def lookup(figures):
     rows = []
     for row in figures:
@@ -100,7 +114,8 @@ def start(figures):
 
 
 TABLES = {"receive": receive, "bursts": receive, "workers": workers, "curves": curves,
-          "enrich": enrich, "lookup": lookup, "start": start}
+          "enrich": enrich, "jetstream": jetstream,
+          "lookup": lookup, "start": start}
 
 
 def origin(part):
