@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define READ_BYTES   (1u << 20)
+#define READ_BYTES   (128u << 10) // larger ones leave the cache before they are looked at
 #define BUFFER_BYTES (WIRE_FRAME_MAX + 16 + READ_BYTES) // a frame, its length, a newline, a read
 #define PIPE_BYTES   (1 << 20)                          // Linux's limit for who has no privileges
 
