@@ -32,40 +32,69 @@ bool addr_equal(const struct addr *a, const struct addr *b)
     return a->len == b->len && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
-// Three digits, of which leading zeros are shifted out: no branch depends on the value. Stores four
-// bytes, those behind the digits zeros.
-static char *put_octet(char *out, unsigned value)
+struct octet {
+    char text[4]; // up to three digits and a dot
+    uint8_t len;  // of the digits
+};
+
+#define OCTET(digits)                                                                              \
+    {                                                                                              \
+#digits ".", sizeof #digits - 1                                                            \
+    }
+#define TEN(tens)                                                                                  \
+    OCTET(tens##0), OCTET(tens##1), OCTET(tens##2), OCTET(tens##3), OCTET(tens##4),                \
+        OCTET(tens##5), OCTET(tens##6), OCTET(tens##7), OCTET(tens##8), OCTET(tens##9)
+
+static const struct octet OCTETS[] = {
+    OCTET(0), OCTET(1), OCTET(2),   OCTET(3),   OCTET(4),   OCTET(5),   OCTET(6),   OCTET(7),
+    OCTET(8), OCTET(9), TEN(1),     TEN(2),     TEN(3),     TEN(4),     TEN(5),     TEN(6),
+    TEN(7),   TEN(8),   TEN(9),     TEN(10),    TEN(11),    TEN(12),    TEN(13),    TEN(14),
+    TEN(15),  TEN(16),  TEN(17),    TEN(18),    TEN(19),    TEN(20),    TEN(21),    TEN(22),
+    TEN(23),  TEN(24),  OCTET(250), OCTET(251), OCTET(252), OCTET(253), OCTET(254), OCTET(255),
+};
+static_assert(sizeof OCTETS == 256 * sizeof OCTETS[0], "one of each");
+
+// Stores four bytes, a dot behind the digits.
+static inline char *put_octet(char *out, uint8_t value)
 {
-    unsigned hundreds = value * 41 >> 12; // by 100, up to 1,000
-    unsigned rest = value - 100 * hundreds;
-    unsigned tens = rest * 205 >> 11; // by 10, up to 100
-    unsigned unwanted = (unsigned)(value < 10) + (unsigned)(value < 100);
-    uint32_t digits = 0x303030 | hundreds | tens << 8 | (rest - 10 * tens) << 16;
-    digits >>= 8 * unwanted;
-    memcpy(out, &digits, sizeof digits);
-    return out + 3 - unwanted;
+    memcpy(out, OCTETS[value].text, sizeof OCTETS[value].text);
+    return out + OCTETS[value].len;
 }
 
 static char *put_ipv4(char *out, const uint8_t *bytes)
 {
-    for (int i = 0; i < 4; i++) {
-        if (i != 0)
-            *out++ = '.';
-        out = put_octet(out, bytes[i]);
-    }
-    return out;
+    for (int i = 0; i < 3; i++)
+        out = put_octet(out, bytes[i]) + 1;
+    return put_octet(out, bytes[3]);
 }
 
-static char *put_group(char *out, unsigned value)
+// Up to four hexadecimal digits: four are made, and leading zeros are shifted out.
+static inline char *put_group(char *out, const uint8_t *bytes)
 {
-    static const char digits[] = "0123456789abcdef";
-    for (int shift = value > 0xfff  ? 12
-                     : value > 0xff ? 8
-                     : value > 0xf  ? 4
-                                    : 0;
-         shift >= 0; shift -= 4)
-        *out++ = digits[value >> shift & 15];
-    return out;
+    uint32_t apart = bytes[0] | (uint32_t)bytes[1] << 16;
+    uint32_t digits = (apart >> 4 & 0x000f000f) | (apart & 0x000f000f) << 8;
+    uint32_t letters = (digits + 0x06060606) >> 4 & 0x01010101;
+    unsigned unwanted = (unsigned)__builtin_ctz(digits | 1U << 24) / 8;
+    uint32_t text = digits + 0x30303030 + letters * ('a' - '9' - 1);
+    text >>= 8 * unwanted;
+    memcpy(out, &text, sizeof text);
+    return out + sizeof text - unwanted;
+}
+
+static inline bool is_zero_group(const uint8_t *bytes)
+{
+    return (bytes[0] | bytes[1]) == 0;
+}
+
+static bool has_zero_groups(const uint8_t *bytes)
+{
+    uint64_t zero = 0;
+    for (int half = 0; half < 2; half++) {
+        uint64_t groups = bytes_u64(bytes + 8 * half);
+        // Marks groups that are zero; behind one, maybe others.
+        zero |= (groups - 0x0001000100010001) & ~groups & 0x8000800080008000;
+    }
+    return zero != 0;
 }
 
 // The first of the longest runs of at least two zero groups (RFC 5952, section 4.2).
@@ -73,9 +102,11 @@ static int longest_zero_run(const uint8_t *bytes, int *length)
 {
     int best = -1;
     *length = 1;
+    if (!has_zero_groups(bytes))
+        return best;
     for (int i = 0; i < 8; i++) {
         int end = i;
-        while (end < 8 && bytes[2 * end] == 0 && bytes[2 * end + 1] == 0)
+        while (end < 8 && is_zero_group(bytes + 2 * end))
             end++;
         if (end - i > *length) {
             best = i;
@@ -100,7 +131,7 @@ static char *put_ipv6(char *out, const uint8_t *bytes)
         }
         if (i != 0 && i != run + run_length)
             *out++ = ':';
-        out = put_group(out, (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1]);
+        out = put_group(out, bytes + 2 * i);
     }
     return out;
 }

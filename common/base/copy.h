@@ -33,3 +33,12 @@ static inline uint8_t *copy_bytes(uint8_t *restrict out, const uint8_t *restrict
         *out = *from;
     return out + len;
 }
+
+// Copies in steps of COPY_STEP: both sides have that many bytes more than `len`, which are touched.
+#define COPY_STEP 32
+static inline uint8_t *copy_steps(uint8_t *restrict out, const uint8_t *restrict from, size_t len)
+{
+    for (size_t at = 0; at < len; at += COPY_STEP)
+        memcpy(out + at, from + at, COPY_STEP);
+    return out + len;
+}

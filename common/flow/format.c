@@ -1,6 +1,7 @@
 #include "common/flow/format.h"
 
 #include "common/base/copy.h"
+#include "common/base/decimal.h"
 #include "common/base/json.h"
 #include "common/flow/format_plan.h"
 #include "common/flow/render.h"
@@ -347,29 +348,41 @@ static uint64_t columns_set(const struct format *format, unsigned word, const st
     return columns;
 }
 
+static inline uint8_t *put_skeleton(const struct format *format, uint8_t *out, uint32_t from,
+                                    uint32_t to)
+{
+    return copy_steps(out, (const uint8_t *)format->skeleton + from, to - from);
+}
+
+static inline uint8_t *put_value(const struct format *format, const struct format_column *column,
+                                 const struct flow *flow, uint8_t *out)
+{
+    if (column->quick == QUICK_NUM)
+        return decimal_put(out, flow->num[column->field]);
+    if (column->quick != QUICK_ADDRESS)
+        return format_value(format, column, flow, out);
+    *out++ = '"';
+    out = render_ip(out, flow->span[column->field]);
+    *out++ = '"';
+    return out;
+}
+
 static uint8_t *put_columns(const struct format *format, uint8_t *out, const struct flow *flow)
 {
     const struct format_column *columns = format->columns;
-    unsigned next = 0;
+    uint32_t from = 0;
     for (unsigned word = 0; word < format->word_count; word++) {
         for (uint64_t left = columns_set(format, word, flow); left != 0; left &= left - 1) {
             unsigned index = 64 * word + (unsigned)__builtin_ctzll(left);
             const struct format_column *column = &columns[index];
-            // A column that is shown without a value too has its name in the skeleton.
-            bool shown = columns[index + 1].skeleton_at != column->skeleton_at;
-            uint32_t from = columns[next].skeleton_at;
-            uint32_t to = column->skeleton_at + (shown ? column->name_len : 0);
-            out = put(out, format->skeleton + from, to - from);
-            if (!shown)
+            out = put_skeleton(format, out, from, column->value_at);
+            if (!column->named)
                 out = put(out, column->name, column->name_len);
-            out = column->shape == SHAPE_BARE && column->render == RENDER_NUM
-                      ? render_num(out, flow->num[column->field])
-                      : format_value(format, column, flow, out);
-            next = index + 1;
+            out = put_value(format, column, flow, out);
+            from = columns[index + 1].skeleton_at;
         }
     }
-    uint32_t from = columns[next].skeleton_at;
-    return put(out, format->skeleton + from, columns[format->column_count].skeleton_at - from);
+    return put_skeleton(format, out, from, columns[format->column_count].skeleton_at);
 }
 
 static size_t bytes_list_bound(const struct flow *flow, enum flow_field id)

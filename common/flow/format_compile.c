@@ -1,5 +1,6 @@
 #include "common/flow/format.h"
 
+#include "common/base/copy.h"
 #include "common/base/json.h"
 #include "common/flow/format_plan.h"
 #include "common/flow/formatter.h"
@@ -46,6 +47,16 @@ static uint8_t shape_of(const struct column *column)
     if (kind == FIELD_NUM_LIST || kind == FIELD_BYTES_LIST)
         return SHAPE_LIST;
     return format_is_bare((uint8_t)column->render) ? SHAPE_BARE : SHAPE_QUOTED;
+}
+
+static uint8_t quick_of(const struct column *column, enum format_kind kind)
+{
+    if (column->source != COLUMN_FIELD || kind != FORMAT_JSON)
+        return QUICK_NONE;
+    enum field_kind stored = FLOW_FIELDS[column->field].kind;
+    if (column->render == RENDER_NUM && stored <= FIELD_NUM32)
+        return QUICK_NUM;
+    return column->render == RENDER_IP && stored == FIELD_BYTES ? QUICK_ADDRESS : QUICK_NONE;
 }
 
 static struct format_column compiled(const struct column *column)
@@ -113,7 +124,7 @@ static char *make_name(const struct format *format, const char *label, bool firs
 static void extend_skeleton(struct builder *b, const struct format_column *column)
 {
     struct format *format = b->format;
-    size_t room = b->skeleton_len + column->name_len + FORMAT_VALUE_MAX;
+    size_t room = b->skeleton_len + column->name_len + FORMAT_VALUE_MAX + COPY_STEP;
     char *skeleton = realloc(format->skeleton, room);
     b->failed |= skeleton == NULL;
     if (skeleton == NULL)
@@ -139,8 +150,11 @@ static void add_column(struct builder *b, const char *name, bool wanted)
     if (index == 0)
         format->headless = !shown;
     *made = compiled(&column);
+    made->quick = quick_of(&column, format->kind);
+    made->named = shown;
     made->name = make_name(format, column.label, index == 0 && shown, &made->name_len);
     made->skeleton_at = (uint32_t)b->skeleton_len;
+    made->value_at = made->skeleton_at + (shown ? made->name_len : 0);
     b->failed |= made->name == NULL;
     if (b->failed)
         return;
@@ -226,6 +240,7 @@ static uint64_t sized_fields(const struct format_column *column)
 
 static void add_bounds(struct format *format)
 {
+    format->fixed += COPY_STEP;
     for (unsigned i = 0; i < format->column_count; i++) {
         format->sized |= sized_fields(&format->columns[i]);
         format->fixed += format->columns[i].shape == SHAPE_CONTEXT ? FORMAT_CONTEXT_MAX : 0;
@@ -284,7 +299,7 @@ struct format *format_compile(enum format_kind kind, unsigned columns,
         return NULL;
     }
     b.format->kind = kind;
-    b.format->skeleton = calloc(1, 1);
+    b.format->skeleton = calloc(1, COPY_STEP);
     b.failed = b.format->skeleton == NULL;
     add_columns(&b, columns);
     add_key(&b);

@@ -17,19 +17,30 @@ enum format_shape {
     SHAPE_CONTEXT,
 };
 
+// Values that are put without a look at what else they might be.
+enum format_quick {
+    QUICK_NONE,
+    QUICK_NUM,
+    QUICK_ADDRESS, // in quotes
+};
+
 struct format_column {
     uint8_t shape;
+    uint8_t quick;
     uint8_t field;
     uint8_t render;       // enum field_render, of a field or a custom number
     uint8_t render_bytes; // of custom bytes
+    bool named;           // stands there without a value too: the skeleton has its name
     uint16_t name_len;
     uint32_t number;      // custom: of the protobuf field
     uint32_t skeleton_at; // where the column begins in the skeleton
+    uint32_t value_at;    // the same behind its name, if that is there
     const char *name;     // `,"name":` or ` name=`
 };
 
 // Everything but the values of fields that are set. The skeleton is the text of a flow in which
-// nothing is set: `,"name":zero` for each column. A run of unset columns is one copy out of it.
+// nothing is set: `,"name":zero` for each column. A run of unset columns and the name of the next
+// one are one copy out of it, which may read COPY_STEP bytes more.
 struct format {
     enum format_kind kind;
     bool headless;         // the first column may be missing: every name has its separator

@@ -1,5 +1,7 @@
 #include "common/flow/render.h"
 
+#include "common/base/decimal.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,50 +17,9 @@ struct name {
         text, sizeof(text) - 1                                                                     \
     }
 
-#define EIGHT_DIGITS 100000000
-
-// The eight decimal digits of a number below 10^8, the first one in the lowest byte: the number is
-// split into halves of four, two and one digits, all pairs at once.
-static inline uint64_t eight_digits(uint32_t value)
-{
-    uint64_t fours = value / 10000 | (uint64_t)(value % 10000) << 32;
-    uint64_t hundreds = (fours * 10486 >> 20) & 0x0000007f0000007f; // by 100, up to 10,000
-    uint64_t twos = hundreds | (fours - 100 * hundreds) << 16;
-    uint64_t tens = (twos * 103 >> 10) & 0x000f000f000f000f; // by 10, up to 100
-    return tens | (twos - 10 * tens) << 8;
-}
-
-static inline uint8_t *put_eight(uint8_t *out, uint32_t value)
-{
-    uint64_t text = eight_digits(value) | 0x3030303030303030;
-    memcpy(out, &text, sizeof text);
-    return out + sizeof text;
-}
-
-// A number below 10^8 without leading zeros: they are shifted out. Stores eight bytes.
-static inline uint8_t *put_first(uint8_t *out, uint32_t value)
-{
-    uint64_t digits = eight_digits(value);
-    unsigned unwanted = (unsigned)__builtin_ctzll(digits | UINT64_C(1) << 56) >> 3;
-    digits = (digits | 0x3030303030303030) >> 8 * unwanted;
-    memcpy(out, &digits, sizeof digits);
-    return out + sizeof digits - unwanted;
-}
-
 uint8_t *render_num(uint8_t *out, uint64_t value)
 {
-    if (value < 10) {
-        *out = (uint8_t)('0' + value);
-        return out + 1;
-    }
-    if (value < EIGHT_DIGITS)
-        return put_first(out, (uint32_t)value);
-    uint64_t above = value / EIGHT_DIGITS;
-    uint32_t low = (uint32_t)(value % EIGHT_DIGITS);
-    if (above < EIGHT_DIGITS)
-        return put_eight(put_first(out, (uint32_t)above), low);
-    out = put_first(out, (uint32_t)(above / EIGHT_DIGITS));
-    return put_eight(put_eight(out, (uint32_t)(above % EIGHT_DIGITS)), low);
+    return decimal_put(out, value);
 }
 
 uint8_t *render_mac(uint8_t *out, uint64_t value)

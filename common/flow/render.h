@@ -5,7 +5,7 @@
 #include "common/base/addr.h"
 #include "common/flow/flow.h"
 
-#define RENDER_NUM_MAX    20 // 18446744073709551615
+#define RENDER_NUM_MAX    20
 #define RENDER_MAC_MAX    17
 #define RENDER_NAME_MAX   31              // of a type, layer, EtherType or protocol
 #define RENDER_PREFIX_MAX PREFIX_TEXT_MAX // also "invalid Prefix"
