@@ -169,6 +169,7 @@ static void put_template(const struct message *m, uint16_t id, bool options,
     unsigned count = template == NULL ? 0 : template->field_count;
     unsigned scopes = template == NULL ? 0 : template->scope_count;
     const struct template_field *fields = template == NULL ? NULL : template->fields;
+    const struct template_field *behind = template == NULL ? NULL : fields + scopes;
     raw_item(out);
     buf_byte(out, '{');
     raw_number(out, "template-id", id);
@@ -176,12 +177,12 @@ static void put_template(const struct message *m, uint16_t id, bool options,
         raw_number(out, "scope-length", 4 * scopes);
         raw_number(out, "option-length", 4 * (count - scopes));
         put_specifiers(out, "scopes", fields, scopes);
-        put_specifiers(out, "options", fields + scopes, count - scopes);
+        put_specifiers(out, "options", behind, count - scopes);
     } else {
         raw_number(out, "field-count", count);
         if (options)
             raw_number(out, "scope-field-count", scopes);
-        put_specifiers(out, options ? "options" : "fields", fields + scopes, count - scopes);
+        put_specifiers(out, options ? "options" : "fields", behind, count - scopes);
         if (options)
             put_specifiers(out, "scopes", fields, scopes);
     }

@@ -19,7 +19,8 @@
 
 #define HEADER_BYTES 4096 // of the file, before the ring
 #define MAGIC        "gf2spl01"
-#define POSITION     (UINT64_C(1) << 40)  // of the first byte: there is room before it
+#define POSITION     (UINT64_C(1) << 40) // of the first byte: there is room before it
+#define POSITION_MAX (UINT64_C(1) << 62)
 #define KEEP_BYTES   (UINT64_C(16) << 20) // an empty file larger than that gives its space back
 #define HASH_KEY     UINT64_C(0x676f666c6f773270) // finds damage, not malice
 
@@ -199,12 +200,13 @@ static void take_stock(struct spool *spool)
         start_over(spool);
 }
 
+// Positions outside the bounds could wrap when the spool goes on from there.
 static bool is_valid(const struct header *h, uint64_t file_len)
 {
     return memcmp(h->magic, MAGIC, sizeof h->magic) == 0 && h->capacity >= SPOOL_BYTES_MIN &&
            h->capacity < POSITION && h->done <= h->next && h->next <= h->end &&
-           h->end - h->done <= h->capacity && h->done > 0 &&
-           (h->end == h->done || file_len > HEADER_BYTES);
+           h->end - h->done <= h->capacity && h->done >= POSITION - h->capacity &&
+           h->end < POSITION_MAX && (h->end == h->done || file_len > HEADER_BYTES);
 }
 
 static int map_header(struct spool *spool, uint64_t file_len)

@@ -20,7 +20,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         options.hold = (struct hold_limits){4096, 8192, UINT64_C(300000000000)};
     struct decoder *decoder = decoder_new(&options, &ledger, take, &ledger);
     FUZZ_REQUIRE(decoder != NULL);
-    stream_run(decoder, (enum decode_scheme)((settings & 63) % DECODE_SCHEMES), &input, &ledger);
+    struct stream stream = stream_over(&input);
+    while (stream_next(&stream)) {
+        decoder_run(decoder, (enum decode_scheme)((settings & 63) % DECODE_SCHEMES),
+                    &stream.datagram);
+        FUZZ_REQUIRE(ledger_balanced(&ledger));
+    }
     decoder_free(decoder);
     return 0;
 }

@@ -34,7 +34,11 @@ static void decode(struct mapping *mapping, const struct formatter *formatter, s
     }
     struct decoder *decoder = decoder_new(&options, &printer.ledger, take, &printer);
     FUZZ_REQUIRE(decoder != NULL);
-    stream_run(decoder, DECODE_FLOW, input, &printer.ledger);
+    struct stream stream = stream_over(input);
+    while (stream_next(&stream)) {
+        decoder_run(decoder, DECODE_FLOW, &stream.datagram);
+        FUZZ_REQUIRE(ledger_balanced(&printer.ledger));
+    }
     decoder_free(decoder);
     for (int kind = 0; kind < 3; kind++)
         format_free(printer.formats[kind]);

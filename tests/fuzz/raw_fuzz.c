@@ -3,10 +3,9 @@
 // The corpus is that of the decoder, and so is the input: see decoder_fuzz.c.
 #include "collector/decode/raw.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/stream.h"
 
 #include <string.h>
-
-#define SENDER_LEN 3
 
 struct run {
     struct ledger ledger;
@@ -30,24 +29,6 @@ static void take(void *user, const struct flow *flow, const char *bytes, size_t 
     run->ledger.flows_delivered++;
 }
 
-static void send(struct raw *raw, unsigned settings, struct cursor *input)
-{
-    uint8_t sender = cursor_u8(input);
-    size_t len = cursor_u16(input);
-    if (len > cursor_left(input))
-        len = cursor_left(input);
-    uint8_t *bytes = fuzz_copy(input->at, len);
-    cursor_skip(input, len);
-    const struct datagram datagram = {
-        .data = bytes,
-        .len = len,
-        .source = {.bytes = {192, 0, 2, (uint8_t)(sender & 1)}, .len = 4},
-        .port = (uint16_t)(2000 + (sender >> 1 & 7)),
-        .received_ns = UINT64_C(1700000000000000000)};
-    raw_run(raw, (enum decode_scheme)(settings % 3), &datagram);
-    free(bytes);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct cursor input = cursor_over(data, len);
@@ -61,8 +42,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     FUZZ_REQUIRE(decoder != NULL);
     struct raw *raw = raw_new(&raw_options);
     FUZZ_REQUIRE(raw != NULL);
-    while (cursor_left(&input) >= SENDER_LEN) {
-        send(raw, settings & 63, &input);
+    struct stream stream = stream_over(&input);
+    while (stream_next(&stream)) {
+        raw_run(raw, (enum decode_scheme)((settings & 63) % DECODE_SCHEMES), &stream.datagram);
         FUZZ_REQUIRE(ledger_balanced(&run.ledger));
     }
     raw_free(raw);

@@ -156,6 +156,7 @@ def golden_seeds(path):
             write("enrich", body)
     mapping_seeds(cases)
     capture_seeds(cases)
+    share_seeds(cases)
 
 
 def mapping_seeds(cases):
@@ -211,6 +212,25 @@ def capture_seeds(cases):
         write("capture", b"\0" + file[:-7])
 
 
+def share_seeds(cases):
+    """Each announcement as the entry of another collector, before the case's packets."""
+    for packets in cases.values():
+        if packets[0][:2] not in (b"\0\x09", b"\0\x0a"):
+            continue
+        for source in (bytes((4, 192, 0, 2, 0)) + bytes(12), b"\x10" + bytes(range(16))):
+            entry = struct.pack(">BQQH", 1, 7, 1700000000000000000, 2000) + source + packets[0]
+            write("share", struct.pack(">H", len(entry)) + entry + stream(packets[::-1]))
+
+
+def spool_seeds():
+    push, large, take, release, cancel, reopen = b"\x18\x01\0", b"\0\0\1", b"\2", b"\3", b"\4", b"\5"
+    write("spool", push * 3 + take * 2 + release + reopen + take)
+    write("spool", push * 4 + take * 3 + cancel + reopen + take * 3 + release + push)
+    write("spool", (large * 3 + take * 2 + release) * 4 + reopen + take)
+    for offset in (0, 8, 13, 16, 23, 24, 32, 39, 4096, 4104, 4112, 4140, 4200):
+        write("spool", push * 3 + take + b"\1" + struct.pack(">HB", offset, 255) + take * 3 + push)
+
+
 def frame_seeds(path):
     """One frame of each length of a pcap file, with its link type in front."""
     content = path.read_bytes()
@@ -238,6 +258,7 @@ def main():
         write("state", text)
     for path in sorted(FIXTURES.glob("*.mmdb")):
         write("geo", path.read_bytes())
+    spool_seeds()
     frame_seeds(FIXTURES / "demo.pcap")
 
 

@@ -226,6 +226,25 @@ static void is_one_process_s(void **state)
     assert_true(strstr(fault.text, "no spool") != NULL);
 }
 
+// Moved by a multiple of the ring's size, all records are where the header says.
+static void refuses_positions_about_to_wrap(void **state)
+{
+    struct fixture *f = *state;
+    struct fault fault = {.text = ""};
+    uint64_t positions[3];
+    struct spool *spool = open_spool(f, SPOOL_BYTES_MIN);
+    assert_int_equal(push(spool, 1), 0);
+    spool_close(spool);
+    int fd = open(f->path, O_RDWR);
+    assert_int_equal(pread(fd, positions, sizeof positions, 16), sizeof positions);
+    for (int i = 0; i < 3; i++)
+        positions[i] += UINT64_MAX - SPOOL_BYTES_MIN + 1 - (UINT64_C(1) << 40);
+    assert_int_equal(pwrite(fd, positions, sizeof positions, 16), sizeof positions);
+    close(fd);
+    assert_null(spool_open(f->directory, "s", SPOOL_BYTES_MIN, &fault));
+    assert_true(strstr(fault.text, "no spool") != NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +254,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(takes_back_and_cancels, begin, end),
         cmocka_unit_test_setup_teardown(ends_at_damage, begin, end),
         cmocka_unit_test_setup_teardown(is_one_process_s, begin, end),
+        cmocka_unit_test_setup_teardown(refuses_positions_about_to_wrap, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
