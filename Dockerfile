@@ -28,12 +28,10 @@ EXPOSE 2055/udp 6343/udp 8080/tcp
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["goflow2plus", "-health"]
 ENTRYPOINT ["goflow2plus"]
 
-# Reads flows from stdin, or from NATS with -source=nats. Its health is asked at the address that
-# ENRICHER_ADDR says, which a flag -addr would not change for the check.
+# Reads flows from stdin, or from NATS with -source=nats.
 FROM installed AS enricher
-ENV ENRICHER_ADDR=:8080
 WORKDIR /var/lib/enricher
 VOLUME /var/lib/enricher
 EXPOSE 8080/tcp
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["enricher", "-health"]
-ENTRYPOINT ["enricher"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["enricher", "-health", "-addr=:8080"]
+ENTRYPOINT ["enricher", "-addr=:8080"]

@@ -5,7 +5,7 @@ PACKAGES_TO_BUILD="gcc libc6-dev make cmake pkg-config libprotobuf-c-dev protobu
     libyaml-dev libmaxminddb-dev libpcap-dev libjansson-dev libmicrohttpd-dev libnats-dev"
 PACKAGES_TO_PACK="dpkg-dev file"
 PACKAGES_TO_TEST="libcmocka-dev python3 clang-format nats-server
-    mandoc groff systemd"
+    mandoc groff systemd debootstrap lintian"
 PACKAGES_OF_EXPORTERS="softflowd pmacct"
 PACKAGES_OF_STACK="docker-compose"
 
