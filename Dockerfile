@@ -14,7 +14,7 @@ COPY . .
 RUN cmake --preset package && cmake --build --preset package -j "$(nproc)"
 
 FROM ${DEBIAN} AS installed
-COPY --from=build /src/build-package/*.deb /tmp/
+COPY --from=build /src/build-package/goflow2plus_*.deb /tmp/
 RUN apt-get update -q && apt-get install -y -q --no-install-recommends /tmp/*.deb && \
     rm -rf /tmp/*.deb /var/lib/apt/lists/* && \
     useradd --system --uid 10001 --user-group --home-dir /nonexistent flow && \

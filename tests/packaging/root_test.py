@@ -140,7 +140,7 @@ class RootTest(unittest.TestCase):
             print(f"building {stage.name}", flush=True)
             builder.build(stage)
         cls.images = builder.images
-        cls.package, = glob.glob(builder.images["build"].root.inside("/src/build-package/*.deb"))
+        cls.package, = glob.glob(builder.images["build"].root.inside("/src/build-package/goflow2plus_*.deb"))
 
     def field(self, name):
         return subprocess.run(["dpkg-deb", "-f", self.package, name], stdout=subprocess.PIPE,
@@ -150,7 +150,9 @@ class RootTest(unittest.TestCase):
         if shutil.which("lintian") is None:
             process.left_out(self.id(), "lintian is not installed")
             return
-        done = subprocess.run(["lintian", "--allow-root", self.package], stdout=subprocess.PIPE,
+        packages = glob.glob(os.path.join(os.path.dirname(self.package), "*.deb"))
+        self.assertEqual(len(packages), 2)
+        done = subprocess.run(["lintian", "--allow-root", *packages], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True)
         self.assertEqual(re.findall(r"(?m)^[EW]: .*$", done.stdout), [])
 
@@ -172,6 +174,12 @@ class RootTest(unittest.TestCase):
         for program in ("goflow2plus", "enricher"):
             said = self.images["collector"].run(program, "-v").split()[-1]
             self.assertEqual(said, self.field("Version"))
+
+    def test_the_library_is_all_that_its_example_wants(self):
+        root = self.images["build"].root
+        root.run("sh", "-c", "apt-get install -y -q /src/build-package/libgoflow2plus-dev_*.deb")
+        root.run("sh", "-c", "cc -o /tmp/example /usr/share/doc/goflow2plus/example/bytes_per_as.c "
+                             "$(pkg-config --cflags --libs goflow2plus)")
 
     def test_its_settings_are_kept_by_upgrades(self):
         listed = self.images["collector"].root.run("dpkg-query", "-W", "-f=${Conffiles}", PACKAGE)
