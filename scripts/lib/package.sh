@@ -52,3 +52,17 @@ package_unpack() {
         return 1
     fi
 }
+
+# npm_install SOURCE FOLDER: what SOURCE/package-lock.json names, below FOLDER/node_modules.
+npm_install() {
+    mkdir -p "$2"
+    if cmp -s "$1/package-lock.json" "$2/package-lock.json" && [ -d "$2/node_modules" ]; then
+        return 0
+    fi
+    command -v npm >/dev/null || package_install nodejs npm || return 1
+    cp "$1/package.json" "$1/package-lock.json" "$2/"
+    npm ci --prefix "$2" --ignore-scripts --no-audit --no-fund >"$2/npm.log" 2>&1 || {
+        rm "$2/package-lock.json"
+        return 1
+    }
+}

@@ -2,8 +2,6 @@
 """The dashboards of compose/ncg as files: written by their source, laid out without overlap, every
 panel with a unit and a data source that is provisioned, every variable used and known."""
 
-import glob
-import json
 import os
 import re
 import subprocess
@@ -11,19 +9,16 @@ import sys
 import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-NCG = os.path.join(os.path.dirname(TESTS), "compose", "ncg")
-FILES = sorted(glob.glob(os.path.join(NCG, "grafana", "dashboards", "*.json")))
+sys.path.insert(0, TESTS)
+
+from support import grafana  # noqa: E402
+
+NCG = grafana.NCG
 COLUMNS = 24
 SCHEMA_VERSION_MIN = 39
 PANELS = {"row", "timeseries", "stat", "table", "barchart", "piechart", "text"}
 BUILT_IN = re.compile(r"^__")
 VARIABLE = re.compile(r"\$\{?(\w+)")
-
-
-def load():
-    for path in FILES:
-        with open(path, encoding="utf-8") as file:
-            yield os.path.basename(path), json.load(file)
 
 
 def queries(panel):
@@ -38,7 +33,7 @@ def variable_texts(variable):
 
 class DashboardTest(unittest.TestCase):
     def setUp(self):
-        self.dashboards = list(load())
+        self.dashboards = list(grafana.dashboards())
         self.assertTrue(self.dashboards)
 
     def panels(self):

@@ -2,7 +2,6 @@
 """compose/ncg's Prometheus: promtool accepts its files, alerts fire when they are to and are
 silent otherwise, and whatever a dashboard or an alert asks for is served by running programs."""
 
-import glob
 import json
 import os
 import re
@@ -15,10 +14,11 @@ import urllib.request
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOT = os.path.dirname(TESTS)
-NCG = os.path.join(ROOT, "compose", "ncg")
 sys.path.insert(0, TESTS)
 
-from support import netflow, process, promtool  # noqa: E402
+from support import grafana, netflow, process, promtool  # noqa: E402
+
+NCG = grafana.NCG
 
 ALERTS = os.path.join(NCG, "prometheus", "alerts.yml")
 CASES = os.path.join(TESTS, "stack", "alerts.yaml")
@@ -29,13 +29,8 @@ NEEDS_PROMTOOL = unittest.skipUnless(promtool.THERE, "no promtool")
 
 def dashboard_expressions():
     """Every Prometheus query of the dashboards, with their variables as Grafana sets them."""
-    for path in sorted(glob.glob(os.path.join(NCG, "grafana", "dashboards", "*.json"))):
-        with open(path, encoding="utf-8") as file:
-            dashboard = json.load(file)
-        for panel in dashboard["panels"]:
-            for target in panel.get("targets", ()):
-                if "expr" in target:
-                    yield f'{os.path.basename(path)}: {panel["title"]}', expand(target["expr"])
+    for dashboard, panel, target in grafana.targets("prometheus"):
+        yield f'{dashboard["uid"]}: {panel["title"]}', expand(target["expr"])
 
 
 def expand(expression):
@@ -45,11 +40,10 @@ def expand(expression):
 
 
 def variables():
-    for path in sorted(glob.glob(os.path.join(NCG, "grafana", "dashboards", "*.json"))):
-        with open(path, encoding="utf-8") as file:
-            for variable in json.load(file)["templating"]["list"]:
-                if isinstance(variable.get("query"), dict):
-                    yield variable["query"]["query"]
+    for _, dashboard in grafana.dashboards():
+        for variable in dashboard["templating"]["list"]:
+            if isinstance(variable["query"], dict):
+                yield variable["query"]["query"]
 
 
 def page(program):

@@ -1,10 +1,11 @@
-"""The ClickHouse engine as a library: npm's chdb, loaded into this process.
+"""The ClickHouse engine as a library, which npm has: chdb, loaded into this process.
 
 https://clickhouse.com/docs/chdb
 """
 
 import ctypes
 import glob
+import json
 import os
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -24,7 +25,8 @@ class Error(Exception):
 class Engine:
     """One database in a folder. A process can have one at a time."""
 
-    RESULT = (("buffer", ctypes.c_void_p), ("length", ctypes.c_size_t), ("error", ctypes.c_char_p))
+    RESULT = (("buffer", ctypes.c_void_p), ("length", ctypes.c_size_t), ("error", ctypes.c_char_p),
+              ("storage_rows_read", ctypes.c_uint64))
 
     def __init__(self, folder):
         self.library = ctypes.CDLL(library())
@@ -39,6 +41,7 @@ class Engine:
             function.argtypes = [ctypes.c_void_p]
         arguments = (ctypes.c_char_p * 2)(b"chdb", b"--path=" + folder.encode())
         self.connection = self.library.chdb_connect(len(arguments), arguments)
+        self.rows_read = 0  # from tables, by the latest statement
 
     def close(self):
         self.library.chdb_close_conn(self.connection)
@@ -52,6 +55,7 @@ class Engine:
             error = self.library.chdb_result_error(result)
             if error:
                 raise Error(error.decode("utf-8", "replace"))
+            self.rows_read = self.library.chdb_result_storage_rows_read(result)
             length = self.library.chdb_result_length(result)
             return ctypes.string_at(self.library.chdb_result_buffer(result), length)
         finally:
@@ -59,9 +63,8 @@ class Engine:
 
     def rows(self, sql):
         """The answer as a list of dictionaries."""
-        import json
-        lines = self.query(f"{sql} SETTINGS output_format_json_quote_64bit_integers = 0"
-                           if " SETTINGS " not in sql else sql, "JSONEachRow")
+        lines = self.query(f"{sql} SETTINGS output_format_json_quote_64bit_integers = 0",
+                           "JSONEachRow")
         return [json.loads(line) for line in lines.splitlines()]
 
     def run(self, script):

@@ -108,11 +108,10 @@ def row(title):
 def variable(name, label, query, source, many=True):
     """A choice that a query fills; of those with many, any number or all."""
     made = {"type": "query", "name": name, "label": label, "datasource": source,
-            "definition": query, "query": query, "refresh": 2, "sort": 1, "hide": 0,
-            "skipUrlSync": False, "multi": many, "includeAll": many,
-            "current": {"selected": True, "text": ["All"], "value": ["$__all"]}}
-    if not many:
-        made["current"] = {}
+            "query": query, "refresh": 2, "sort": 1, "hide": 0,
+            "skipUrlSync": False, "multi": many, "includeAll": many}
+    if many:
+        made["current"] = {"selected": True, "text": ["All"], "value": ["$__all"]}
     if source is OPERATIONS:
         made["query"] = {"query": query, "refId": name, "qryType": 1}
         made["allValue"] = ".*"
