@@ -52,6 +52,7 @@ static void nats_abandon(struct sink *base)
     atomic_store(&sink->abandoned, true);
     pthread_mutex_lock(&sink->lock);
     pthread_cond_broadcast(&sink->moved);
+    pthread_cond_broadcast(&sink->room);
     pthread_mutex_unlock(&sink->lock);
 }
 
@@ -98,6 +99,7 @@ static void release(struct nats_sink *sink)
     pthread_mutex_destroy(&sink->lock);
     pthread_cond_destroy(&sink->work);
     pthread_cond_destroy(&sink->moved);
+    pthread_cond_destroy(&sink->room);
     free(sink->writers);
     free(sink);
 }
@@ -137,6 +139,7 @@ static void init_lock(struct nats_sink *sink)
     pthread_mutex_init(&sink->lock, NULL);
     pthread_cond_init(&sink->work, &monotonic);
     pthread_cond_init(&sink->moved, &monotonic);
+    pthread_cond_init(&sink->room, &monotonic);
     pthread_condattr_destroy(&monotonic);
 }
 

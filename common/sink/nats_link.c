@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #define NKEY_FILE_MAX     4096
 #define NKEY_PUBLIC_LEN   56
 #define THREADS_END_MS    2000
+#define KEPT_BYTES        (32 << 20)
 
 // Open links of the process, as the library and its threads are the process's: the threads of a
 // connection end some time after it was destroyed, and one that still reads TLS while exit() cleans
@@ -279,7 +281,10 @@ struct nats_link *nats_link_open(const struct nats_access *access,
         log_error("NATS", "error", strerror(ENOMEM));
         return NULL;
     }
-    atomic_fetch_add(&links, 1);
+    // Messages come and go by the thousand: memory that goes back to the kernel between them is
+    // cleared and mapped anew, which took a tenth of the time of a busy daemon.
+    if (atomic_fetch_add(&links, 1) == 0)
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
     link->user = *user;
     link->tried_ms = -AGAIN_MS;
     pthread_mutex_init(&link->lock, NULL);

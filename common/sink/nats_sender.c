@@ -40,7 +40,24 @@ static struct nats_account *account_of(struct nats_sink *sink, const struct nats
 
 void nats_count(struct nats_sink *sink, const struct nats_message *message, enum reason reason)
 {
-    account_of(sink, message)->lost[reason] += message->flows;
+    struct nats_account *account = account_of(sink, message);
+    account->lost[reason] += message->flows;
+    account->settled += reason_class(reason) == REASON_CLASS_FLOW ? message->flows : 0;
+}
+
+static void count_delivered(struct nats_sink *sink, const struct nats_message *message)
+{
+    struct nats_account *account = account_of(sink, message);
+    account->delivered += message->flows;
+    account->settled += message->flows;
+}
+
+// Wakes those up that waited for this message's writer. Each message alone would wake them often.
+static void note_moved(struct nats_sink *sink, const struct nats_message *message)
+{
+    const struct nats_writer *writer = sink->writers[message->owner];
+    if (writer->account.settled >= writer->awaited)
+        pthread_cond_broadcast(&sink->moved);
 }
 
 // The server recognises a message for as long as its duplicates window, counted from when it came
@@ -93,7 +110,7 @@ static void wait_room(struct nats_sink *sink)
 {
     int64_t at = nats_now_ns() + NATS_SLICE_MS * NS_PER_MS;
     struct timespec when = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
-    pthread_cond_timedwait(&sink->moved, &sink->lock, &when);
+    pthread_cond_timedwait(&sink->room, &sink->lock, &when);
 }
 
 void nats_hand_over(struct nats_sink *sink, struct nats_message *take, bool may_wait)
@@ -155,9 +172,15 @@ static void refill(struct nats_sink *sink)
 
 static void reap(struct nats_sink *sink)
 {
+    const struct window *window = &sink->window;
     uint64_t spool_end = window_reap(&sink->window);
     if (spool_end != 0)
         spool_release(sink->spool, spool_end);
+    if (window_empty(window))
+        pthread_cond_broadcast(&sink->moved);
+    // Who waits for room is not woken for every message.
+    if (spool_end != 0 || window->cap - (window->tail - window->head) >= window->cap / 8)
+        pthread_cond_broadcast(&sink->room);
 }
 
 static natsStatus publish(struct nats_sink *sink, const struct nats_message *message,
@@ -186,9 +209,9 @@ static void note_failure(struct nats_sink *sink, uint64_t number, bool final, en
         window_delay(&sink->window, number, nats_now_ns() + AGAIN_NS);
         return;
     }
-    slot->done = true;
+    window_settle(&sink->window, slot);
     nats_count(sink, slot->message, reason);
-    pthread_cond_broadcast(&sink->moved);
+    note_moved(sink, slot->message);
 }
 
 // With the lock held, which it gives back while the library has the message.
@@ -229,14 +252,16 @@ void nats_sender_answer(natsConnection *connection, natsSubscription *subscripti
     if (slot != NULL && !slot->done && answer == NATS_ANSWER_STORED) {
         if (slot->sends > 1)
             note_uncertain(sink, slot);
-        slot->done = true;
-        account_of(sink, slot->message)->delivered += slot->message->flows;
-        pthread_cond_broadcast(&sink->moved);
+        window_settle(&sink->window, slot);
+        count_delivered(sink, slot->message);
+        note_moved(sink, slot->message);
     } else if (slot != NULL && answer != NATS_ANSWER_STORED) {
         note_failure(sink, number, answer == NATS_ANSWER_REFUSED, REASON_OUTPUT_FAILED);
         memcpy(sink->refusal, error, sizeof error);
     }
-    pthread_cond_signal(&sink->work);
+    // A sink that blocks can wait for its room; another would drop flows meanwhile.
+    if (!sink->blocking || answer != NATS_ANSWER_STORED || window_ripe(&sink->window))
+        pthread_cond_signal(&sink->work);
     pthread_mutex_unlock(&sink->lock);
     natsMsg_Destroy(message);
 }
@@ -296,8 +321,8 @@ static int64_t send_due(struct nats_sink *sink)
         uint64_t number;
         int64_t next_ns;
         int64_t now_ns = nats_now_ns();
-        int64_t parked_ns = take_parked(sink, now_ns);
         reap(sink);
+        int64_t parked_ns = take_parked(sink, now_ns);
         refill(sink);
         struct window_slot *slot = window_due(&sink->window, now_ns, &number, &next_ns);
         if (slot == NULL || sink->expired || sink->ending)
@@ -326,8 +351,8 @@ static void *run(void *user)
         if (ready) {
             next_ns = send_due(sink);
         } else {
-            next_ns = take_parked(sink, nats_now_ns());
             reap(sink);
+            next_ns = take_parked(sink, nats_now_ns());
             int64_t soon_ns = nats_now_ns() + NATS_SLICE_MS * NS_PER_MS;
             next_ns = soon_ns < next_ns ? soon_ns : next_ns;
         }

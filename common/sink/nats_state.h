@@ -32,7 +32,8 @@ struct nats_sink {
 
     pthread_mutex_t lock; // guards all below, and the writers' accounts
     pthread_cond_t work;  // for the sender
-    pthread_cond_t moved; // something was acknowledged, or the sink abandoned
+    pthread_cond_t moved; // for who waits until all is acknowledged, or the sink abandoned
+    pthread_cond_t room;  // for writers of a blocking sink
     struct window window;
     struct spool *spool; // NULL: none
     uint64_t inherited;  // flows that were in it at the start
@@ -55,6 +56,7 @@ struct nats_sink {
 
 // What became of a writer's flows since it last looked, by reason.
 struct nats_account {
+    uint64_t settled; // flows, delivered or lost
     uint64_t delivered;
     uint64_t lost[REASON_COUNT];
 };
@@ -63,6 +65,7 @@ struct nats_writer {
     struct sink_writer writer;
     uint32_t number;
     struct nats_account account; // guarded by the sink's mutex
+    uint64_t awaited;            // flows that it waits for in nats_writer_sync; guarded likewise
     bool touched;                // the account is not zero; guarded likewise
     bool parked;                 // the sender may take batches; guarded likewise
     bool is_parked;              // the same, as the writer knows it

@@ -103,6 +103,8 @@ static void follow_origin(struct nats_writer *writer, const struct flow_origin *
 static struct nats_batch *find_batch(struct nats_writer *writer, const struct flow_view *view)
 {
     char subject[SUBJECT_TEXT_MAX];
+    if (!sink_of(writer)->sink.wants_fields && writer->set.count != 0)
+        return &writer->set.batches[0]; // all flows have the same
     size_t len = subject_render(&sink_of(writer)->subject, view->flow, view->key, subject);
     struct nats_batch *batch = nats_batch_of(&writer->set, subject, len);
     if (batch != NULL)
@@ -249,9 +251,11 @@ int nats_writer_sync(struct sink_writer *base, int timeout_ms)
     pthread_mutex_lock(&sink->lock);
     nats_writer_settle(writer);
     while (base->ledger->flows_waiting != 0 && !sink->abandoned && nats_now_ns() < until_ns) {
+        writer->awaited = base->ledger->flows_waiting;
         wait_moved(sink, until_ns);
         nats_writer_settle(writer);
     }
+    writer->awaited = 0;
     pthread_mutex_unlock(&sink->lock);
     int result = writer->lossy ? -ENOBUFS : 0;
     writer->lossy = false;

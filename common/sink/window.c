@@ -73,6 +73,13 @@ struct window_slot *window_due(struct window *window, int64_t now_ns, uint64_t *
     return slot;
 }
 
+void window_settle(struct window *window, struct window_slot *slot)
+{
+    assert(!slot->done);
+    slot->done = true;
+    window->settled++;
+}
+
 void window_delay(struct window *window, uint64_t number, int64_t due_ns)
 {
     struct window_slot *slot = window_find(window, number);
@@ -101,6 +108,7 @@ uint64_t window_reap(struct window *window)
         free(slot->message);
         slot->message = NULL;
         window->head++;
+        window->settled--;
     }
     return spool_end;
 }

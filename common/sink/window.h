@@ -11,7 +11,7 @@
 
 struct window_slot {
     struct nats_message *message;
-    bool done;          // acknowledged or given up
+    bool done;          // acknowledged or given up: window_settle
     bool uncertain;     // was counted as delivery_uncertain
     uint32_t sends;     // how often it was sent
     int64_t due_ns;     // when it is to be sent (again), monotonic
@@ -25,6 +25,7 @@ struct window {
     uint64_t head;      // number of the oldest message,
     uint64_t next;      // of the first that was never due,
     uint64_t tail;      // of the one to come
+    uint64_t settled;   // how many are done and not reaped
     int64_t soonest_ns; // none before `next` is due earlier
 };
 
@@ -52,6 +53,15 @@ struct window_slot *window_push(struct window *window, struct nats_message *take
 // when the first will be (INT64_MAX: never).
 struct window_slot *window_due(struct window *window, int64_t now_ns, uint64_t *number,
                                int64_t *next_ns);
+
+// It is acknowledged or given up: done, which it was not.
+void window_settle(struct window *window, struct window_slot *slot);
+
+// Whether reaping is worth it: all is done, or an eighth of the window.
+static inline bool window_ripe(const struct window *window)
+{
+    return window->settled == window->tail - window->head || window->settled >= window->cap / 8;
+}
 
 // Says when that message, which is not done, is due next.
 void window_delay(struct window *window, uint64_t number, int64_t due_ns);

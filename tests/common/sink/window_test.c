@@ -45,7 +45,7 @@ static void sends_again_in_order(void **state)
     assert_due(&w, 101, 0);
     window_delay(&w, 0, 200);
     assert_due(&w, 101, 1);
-    window_find(&w, 1)->done = true;
+    window_settle(&w, window_find(&w, 1));
     assert_none_due(&w, 101, 102);
     window_expire(&w);
     assert_due(&w, 5, 0);
@@ -61,15 +61,39 @@ static void frees_in_order(void **state)
     assert_int_equal(window_init(&w, 2), 0);
     window_push(&w, nats_message_new(0))->spool_end = 70;
     window_push(&w, nats_message_new(0))->spool_end = 80;
-    window_find(&w, 1)->done = true;
+    window_settle(&w, window_find(&w, 1));
     assert_int_equal(window_reap(&w), 0); // the one before it is not
     assert_true(window_full(&w));
-    window_find(&w, 0)->done = true;
+    window_settle(&w, window_find(&w, 0));
     assert_int_equal(window_reap(&w), 80);
     assert_true(window_empty(&w));
     assert_null(window_find(&w, 0));
     window_push(&w, nats_message_new(0));
     assert_due(&w, 0, 2);
+    window_fini(&w);
+}
+
+static void is_ripe_with_an_eighth_or_all(void **state)
+{
+    struct window w;
+    (void)state;
+    assert_int_equal(window_init(&w, 16), 0);
+    for (int i = 0; i < 16; i++)
+        window_push(&w, nats_message_new(0));
+    window_settle(&w, window_find(&w, 5));
+    assert_false(window_ripe(&w));
+    window_settle(&w, window_find(&w, 0));
+    assert_true(window_ripe(&w));
+    window_reap(&w);
+    assert_false(window_ripe(&w)); // one is done, behind others that are not
+    for (uint64_t i = 1; i < 16; i++)
+        if (i != 5)
+            window_settle(&w, window_find(&w, i));
+    window_reap(&w);
+    window_push(&w, nats_message_new(0));
+    assert_false(window_ripe(&w));
+    window_settle(&w, window_find(&w, 16));
+    assert_true(window_ripe(&w));
     window_fini(&w);
 }
 
@@ -121,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sends_again_in_order),
         cmocka_unit_test(frees_in_order),
+        cmocka_unit_test(is_ripe_with_an_eighth_or_all),
         cmocka_unit_test(batches_by_subject),
         cmocka_unit_test(reads_answers),
     };
