@@ -190,11 +190,20 @@ static size_t gather(struct group *group, const struct source_block *block, size
 typedef int hand_frame(struct worker *worker, struct flow_view *view,
                        const struct enrich_plan *plan);
 
+// Looks the group up. Returns how many frames are worth going on with.
+static size_t plan(struct worker *worker, struct group *group)
+{
+    if (!worker->decodes)
+        return enrich_plan_group(worker->snapshot, &worker->options.enrich, group->plans,
+                                 group->count);
+    enrich_peek_group(worker->snapshot, group->plans, group->count);
+    return group->count;
+}
+
 // Enriches the group and hands it on. Returns how many frames, up to the first that is no flow.
 static size_t hand_on(struct worker *worker, struct flow_view *view, struct group *group)
 {
-    size_t good = enrich_plan_group(worker->snapshot, &worker->options.enrich, group->plans,
-                                    group->count);
+    size_t good = plan(worker, group);
     hand_frame *hand = worker->options.filter != NULL ? sift : worker->decodes ? decode : append;
     for (size_t i = 0; i < good; i++, view->origin.index++)
         if (hand(worker, view, &group->plans[i]) != 0)

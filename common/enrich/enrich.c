@@ -84,28 +84,32 @@ static void set_side(const struct snapshot *snapshot, const struct side *side, s
     }
 }
 
+// With the answers to the addresses of `plan`. One of the flow's that is not among them, as when a
+// body has several, is looked up.
 static void set_flow(const struct snapshot *snapshot, const struct enrich_options *options,
-                     const struct place places[2], struct flow *flow)
+                     const struct enrich_plan *plan, struct flow *flow)
 {
     if (options->sampling_rate != 0)
         flow_set_num(flow, FLOW_SAMPLING_RATE, options->sampling_rate);
-    for (int i = 0; i < 2 && snapshot != NULL; i++)
-        set_side(snapshot, &SIDES[i], places[i], flow);
+    for (int i = 0; i < 2 && snapshot != NULL; i++) {
+        struct span addr = flow_bytes(flow, SIDES[i].addr);
+        struct place place = addr.data == plan->addrs[i] ? plan->places[i]
+                                                         : snapshot_find(snapshot, addr);
+        set_side(snapshot, &SIDES[i], place, flow);
+    }
 }
 
 void enrich_flow(const struct snapshot *snapshot, const struct enrich_options *options,
                  struct flow *flow)
 {
-    struct place places[2] = {{0}, {0}};
-    for (int i = 0; i < 2 && snapshot != NULL; i++)
-        places[i] = snapshot_find(snapshot, flow_bytes(flow, SIDES[i].addr));
-    set_flow(snapshot, options, places, flow);
+    static const struct enrich_plan none = {.len = 0};
+    set_flow(snapshot, options, &none, flow);
 }
 
 void enrich_planned_flow(const struct snapshot *snapshot, const struct enrich_options *options,
                          const struct enrich_plan *plan, struct flow *flow)
 {
-    set_flow(snapshot, options, plan->places, flow);
+    set_flow(snapshot, options, plan, flow);
 }
 
 // The field that has this tag, as a bit, when enrichment may replace it or looks at it. A field of
@@ -292,22 +296,55 @@ uint64_t enrich_fields(const struct snapshot *snapshot, const struct enrich_opti
     return owned_fields(snapshot, options) | (has_asn ? AS_FIELDS : 0);
 }
 
+static void find_group(const struct snapshot *snapshot, const struct span *addrs,
+                       struct enrich_plan *plans, size_t count)
+{
+    struct place places[SNAPSHOT_GROUP_MAX];
+    snapshot_find_group(snapshot, addrs, 2 * count, places);
+    for (size_t i = 0; i < count; i++) {
+        plans[i].addrs[0] = addrs[2 * i].data;
+        plans[i].addrs[1] = addrs[2 * i + 1].data;
+        memcpy(plans[i].places, &places[2 * i], sizeof plans[i].places);
+    }
+}
+
 size_t enrich_plan_group(const struct snapshot *snapshot, const struct enrich_options *options,
                          struct enrich_plan *plans, size_t count)
 {
     struct span addrs[SNAPSHOT_GROUP_MAX];
-    struct place places[SNAPSHOT_GROUP_MAX];
     uint64_t replaceable = enrich_fields(snapshot, options);
     size_t good = 0;
     assert(count <= ENRICH_GROUP_MAX);
     while (good < count && skim(&plans[good], replaceable, &addrs[2 * good]) == 0)
         good++;
-    if (snapshot == NULL)
-        return good;
-    snapshot_find_group(snapshot, addrs, 2 * good, places);
-    for (size_t i = 0; i < good; i++)
-        memcpy(plans[i].places, &places[2 * i], sizeof plans[i].places);
+    if (snapshot != NULL)
+        find_group(snapshot, addrs, plans, good);
     return good;
+}
+
+// The first address of each side. They come early: most of the body is not looked at.
+static void peek(const struct enrich_plan *plan, struct span addrs[2])
+{
+    struct cursor c = cursor_over(plan->body, plan->len);
+    struct piece piece;
+    addrs[0] = addrs[1] = (struct span){NULL, 0};
+    while (addrs[0].data == NULL || addrs[1].data == NULL) {
+        c.at = skip_plain(c.at, c.end);
+        if (next_piece(&c, &piece) != 1)
+            return;
+        if ((piece.bit & ADDRESS_FIELDS) != 0)
+            addrs[piece.bit == FLOW_BIT(FLOW_DST_ADDR)] = piece.bytes;
+    }
+}
+
+void enrich_peek_group(const struct snapshot *snapshot, struct enrich_plan *plans, size_t count)
+{
+    struct span addrs[SNAPSHOT_GROUP_MAX];
+    assert(count <= ENRICH_GROUP_MAX);
+    for (size_t i = 0; i < count; i++)
+        peek(&plans[i], &addrs[2 * i]);
+    if (snapshot != NULL && count != 0)
+        find_group(snapshot, addrs, plans, count);
 }
 
 // Copies the body without the fields in `cut`. Only the stretch between the first and the last

@@ -7,8 +7,8 @@ struct enrich_options {
     uint64_t sampling_rate; // -samplingrate: overwrites that of every flow; 0 leaves it
 };
 
-// Fills the enrichment fields of a decoded flow, whatever it had in them (DESIGN: the last
-// enricher's answer stands). Spans point into the snapshot. `snapshot` may be NULL.
+// Fills the enrichment fields of a decoded flow, whatever it had in them: the last enricher's
+// answer stands. Spans point into the snapshot. `snapshot` may be NULL.
 void enrich_flow(const struct snapshot *snapshot, const struct enrich_options *options,
                  struct flow *flow);
 
@@ -35,6 +35,7 @@ struct enrich_plan {
     uint64_t found;             // bits of the replaceable fields that are there
     const uint8_t *first;       // where the first of them begins
     const uint8_t *end_of_last; // where the last of them ends
+    const uint8_t *addrs[2];    // those looked up, where they lie in the body
     struct place places[2];
 };
 
@@ -44,6 +45,10 @@ struct enrich_plan {
 // that is not.
 size_t enrich_plan_group(const struct snapshot *snapshot, const struct enrich_options *options,
                          struct enrich_plan *plans, size_t count);
+
+// The same for bodies that will be decoded, which says if they are protobuf: such plans are good
+// for enrich_planned_flow alone.
+void enrich_peek_group(const struct snapshot *snapshot, struct enrich_plan *plans, size_t count);
 
 // enrich_frame and enrich_flow of a body with its plan.
 uint8_t *enrich_planned_frame(const struct snapshot *snapshot, const struct enrich_options *options,

@@ -102,6 +102,12 @@ static size_t random_body(uint8_t *out, uint64_t *seed)
         at += field.end - field.at;
         if (random_next(seed) % 10 == 0)
             at = put_unknown(at, seed);
+        if (random_next(seed) % 20 == 0) { // another value of a field that was there
+            field = fields[random_next(seed) % (i + 1)];
+            memcpy(at, field.at, (size_t)(field.end - field.at));
+            at[field.end - field.at - 1] ^= field.type == 0 || field.bytes.len != 0;
+            at += field.end - field.at;
+        }
     }
     return (size_t)(at - out);
 }
@@ -345,9 +351,14 @@ static void assert_planned(const struct snapshot *snapshot, const struct enrich_
     assert_memory_equal(out, alone, alone_len);
     assert_int_equal(wire_read(&direct, plan->body, plan->len), 0);
     enrich_flow(snapshot, options, &direct);
-    assert_int_equal(wire_read(&flow, plan->body, plan->len), 0);
-    enrich_planned_flow(snapshot, options, plan, &flow);
-    assert_same_flow(&flow, &direct);
+    struct enrich_plan peeked = {.body = plan->body, .len = plan->len};
+    enrich_peek_group(snapshot, &peeked, 1);
+    const struct enrich_plan *const plans[] = {plan, &peeked};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(wire_read(&flow, plan->body, plan->len), 0);
+        enrich_planned_flow(snapshot, options, plans[i], &flow);
+        assert_same_flow(&flow, &direct);
+    }
     free(alone);
     free(out);
 }
