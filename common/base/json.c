@@ -47,25 +47,25 @@ static uint8_t *put_ascii(uint8_t *out, uint8_t byte)
     return out;
 }
 
-#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+typedef int8_t bytes16 __attribute__((vector_size(16)));
 
-// Marks bytes that are zero; behind one in a word, maybe others: good for asking whether any is.
-static inline uint64_t zeros(uint64_t word)
+// Whether all of sixteen bytes stand in JSON as they are: no control character, quote, backslash,
+// <, >, &, DEL, and none of a longer sequence, which are negative. Two characters that differ in
+// one bit are one test.
+static inline bool is_plain_16(bytes16 text)
 {
-    return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
+    bytes16 special = (text < ' ') | ((text | 4) == '&') | ((text | 2) == '>') | (text == '\\') |
+                      (text == 127);
+    uint64_t halves[2];
+    memcpy(halves, &special, sizeof halves);
+    return (halves[0] | halves[1]) == 0;
 }
 
-// Whether all of eight bytes stand in JSON as they are: no control character, quote, backslash,
-// <, >, &, DEL, and none of a longer sequence. Two characters that differ in one bit are one test.
-static inline bool is_plain_word(uint64_t word)
+static inline bytes16 load_16(const uint8_t *at)
 {
-    uint64_t control = (word - EACH_BYTE(0x20)) & ~word;
-    uint64_t quote_or_and = zeros((word | EACH_BYTE(4)) ^ EACH_BYTE('&'));
-    uint64_t less_or_greater = zeros((word | EACH_BYTE(2)) ^ EACH_BYTE('>'));
-    uint64_t backslash = zeros(word ^ EACH_BYTE('\\'));
-    uint64_t rubout = zeros(word ^ EACH_BYTE(127));
-    uint64_t special = control | quote_or_and | less_or_greater | backslash | rubout | word;
-    return (special & EACH_BYTE(0x80)) == 0;
+    bytes16 text;
+    memcpy(&text, at, sizeof text);
+    return text;
 }
 
 static inline uint64_t load(const uint8_t *at, size_t len)
@@ -75,21 +75,33 @@ static inline uint64_t load(const uint8_t *at, size_t len)
     return word;
 }
 
+// Fewer than sixteen bytes, some of them twice.
+static inline bytes16 load_short(const uint8_t *bytes, size_t len)
+{
+    const uint64_t filler = 0x7878787878787878;
+    uint64_t halves[2] = {filler, filler};
+    if (len >= 8) {
+        halves[0] = load(bytes, 8);
+        halves[1] = load(bytes + len - 8, 8);
+    } else if (len >= 4) {
+        halves[0] = load(bytes, 4) | load(bytes + len - 4, 4) << 32;
+    } else if (len != 0) {
+        halves[0] = bytes[0] | (uint64_t)bytes[len / 2] << 8 | (uint64_t)bytes[len - 1] << 16 |
+                    filler << 24;
+    }
+    bytes16 text;
+    memcpy(&text, halves, sizeof text);
+    return text;
+}
+
 static inline bool is_plain(const uint8_t *bytes, size_t len)
 {
-    const uint64_t filler = EACH_BYTE('x');
-    if (len >= 8) {
-        for (size_t at = 0; at < len - 8; at += 8)
-            if (!is_plain_word(load(bytes + at, 8)))
-                return false;
-        return is_plain_word(load(bytes + len - 8, 8));
-    }
-    if (len >= 4)
-        return is_plain_word(load(bytes, 4) | load(bytes + len - 4, 4) << 32);
-    if (len == 0)
-        return true;
-    uint64_t word = bytes[0] | (uint64_t)bytes[len / 2] << 8 | (uint64_t)bytes[len - 1] << 16;
-    return is_plain_word(word | filler << 24);
+    if (len < 16)
+        return is_plain_16(load_short(bytes, len));
+    for (size_t at = 0; at < len - 16; at += 16)
+        if (!is_plain_16(load_16(bytes + at)))
+            return false;
+    return is_plain_16(load_16(bytes + len - 16));
 }
 
 // Byte by byte.
