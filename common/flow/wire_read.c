@@ -43,19 +43,31 @@ enum wire_frame wire_frame(const uint8_t *in, size_t len, size_t *head, size_t *
     return len - *head < *body ? WIRE_MORE : WIRE_FRAME;
 }
 
-// Eight bytes of seven bits each, joined: what the writer spreads.
+// Bytes of seven bits each, joined: what the writer spreads. Bits are moved down by n when they
+// lose 2^n - 1 times their value there.
+static inline uint32_t gather_four(uint32_t v)
+{
+    v -= (v & 0x7f007f00) >> 1;
+    return v - 3 * ((v & 0x3fff0000) >> 2);
+}
+
 static inline uint64_t gather(uint64_t v)
 {
-    v = (v & 0x007f007f007f007f) | (v & 0x7f007f007f007f00) >> 1;
-    v = (v & 0x00003fff00003fff) | (v & 0x3fff00003fff0000) >> 2;
+    v -= (v & 0x7f007f007f007f00) >> 1;
+    v -= 3 * ((v & 0x3fff00003fff0000) >> 2);
     return (v & 0x000000000fffffff) | (v & 0x0fffffff00000000) >> 4;
 }
 
-// A varint of up to nine bytes at an address where nine can be read: its length, or 0.
+// A varint of two to nine bytes at an address where nine can be read: its length, or 0.
 static inline unsigned quick_varint(const uint8_t *at, uint64_t *value)
 {
     uint64_t word;
     memcpy(&word, at, sizeof word);
+    uint32_t early = ~(uint32_t)word & 0x80808080;
+    if (early != 0) {
+        *value = gather_four((uint32_t)word & (early ^ (early - 1)) & 0x7f7f7f7f);
+        return (unsigned)(__builtin_ctz(early) >> 3) + 1;
+    }
     uint64_t stop = ~word & 0x8080808080808080;
     if (stop != 0) {
         *value = gather(word & (stop ^ (stop - 1)) & 0x7f7f7f7f7f7f7f7f);
@@ -178,33 +190,45 @@ static bool is_known(int id, const struct wire_field *field)
     return field->type == TYPE_BYTES || (kind == FIELD_NUM_LIST && field->type == TYPE_VARINT);
 }
 
-// Reads a field as most are: of the schema, with a tag of one or two bytes, a number of up to nine
-// or bytes of less than 128; QUICK_BYTES can be read at `at`. Returns its end, or NULL: wire_next.
-static inline const uint8_t *read_quick(struct flow *flow, const uint8_t *at, const uint8_t *end)
+// Reads fields as most are: of the schema, not zero, with a tag of one or two bytes, and a number
+// of up to nine bytes or a text of less than 128. Returns where it stopped: at another one, or
+// close to the end. The set bits travel in a register.
+static const uint8_t *read_plain(struct flow *flow, const uint8_t *at, const uint8_t *end)
 {
-    uint32_t tag = at[0];
-    const uint8_t *value = at + 1;
-    if (tag >= 0x80) {
-        if (at[1] >= 0x80)
-            return NULL;
-        tag = (tag & 0x7f) | (uint32_t)at[1] << 7;
-        value++;
+    uint64_t set = flow->set;
+    while (end - at >= QUICK_BYTES) {
+        uint32_t tag = at[0];
+        const uint8_t *value = at + 1;
+        if (tag >= 0x80) {
+            if (at[1] >= 0x80)
+                break;
+            tag = (tag & 0x7f) | (uint32_t)at[1] << 7;
+            value++;
+        }
+        int id = field_of_number(tag >> 3);
+        if (id < 0)
+            break;
+        uint32_t kind = KINDS[id];
+        if ((tag & 7) == TYPE_VARINT && kind <= FIELD_NUM32) {
+            uint64_t number = value[0];
+            unsigned len = number < 0x80 ? 1 : quick_varint(value, &number);
+            if (len == 0 || number == 0 || (number >> 32 != 0 && kind == FIELD_NUM32))
+                break;
+            flow->num[id] = number;
+            at = value + len;
+        } else if ((tag & 7) == TYPE_BYTES && kind == FIELD_BYTES) {
+            size_t len = *value++;
+            if (len == 0 || len >= 0x80 || (size_t)(end - value) < len)
+                break;
+            flow->span[id] = (struct span){.data = value, .len = len};
+            at = value + len;
+        } else {
+            break;
+        }
+        set |= FLOW_BIT(id);
     }
-    int id = field_of_number(tag >> 3);
-    if (id < 0)
-        return NULL;
-    uint32_t kind = KINDS[id];
-    if ((tag & 7) == TYPE_VARINT && (kind == FIELD_NUM || kind == FIELD_NUM32)) {
-        uint64_t number = value[0];
-        unsigned len = number < 0x80 ? 1 : quick_varint(value, &number);
-        flow_set_num(flow, (enum flow_field)id, kind == FIELD_NUM ? number : (uint32_t)number);
-        return len == 0 ? NULL : value + len;
-    }
-    if ((tag & 7) == TYPE_BYTES && kind == FIELD_BYTES && *value < 0x80 && *value < end - value) {
-        flow_set_bytes(flow, (enum flow_field)id, value + 1, *value);
-        return value + 1 + *value;
-    }
-    return NULL;
+    flow->set = set;
+    return at;
 }
 
 // 1, 0 at the end, -1 when the body is not protobuf or holds a list that is none.
@@ -223,17 +247,12 @@ static int read_any(struct flow *flow, struct cursor *body)
 int wire_read(struct flow *flow, const uint8_t *body, size_t len)
 {
     struct cursor c = cursor_over(body, len);
-    int more = 1;
+    int more;
     flow_reset(flow);
-    while (more == 1) {
-        const uint8_t *next = NULL;
-        if (c.end - c.at >= QUICK_BYTES)
-            next = read_quick(flow, c.at, c.end);
-        if (next != NULL)
-            c.at = next;
-        else
-            more = read_any(flow, &c);
-    }
+    do {
+        c.at = read_plain(flow, c.at, c.end);
+        more = read_any(flow, &c);
+    } while (more == 1);
     return more;
 }
 
