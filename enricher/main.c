@@ -3,6 +3,7 @@
 #include "common/base/ledger.h"
 #include "common/base/log.h"
 #include "common/enrich/reload.h"
+#include "common/sink/clickhouse_migrate.h"
 #include "enricher/formatting.h"
 #include "enricher/monitor.h"
 #include "enricher/options.h"
@@ -233,5 +234,7 @@ int main(int argc, char *argv[])
     log_setup(enricher.options.log_level, enricher.options.log_json);
     if (enricher.options.clickhouse.print_schema)
         return print_schema(&enricher.options.clickhouse);
+    if (enricher.options.clickhouse.migrate)
+        return clickhouse_migrate(&enricher.options.clickhouse) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     return run(&enricher);
 }

@@ -54,6 +54,7 @@ static void answer_metrics(void *user, const struct http_request *request,
         put_snapshot(m, &state);
         put(m, "goflow2plus_output_up", METRICS_GAUGE, "Whether the output takes what is written.",
             sink_healthy(monitor->options.sink));
+        sink_report(monitor->options.sink, m);
         ledger_metrics_process(m);
         answer->body = metrics_finish(m, &answer->len);
     }

@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "common/flow/filter.h"
+#include "common/sink/clickhouse.h"
 #include "common/sink/nats.h"
 
 #include <assert.h>
@@ -55,7 +56,8 @@ static size_t output_rows(struct option *out, struct enricher_options *o)
          "only flows for which this `expression` is true once they are enriched, as in\n"
          "src_country == NL or dst_context.application == web; see docs/filter.md",
          NULL},
-        {"transport", OPTION_STRING, &o->transport, "where flows go: file or nats", NULL},
+        {"transport", OPTION_STRING, &o->transport, "where flows go: file, nats or clickhouse",
+         NULL},
         {"transport.file", OPTION_STRING, &o->file, "`file` to append to; empty for stdout", NULL},
         {"transport.file.sep", OPTION_STRING, &o->separator, "`text` after each flow", NULL},
         {"transport.file.buffer", OPTION_BYTES, &o->buffer_bytes,
@@ -169,13 +171,14 @@ static int refuse(const char *option, const char *got, const char *wanted)
 static int find_sink(struct enricher_options *o)
 {
     char names[256] = "";
-    o->sink_ops = sink_find(o->transport);
+    o->sink_ops = strcmp(o->transport, SINK_CLICKHOUSE.name) == 0 ? &SINK_CLICKHOUSE
+                                                                  : sink_find(o->transport);
     if (o->sink_ops != NULL)
         return 0;
     size_t len = 0;
     for (const struct sink_ops *const *at = SINKS; *at != NULL && len < sizeof names; at++)
-        len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", len == 0 ? "" : ", ",
-                                (*at)->name);
+        len += (size_t)snprintf(names + len, sizeof names - len, "%s, ", (*at)->name);
+    snprintf(names + len, sizeof names - len, "%s", SINK_CLICKHOUSE.name);
     return refuse("transport", o->transport, names);
 }
 
@@ -192,6 +195,18 @@ static int check_nats(struct enricher_options *o)
     if (o->from_nats && strcmp(o->nats.stream, o->nats_source.stream) == 0)
         return refuse("transport.nats.stream", o->nats.stream, "another one than the source's");
     return nats_options_check(&o->nats);
+}
+
+// An insert that was given up ends before its flows come to another: nobody waits longer than half
+// of what the stream does, the rest is for what says that they are in progress.
+static int check_clickhouse(struct enricher_options *o)
+{
+    if (clickhouse_options_check(&o->clickhouse) != 0)
+        return -1;
+    if (o->sink_ops != &SINK_CLICKHOUSE || !o->from_nats || *o->nats_source.queue != '\0' ||
+        o->nats_source.ack_wait_ns >= 2 * o->clickhouse.timeout_ns)
+        return 0;
+    return refuse("source.nats.ack-wait", "less", "at least twice -clickhouse.timeout");
 }
 
 // Without a mapping every name is known here. One with custom columns is read later.
@@ -215,8 +230,7 @@ int enricher_options_check(struct enricher_options *o)
         return refuse("format", o->format_name, "json, text or bin");
     if (log_level_parse(o->log_level_name, &o->log_level) != 0)
         return refuse("loglevel", o->log_level_name, "debug, info, warn or error");
-    if (find_sink(o) != 0 || check_nats(o) != 0 || clickhouse_options_check(&o->clickhouse) != 0 ||
-        check_filter(o) != 0)
+    if (find_sink(o) != 0 || check_nats(o) != 0 || check_clickhouse(o) != 0 || check_filter(o) != 0)
         return -1;
     o->log_json = strcmp(o->log_format, "json") == 0;
     if (o->sampling_rate < 0)
@@ -235,6 +249,7 @@ int enricher_options_check(struct enricher_options *o)
         .separator = o->separator,
         .buffer_bytes = o->buffer_bytes,
         .nats = &o->nats,
+        .clickhouse = &o->clickhouse,
         .blocking = true, // a pipe in front of us can wait, so nothing is dropped
     };
     return 0;

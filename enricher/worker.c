@@ -12,13 +12,15 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define RETRY_MS    100 // how often a sink that waits and cannot be polled is tried
-#define PENDING_MAX 256 // blocks that one sync of the sink covers
+#define RETRY_MS    100  // how often a sink that waits and cannot be polled is tried
+#define SYNC_BLOCKS 256  // that one sync of the sink covers
+#define PENDING_MAX 4096 // blocks that a sink gathers flows of
 
 // A block whose flows are handed to the sink and that is not answered yet.
 struct pending {
     struct source_block block;
     enum source_answer answer; // when they are safe there
+    uint64_t written;          // flows that the sink was given, up to its last
 };
 
 // Frames whose addresses are looked up together.
@@ -41,14 +43,17 @@ struct worker {
     bool sink_dead;
     bool decodes;         // the output needs the flow's fields
     bool filter_enriched; // the filter needs what enrichment fills
+    bool settles;         // the sink says itself up to where flows are safe
     bool invalid_told;
     pthread_t thread;
     struct sink_writer *writer;
     struct ledger ledger;
     struct flow flow;
     struct group group;
-    struct pending pending[PENDING_MAX];
+    struct pending pending[PENDING_MAX]; // from pending_head on, in a ring
+    unsigned pending_head;
     unsigned pending_count;
+    uint64_t written; // flows that the sink was given
 
     pthread_mutex_t report_lock;
     struct ledger report; // guarded by it
@@ -118,10 +123,17 @@ static int append(struct worker *worker, struct flow_view *view, const struct en
     return 0;
 }
 
-// Output made of the flow's fields.
+// Output made of the flow's fields, by the sink or here.
 static void put(struct worker *worker, struct flow_view *view)
 {
     const struct format *format = worker->options.format;
+    if (worker->options.sink->fields_only) {
+        count_made(worker, true);
+        view->flow = &worker->flow;
+        worker->written++;
+        worker->sink_dead |= sink_write(worker->writer, view, NULL, 0) != 0;
+        return;
+    }
     uint8_t *room = sink_room(worker->writer, format_bound(format, &worker->flow));
     count_made(worker, room != NULL);
     if (room == NULL)
@@ -214,7 +226,8 @@ static size_t hand_on(struct worker *worker, struct flow_view *view, struct grou
 // 0, or -1: one of the frames is no flow, and what follows it is not known.
 static int process(struct worker *worker, const struct source_block *block)
 {
-    struct flow_view view = {.origin = {.stream = block->stream, .sequence = block->sequence}};
+    struct flow_view view = {
+        .origin = {.stream = block->stream, .sequence = block->sequence, .again = block->again}};
     struct group *group = &worker->group;
     for (size_t at = 0; at < block->len;) {
         at = gather(group, block, at);
@@ -237,28 +250,48 @@ static void wait(struct worker *worker)
         {.fd = source_fd(worker->options.source), .events = POLLIN},
         {.fd = worker->wake_fd, .events = POLLIN},
         {.fd = sink_fd, .events = POLLOUT},
+        {.fd = sink_settled_fd(worker->options.sink), .events = POLLIN},
     };
     bool blind = sink_fd < 0 && worker->ledger.flows_waiting != 0;
-    if (poll(fds, 3, blind ? RETRY_MS : -1) < 0)
+    if (poll(fds, 4, blind ? RETRY_MS : -1) < 0)
         return;
+    if (fds[3].revents != 0)
+        (void)!read(fds[3].fd, &(uint64_t){0}, sizeof(uint64_t));
     if (fds[1].revents != 0)
         (void)!read(worker->wake_fd, &(uint64_t){0}, sizeof(uint64_t));
     if (fds[2].revents != 0)
         (void)sink_drain(worker->options.sink, 0); // the next flush says if it is dead
 }
 
-// Answers the blocks whose flows are with the sink, once they are safe there.
+// Answers the oldest block.
+static void answer_first(struct worker *worker, bool safe, enum source_answer otherwise)
+{
+    const struct pending *pending = &worker->pending[worker->pending_head];
+    source_answer(worker->options.source, &pending->block, safe ? pending->answer : otherwise);
+    worker->pending_head = (worker->pending_head + 1) % PENDING_MAX;
+    worker->pending_count--;
+}
+
+// Answers those blocks whose flows are safe by now.
+static void answer_settled(struct worker *worker)
+{
+    if (!worker->settles || worker->pending_count == 0)
+        return;
+    uint64_t settled = sink_settled(worker->writer);
+    while (worker->pending_count != 0 && worker->pending[worker->pending_head].written <= settled)
+        answer_first(worker, true, SOURCE_DONE);
+}
+
+// Answers the blocks whose flows are with the sink, once they are safe there. Of a sink that
+// settles flows by itself it is not known what becomes of the others.
 static void answer_pending(struct worker *worker, int timeout_ms)
 {
     if (worker->pending_count == 0)
         return;
     bool safe = sink_sync(worker->writer, timeout_ms) == 0;
-    for (unsigned i = 0; i < worker->pending_count; i++) {
-        const struct pending *pending = &worker->pending[i];
-        source_answer(worker->options.source, &pending->block,
-                      safe ? pending->answer : SOURCE_AGAIN);
-    }
-    worker->pending_count = 0;
+    answer_settled(worker);
+    while (worker->pending_count != 0)
+        answer_first(worker, safe, worker->settles ? SOURCE_LEFT : SOURCE_AGAIN);
 }
 
 // What comes before the fault of a broken block has been handed on; where blocks are messages the
@@ -271,8 +304,11 @@ static int take_block(struct worker *worker, const struct source_block *block)
         source_answer(source, block, answer);
         return answer == SOURCE_DONE || source->ops->messages ? 0 : -1;
     }
-    worker->pending[worker->pending_count++] = (struct pending){.block = *block, .answer = answer};
-    if (worker->pending_count == PENDING_MAX)
+    unsigned at = (worker->pending_head + worker->pending_count++) % PENDING_MAX;
+    worker->pending[at] = (struct pending){
+        .block = *block, .answer = answer, .written = worker->written};
+    answer_settled(worker);
+    if (worker->pending_count == (worker->settles ? PENDING_MAX : SYNC_BLOCKS))
         answer_pending(worker, -1);
     return 0;
 }
@@ -294,9 +330,11 @@ static bool step(struct worker *worker)
         publish(worker);
         return !worker->failed && !worker->sink_dead;
     case SOURCE_IDLE:
-        answer_pending(worker, -1);
+        if (!worker->settles)
+            answer_pending(worker, -1);
         if (sink_flush(worker->writer) != 0)
             return false;
+        answer_settled(worker);
         publish(worker);
         wait(worker);
         return true;
@@ -357,7 +395,8 @@ struct worker *worker_start(const struct worker_options *options, struct snapsho
     worker->snapshot = take;
     worker->wake_fd = worker->done_fd = -1;
     pthread_mutex_init(&worker->report_lock, NULL);
-    worker->decodes = format_kind(options->format) != FORMAT_BIN;
+    worker->decodes = options->sink->fields_only || format_kind(options->format) != FORMAT_BIN;
+    worker->settles = options->sink->ops->settled != NULL;
     error = start(worker);
     if (error == 0)
         return worker;

@@ -25,6 +25,7 @@ struct flow_origin {
     uint64_t stream;   // identity of the stream, 0 when there is none
     uint64_t sequence; // of the message in its stream
     uint32_t index;    // of the flow in its message
+    bool again;        // the message may have been delivered before
 };
 
 struct flow_view {
@@ -33,6 +34,8 @@ struct flow_view {
     struct flow_origin origin;
 };
 
+struct clickhouse_options;
+struct metrics;
 struct nats_options;
 struct sink;
 struct sink_writer;
@@ -43,6 +46,7 @@ struct sink_options {
     size_t buffer_bytes;             // file: ring for what the reader has not taken yet
     bool blocking;                   // wait for a slow reader instead of dropping
     const struct nats_options *nats; // nats: borrowed for the call, its texts for the sink's life
+    const struct clickhouse_options *clickhouse; // clickhouse: the same
 };
 
 struct sink_ops {
@@ -56,11 +60,14 @@ struct sink_ops {
                  size_t len);
     int (*flush)(struct sink_writer *writer);
     int (*sync)(struct sink_writer *writer, int timeout_ms);
+    uint64_t (*settled)(struct sink_writer *writer); // NULL: it is asked by sync
+    int (*settled_fd)(const struct sink *sink);      // NULL likewise
     int (*poll_fd)(struct sink *sink);
     int (*drain)(struct sink *sink, int timeout_ms);
     int (*reopen)(struct sink *sink);
     void (*abandon)(struct sink *sink);
     bool (*healthy)(const struct sink *sink);
+    void (*report)(struct sink *sink, struct metrics *m); // NULL: nothing to say
     void (*close)(struct sink *sink);
 };
 
@@ -72,6 +79,7 @@ const struct sink_ops *sink_find(const char *name);
 struct sink {
     const struct sink_ops *ops;
     bool wants_fields; // the view's flow must be filled even when the format alone does not need it
+    bool fields_only;  // no bytes are taken: sink_write is given the flow, enriched, and NULL
 };
 
 struct sink_writer {
@@ -121,6 +129,20 @@ static inline int sink_sync(struct sink_writer *writer, int timeout_ms)
     return writer->sink->ops->sync(writer, timeout_ms);
 }
 
+// A sink that gathers flows for long says how many of those that this writer wrote, in their order,
+// are durable or refused for good; their source can be told without a sync. Its descriptor is
+// readable when that may be more than before: read it empty, then ask. A sink without answers 0
+// and -1.
+static inline uint64_t sink_settled(struct sink_writer *writer)
+{
+    return writer->sink->ops->settled == NULL ? 0 : writer->sink->ops->settled(writer);
+}
+
+static inline int sink_settled_fd(const struct sink *sink)
+{
+    return sink->ops->settled_fd == NULL ? -1 : sink->ops->settled_fd(sink);
+}
+
 // A descriptor to poll for writing while the sink has waiting bytes, else -1. When it is ready, any
 // thread calls sink_drain(sink, 0). Any thread.
 static inline int sink_poll_fd(struct sink *sink)
@@ -152,6 +174,13 @@ static inline void sink_abandon(struct sink *sink)
 static inline bool sink_healthy(const struct sink *sink)
 {
     return sink->ops->healthy(sink);
+}
+
+// Adds what the sink alone knows of itself to a page of metrics. Any thread.
+static inline void sink_report(struct sink *sink, struct metrics *m)
+{
+    if (sink->ops->report != NULL)
+        sink->ops->report(sink, m);
 }
 
 // After the last writer is freed. What still waits is counted as failed by then: drain first.

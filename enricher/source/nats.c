@@ -173,12 +173,14 @@ static void send_text(struct nats_source *in, const char *subject, const char *r
 // their messages; those before one that the worker still has wait for it.
 static void send_answers(struct nats_source *in)
 {
-    static const char *const texts[] = {
-        [SOURCE_DONE] = "+ACK", [SOURCE_AGAIN] = AGAIN_DELAY, [SOURCE_BAD] = "+TERM"};
+    static const char *const texts[] = {[SOURCE_DONE] = "+ACK",
+                                        [SOURCE_AGAIN] = AGAIN_DELAY,
+                                        [SOURCE_LEFT] = NULL,
+                                        [SOURCE_BAD] = "+TERM"};
     struct nats_queue_entry entry;
     while (nats_queue_take_answered(&in->queue, &entry)) {
         pthread_mutex_unlock(&in->lock);
-        if (!is_plain(in))
+        if (!is_plain(in) && texts[entry.answer] != NULL)
             send_text(in, natsMsg_GetReply(entry.message), NULL, texts[entry.answer]);
         natsMsg_Destroy(entry.message);
         pthread_mutex_lock(&in->lock);

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOKENS_V1   9  // $JS.ACK.stream.consumer.delivered.sequence.consumer sequence.time.pending
-#define TOKENS_V2   11 // the same with domain and account before the stream, ADR-15
-#define SEQUENCE_V1 5
+#define TOKENS_V1    9  // $JS.ACK.stream.consumer.delivered.sequence.consumer sequence.time.pending
+#define TOKENS_V2    11 // the same with domain and account before the stream, ADR-15
+#define DELIVERED_V1 4
 
 int nats_queue_init(struct nats_queue *queue, size_t cap)
 {
@@ -30,20 +30,30 @@ void nats_queue_fini(struct nats_queue *queue)
     *queue = (struct nats_queue){.cap = 0};
 }
 
-// The place in the stream, from the subject that acknowledgements go to; 0 when there is none.
-static uint64_t sequence_of(const char *reply)
+// What the subject that acknowledgements go to says of a message: its place in the stream, 0 when
+// there is none, and how often it was delivered, this time included.
+struct reply {
+    uint64_t sequence;
+    uint64_t deliveries;
+};
+
+static struct reply reply_of(const char *text)
 {
+    struct reply reply = {.sequence = 0};
     unsigned tokens = 1;
-    if (reply == NULL || strncmp(reply, "$JS.ACK.", 8) != 0)
-        return 0;
-    for (const char *at = reply; *at != '\0'; at++)
+    char *end;
+    if (text == NULL || strncmp(text, "$JS.ACK.", 8) != 0)
+        return reply;
+    for (const char *at = text; *at != '\0'; at++)
         tokens += *at == '.';
     if (tokens < TOKENS_V1)
-        return 0;
-    unsigned skip = SEQUENCE_V1 + (tokens >= TOKENS_V2 ? TOKENS_V2 - TOKENS_V1 : 0);
+        return reply;
+    unsigned skip = DELIVERED_V1 + (tokens >= TOKENS_V2 ? TOKENS_V2 - TOKENS_V1 : 0);
     for (; skip != 0; skip--)
-        reply = strchr(reply, '.') + 1;
-    return strtoull(reply, NULL, 10);
+        text = strchr(text, '.') + 1;
+    reply.deliveries = strtoull(text, &end, 10);
+    reply.sequence = *end == '.' ? strtoull(end + 1, NULL, 10) : 0;
+    return reply;
 }
 
 static bool is_held(struct nats_queue *queue, uint64_t sequence)
@@ -56,15 +66,18 @@ static bool is_held(struct nats_queue *queue, uint64_t sequence)
 
 bool nats_queue_put(struct nats_queue *queue, natsMsg *message, int64_t now_ns)
 {
-    uint64_t sequence = sequence_of(natsMsg_GetReply(message));
+    struct reply reply = reply_of(natsMsg_GetReply(message));
+    uint64_t sequence = reply.sequence;
     if (queue->tail - queue->head == queue->cap)
         return false;
     // Messages come in their order but for those that come again.
     if (sequence != 0 && sequence <= queue->highest && is_held(queue, sequence))
         return false;
     queue->highest = sequence > queue->highest ? sequence : queue->highest;
-    *entry_of(queue, queue->tail++) = (struct nats_queue_entry){
-        .message = message, .sequence = sequence, .touched_ns = now_ns};
+    *entry_of(queue, queue->tail++) = (struct nats_queue_entry){.message = message,
+                                                                .sequence = sequence,
+                                                                .again = reply.deliveries > 1,
+                                                                .touched_ns = now_ns};
     return true;
 }
 
@@ -79,6 +92,7 @@ bool nats_queue_next(struct nats_queue *queue, struct source_block *block)
         .len = (size_t)natsMsg_GetDataLength(entry->message),
         .stream = entry->sequence == 0 ? 0 : queue->stream,
         .sequence = entry->sequence,
+        .again = entry->again,
         .token = queue->next++,
     };
     return true;

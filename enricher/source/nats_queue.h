@@ -20,6 +20,7 @@ enum nats_queue_state {
 struct nats_queue_entry {
     natsMsg *message;
     uint64_t sequence; // in its stream, 0 without one
+    bool again;        // it was delivered before
     int64_t touched_ns;
     enum nats_queue_state state;
     enum source_answer answer;

@@ -27,6 +27,7 @@ struct source_block {
     uint64_t offset;   // of the first byte in the input, for messages
     uint64_t stream;   // identity of the stream, 0 when it has none
     uint64_t sequence; // of the block in its stream
+    bool again;        // it may have been delivered before
     uint64_t token;    // the source's own
 };
 
@@ -34,6 +35,7 @@ struct source_block {
 enum source_answer {
     SOURCE_DONE,  // its flows are handed to the sink, and safe there when the source acknowledges
     SOURCE_AGAIN, // they are not: it is to come again
+    SOURCE_LEFT,  // it is not known: it is to come again by itself, when that must have shown
     SOURCE_BAD,   // it is no flows: it is not to come again
 };
 

@@ -2,7 +2,8 @@
 # Debian packages, for the scripts beside: sourced, never run.
 
 PACKAGES_TO_BUILD="gcc libc6-dev make cmake pkg-config libprotobuf-c-dev protobuf-c-compiler
-    libyaml-dev libmaxminddb-dev libpcap-dev libjansson-dev libmicrohttpd-dev libnats-dev"
+    libyaml-dev libmaxminddb-dev libpcap-dev libjansson-dev libmicrohttpd-dev libnats-dev
+    libcurl4-openssl-dev liblz4-dev libzstd-dev zlib1g-dev"
 PACKAGES_TO_PACK="dpkg-dev file"
 PACKAGES_TO_TEST="libcmocka-dev python3 clang-format nats-server
     mandoc groff systemd debootstrap lintian"
