@@ -134,8 +134,8 @@ static const struct key {
 static int refuse(struct fault *fault, struct piece uri, const char *what, struct piece got,
                   const char *wanted)
 {
-    return fault_set(fault, "-listen: %.*s: %s, got \"%.*s\", wanted %s", (int)uri.len, uri.at,
-                     what, (int)got.len, got.at, wanted);
+    return fault_set(fault, "%.*s: %s, got \"%.*s\", wanted %s", (int)uri.len, uri.at, what,
+                     (int)got.len, got.at, wanted);
 }
 
 static void warn_unknown(struct piece key)

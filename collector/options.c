@@ -4,21 +4,24 @@
 #include "common/base/log.h"
 #include "common/flow/filter.h"
 #include "common/sink/nats.h"
+#include "common/sink/sink_choose.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
-#define ROWS_MAX     64
 
 static const char SYNOPSIS[] =
     "goflow2plus [flags]\n"
     "\n"
     "Receives NetFlow, IPFIX and sFlow and writes flows. Logs go to stderr. SIGHUP opens the\n"
-    "output file again and reloads context and databases; SIGTERM finishes what was received\n"
-    "and ends.";
+    "output file again and reloads mapping, context and databases; SIGTERM finishes what was\n"
+    "received and ends.\n"
+    "\n"
+    "What a flag says can also stand in the environment (-templates.ttl as\n"
+    "GOFLOW2PLUS_TEMPLATES_TTL) or in the yaml file of -config (templates.ttl: 30m); a flag goes\n"
+    "before the environment, and that before the file. None of it is read again while it runs.";
 
 static const char LISTEN_HELP[] =
     "Where to receive, comma-separated `URIs`: sflow://, netflow:// (v5, v9, IPFIX) or\n"
@@ -63,53 +66,29 @@ static const struct collector_options DEFAULTS = {
     .sink = {.path = "", .separator = "\n"},
 };
 
-static int refuse(const char *flag, const char *got, const char *wanted)
-{
-    dprintf(STDERR_FILENO, "-%s: got \"%s\", wanted %s\n", flag, got, wanted);
-    return -1;
-}
-
 static int read_uris(struct collector_options *o)
 {
     struct fault fault = {.text = ""};
     o->uri_count = listen_uris_parse(o->uris, o->listen, &fault);
-    if (o->uri_count < 0) {
-        dprintf(STDERR_FILENO, "%s\n", fault.text);
-        return -1;
-    }
+    if (o->uri_count < 0)
+        return settings_complain(&o->settings, "listen", fault.text);
     for (int i = 0; i < o->uri_count; i++)
         o->sink.blocking |= o->uris[i].blocking;
     return 0;
-}
-
-// Without a mapping every name is known here. One with custom columns is read later.
-static int check_filter(const struct collector_options *o)
-{
-    char point[FILTER_POINT_MAX];
-    struct filter_fault fault;
-    if (*o->filter == '\0' || *o->mapping_path != '\0')
-        return 0;
-    struct filter *filter = filter_new(o->filter, NULL, &fault);
-    if (filter == NULL)
-        dprintf(STDERR_FILENO, "-filter: %s\n%s", fault.fault.text,
-                filter_point(point, o->filter, fault.at));
-    filter_free(filter);
-    return filter == NULL ? -1 : 0;
 }
 
 static int check_operations(struct collector_options *o)
 {
     struct fault fault = {.text = ""};
     if (*o->templates_path != '\0' && *o->templates_path != '/')
-        return refuse("templates.path", o->templates_path, "a path that begins with /");
+        return settings_refuse(&o->settings, "templates.path", "a path that begins with /");
     if (o->limit_flows < 0 || o->limit_flows > LIMIT_FLOWS_MAX)
-        return refuse("limit.flows", log_number(o->limit_flows).text, "0 to 1000000000");
+        return settings_refuse(&o->settings, "limit.flows", "0 to 1000000000");
     o->sampling_default_count = sampling_defaults_parse(o->sampling_defaults, o->sampling_default,
                                                         &fault);
     if (o->sampling_default_count >= 0)
         return 0;
-    dprintf(STDERR_FILENO, "-sampling.default: %s\n", fault.text);
-    return -1;
+    return settings_complain(&o->settings, "sampling.default", fault.text);
 }
 
 static void ignore_path(struct collector_options *o, const char *flag, const char **path)
@@ -125,14 +104,14 @@ static int read_producer(struct collector_options *o)
     if (strcmp(o->produce, "sample") == 0)
         return 0;
     if (strcmp(o->produce, "raw") != 0)
-        return refuse("produce", o->produce, "sample or raw");
+        return settings_refuse(&o->settings, "produce", "sample or raw");
     if (*o->filter != '\0')
-        return refuse("filter", o->filter, "none: -produce raw makes no flows");
+        return settings_refuse(&o->settings, "filter", "none: -produce raw makes no flows");
     if (o->format == FORMAT_BIN)
-        return refuse("format", o->format_name, "json or text: -produce raw has no binary form");
+        return settings_refuse(&o->settings, "format",
+                               "json or text: -produce raw has no binary form");
     if (o->limit_flows != 0)
-        return refuse("limit.flows", log_number(o->limit_flows).text,
-                      "0: -produce raw makes no flows");
+        return settings_refuse(&o->settings, "limit.flows", "0: -produce raw makes no flows");
     o->raw = o->format == FORMAT_JSON ? RAW_JSON : RAW_TEXT;
     o->hold_ns = 0; // sets without a template are shown as they are, at once
     ignore_path(o, "mapping", &o->mapping_path);
@@ -147,27 +126,27 @@ static int read_producer(struct collector_options *o)
 static int interpret(struct collector_options *o)
 {
     if (log_level_parse(o->log_level_name, &o->log_level) != 0)
-        return refuse("loglevel", o->log_level_name, "debug, info, warn or error");
+        return settings_refuse(&o->settings, "loglevel", "debug, info, warn or error");
     if (format_kind_parse(o->format_name, &o->format) != 0)
-        return refuse("format", o->format_name, "bin, json or text");
+        return settings_refuse(&o->settings, "format", "bin, json or text");
     if (read_producer(o) != 0)
         return -1;
-    o->sink_ops = sink_find(o->transport);
-    if (o->sink_ops == NULL)
-        return refuse("transport", o->transport, "file or nats");
-    if (o->sink_ops == &SINK_NATS && nats_options_check(&o->nats) != 0)
+    o->sink_ops = sink_choose(&o->settings, o->transport, NULL);
+    if (o->sink_ops == NULL ||
+        (o->sink_ops == &SINK_NATS && nats_options_check(&o->nats, &o->settings) != 0))
         return -1;
     if (share_check(o->bucket) != 0)
-        return refuse("templates.nats.bucket", o->bucket, "letters, digits, _ and -");
+        return settings_refuse(&o->settings, "templates.nats.bucket", "letters, digits, _ and -");
     o->sink.nats = &o->nats;
     o->templates_shared = strcmp(o->templates_scope, "address") == 0;
     if (!o->templates_shared && strcmp(o->templates_scope, "port") != 0)
-        return refuse("templates.scope", o->templates_scope, "port or address");
+        return settings_refuse(&o->settings, "templates.scope", "port or address");
     if (o->drain_ns < 0)
-        return refuse("drain", "a negative duration", "0 or more");
+        return settings_refuse(&o->settings, "drain", "0 or more");
     if (o->hold_ns < 0)
-        return refuse("templates.hold", "a negative duration", "0 or more");
-    if (check_filter(o) != 0 || check_operations(o) != 0)
+        return settings_refuse(&o->settings, "templates.hold", "0 or more");
+    if (filter_check(o->filter, &o->settings, *o->mapping_path != '\0') != 0 ||
+        check_operations(o) != 0)
         return -1;
     o->sink.buffer_bytes = o->buffer_bytes;
     if (*o->read == '\0')
@@ -285,9 +264,9 @@ static size_t operations_rows(struct option *out, struct collector_options *o)
          "Operations"},
         {"templates.path", OPTION_STRING, &o->templates_path,
          "`path` of the page of templates; empty: none", NULL},
-        {"status", OPTION_BOOL, &o->status,
+        {"status", OPTION_ACTION, &o->status,
          "Ask the collector that runs at -addr for its exporters, and print them", NULL},
-        {"health", OPTION_BOOL, &o->health,
+        {"health", OPTION_ACTION, &o->health,
          "Ask the collector that runs at -addr whether it is well, and exit with 0 or 1", NULL},
         {"err.cnt", OPTION_INT, &o->error_count,
          "Lines that exporters can cause, in each interval, before they are muted; 0: all", NULL},
@@ -297,34 +276,45 @@ static size_t operations_rows(struct option *out, struct collector_options *o)
          "Log lines from this `level` on: debug, info, warn or error", "Other"},
         {"logfmt", OPTION_STRING, &o->log_format, "Log lines in this `shape`: normal or json",
          NULL},
-        {"v", OPTION_BOOL, &o->version, "Print the version", NULL},
+        {"v", OPTION_ACTION, &o->version, "Print the version", NULL},
     };
     memcpy(out, rows, sizeof rows);
     return COUNT(rows);
 }
 
+static void add_rows(struct collector_options *o)
+{
+    struct settings *settings = &o->settings;
+    struct option *rows = settings->rows;
+    settings_begin(settings, "GOFLOW2PLUS_");
+    settings->count += input_rows(rows + settings->count, o);
+    settings->count += template_rows(rows + settings->count, o);
+    settings->count += output_rows(rows + settings->count, o);
+    settings->count += enrichment_rows(rows + settings->count, o);
+    settings->count += operations_rows(rows + settings->count, o);
+    settings->count += nats_transport_rows(rows + settings->count, &o->nats);
+    assert(settings->count <= SETTINGS_ROWS_MAX);
+}
+
 enum options_result collector_options_read(struct collector_options *o, int argc,
                                            char *const argv[])
 {
-    struct option rows[ROWS_MAX + NATS_TRANSPORT_ROWS];
-    size_t count = 0;
     int rest;
     *o = DEFAULTS;
     o->nats = nats_options_defaults("goflow2", "goflow2.messages");
-    count += input_rows(rows + count, o);
-    count += template_rows(rows + count, o);
-    count += output_rows(rows + count, o);
-    count += enrichment_rows(rows + count, o);
-    count += operations_rows(rows + count, o);
-    assert(count <= ROWS_MAX);
-    count += nats_transport_rows(rows + count, &o->nats);
-    enum options_result result = options_parse(rows, count, argc, argv, &rest);
+    add_rows(o);
+    enum options_result result = settings_read(&o->settings, argc, argv, environ, &rest);
     o->ignored = rest < argc ? argv[rest] : NULL;
     if (result == OPTIONS_HELP)
-        options_help(rows, count, SYNOPSIS, STDERR_FILENO);
+        options_help(o->settings.rows, o->settings.count, SYNOPSIS, STDERR_FILENO);
     if (result == OPTIONS_OK && !o->version && interpret(o) != 0)
         return OPTIONS_BAD;
     return result;
+}
+
+void collector_options_free(struct collector_options *o)
+{
+    settings_end(&o->settings);
 }
 
 struct layout_options collector_options_layout(const struct collector_options *o)

@@ -6,13 +6,15 @@
 #include "collector/layout.h"
 #include "collector/listen_uri.h"
 #include "collector/sampling_default.h"
-#include "common/base/options.h"
+#include "common/base/settings.h"
 #include "common/enrich/snapshot.h"
 #include "common/flow/format.h"
 #include "common/sink/nats_option.h"
 #include "common/sink/sink.h"
 
 struct collector_options {
+    struct settings settings; // the table of what follows; it is not to be copied
+
     // As given.
     const char *listen;
     const char *read;
@@ -64,10 +66,11 @@ struct collector_options {
     int log_level;
 };
 
-// Fills everything, defaults included. With OPTIONS_BAD one line on stderr has said why; with
-// OPTIONS_HELP the help was written to stderr.
+// Fills everything, defaults included. With OPTIONS_BAD and OPTIONS_FAULTY_FILE one line on stderr
+// has said why; with OPTIONS_HELP the help was written to stderr.
 enum options_result collector_options_read(struct collector_options *out, int argc,
                                            char *const argv[]);
+void collector_options_free(struct collector_options *options);
 
 // What decides how flows are laid out. Its columns are those that enrichment fills.
 struct layout_options collector_options_layout(const struct collector_options *options);

@@ -212,29 +212,45 @@ static int print_schema(const struct clickhouse_options *options)
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-int main(int argc, char *argv[])
+static int act(struct enricher *e)
 {
-    struct enricher enricher = {.signal_fd = -1};
-    switch (enricher_options_parse(&enricher.options, argc, argv)) {
-    case OPTIONS_HELP:
-        return EXIT_SUCCESS;
-    case OPTIONS_BAD:
-        return EXIT_USAGE;
-    case OPTIONS_OK:
-        break;
-    }
-    if (enricher.options.version) {
+    struct enricher_options *o = &e->options;
+    if (o->version) {
         puts("Enricher " ENRICHER_VERSION);
         return EXIT_SUCCESS;
     }
-    if (enricher.options.health)
-        return http_ask_health(enricher.options.address);
-    if (enricher_options_check(&enricher.options) != 0)
+    if (o->health)
+        return http_ask_health(o->address);
+    if (enricher_options_check(o) != 0)
         return EXIT_USAGE;
-    log_setup(enricher.options.log_level, enricher.options.log_json);
-    if (enricher.options.clickhouse.print_schema)
-        return print_schema(&enricher.options.clickhouse);
-    if (enricher.options.clickhouse.migrate)
-        return clickhouse_migrate(&enricher.options.clickhouse) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-    return run(&enricher);
+    log_setup(o->log_level, o->log_json);
+    settings_warn(&o->settings);
+    if (o->ignored != NULL) // as goflow2 does, but not without a word
+        log_warn("argument ignored, and all behind it", "argument", o->ignored);
+    if (o->clickhouse.print_schema)
+        return print_schema(&o->clickhouse);
+    if (o->clickhouse.migrate)
+        return clickhouse_migrate(&o->clickhouse) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return run(e);
+}
+
+int main(int argc, char *argv[])
+{
+    struct enricher enricher = {.signal_fd = -1};
+    int status = EXIT_USAGE;
+    switch (enricher_options_parse(&enricher.options, argc, argv)) {
+    case OPTIONS_OK:
+        status = act(&enricher);
+        break;
+    case OPTIONS_HELP:
+        status = EXIT_SUCCESS;
+        break;
+    case OPTIONS_FAULTY_FILE:
+        status = EXIT_FAILURE;
+        break;
+    case OPTIONS_BAD:
+        break;
+    }
+    enricher_options_free(&enricher.options);
+    return status;
 }

@@ -4,23 +4,27 @@
 #include "common/flow/filter.h"
 #include "common/sink/clickhouse.h"
 #include "common/sink/nats.h"
+#include "common/sink/sink_choose.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
-#define ROWS_MAX     96
 
 #define DEFAULT_BUFFER_BYTES (64u << 20)
 #define DEFAULT_DRAIN_NS     INT64_C(5000000000)
 
 static const char SYNOPSIS[] =
     "enricher [options]\n\n"
-    "Reads flows, as goflow2plus -format=bin -transport.file.sep= writes them, and "
-    "adds\n"
-    "the names and tags of context.yaml, the AS and the country of both addresses.\n";
+    "Reads flows, as goflow2plus -format=bin -transport.file.sep= writes them, and adds\n"
+    "the names and tags of context.yaml, the AS and the country of both addresses. SIGHUP reads\n"
+    "mapping, context and databases again.\n"
+    "\n"
+    "What a flag says can also stand in the environment (-source.nats.stream as\n"
+    "ENRICHER_SOURCE_NATS_STREAM) or in the yaml file of -config (source.nats: {stream: flows});\n"
+    "a flag goes before the environment, and that before the file. None of it is read again\n"
+    "while it runs.\n";
 
 // Each writes one group of flags at `out` and returns how many.
 static size_t input_rows(struct option *out, struct enricher_options *o)
@@ -74,11 +78,11 @@ static size_t other_rows(struct option *out, struct enricher_options *o)
     const struct option rows[] = {
         {"addr", OPTION_STRING, &o->address,
          "serve /metrics and /__health at this `host:port`; empty: do not", "Other"},
-        {"health", OPTION_BOOL, &o->health,
+        {"health", OPTION_ACTION, &o->health,
          "ask the enricher that runs at -addr whether it is well, and exit with 0 or 1", NULL},
         {"loglevel", OPTION_STRING, &o->log_level_name, "debug, info, warn or error", NULL},
         {"logfmt", OPTION_STRING, &o->log_format, "normal or json", NULL},
-        {"v", OPTION_BOOL, &o->version, "print the version", NULL},
+        {"v", OPTION_ACTION, &o->version, "print the version", NULL},
     };
     memcpy(out, rows, sizeof rows);
     return COUNT(rows);
@@ -137,49 +141,37 @@ static void set_defaults(struct enricher_options *o)
                                                   .max_ack_pending = 8192};
 }
 
+static void add_rows(struct enricher_options *o)
+{
+    struct settings *settings = &o->settings;
+    struct option *rows = settings->rows;
+    settings_begin(settings, "ENRICHER_");
+    settings->count += input_rows(rows + settings->count, o);
+    settings->count += enrichment_rows(rows + settings->count, o);
+    settings->count += output_rows(rows + settings->count, o);
+    settings->count += other_rows(rows + settings->count, o);
+    settings->count += nats_rows(rows + settings->count, o);
+    settings->count += nats_source_rows(rows + settings->count, &o->nats_source.access);
+    settings->count += nats_transport_rows(rows + settings->count, &o->nats);
+    settings->count += clickhouse_rows(rows + settings->count, &o->clickhouse);
+    assert(settings->count <= SETTINGS_ROWS_MAX);
+}
+
 enum options_result enricher_options_parse(struct enricher_options *o, int argc, char *const argv[])
 {
-    struct option rows[ROWS_MAX + NATS_SOURCE_ROWS + NATS_TRANSPORT_ROWS];
-    size_t count = 0;
     int rest = 0;
     set_defaults(o);
-    count += input_rows(rows + count, o);
-    count += enrichment_rows(rows + count, o);
-    count += output_rows(rows + count, o);
-    count += other_rows(rows + count, o);
-    count += nats_rows(rows + count, o);
-    assert(count <= ROWS_MAX);
-    count += nats_source_rows(rows + count, &o->nats_source.access);
-    count += nats_transport_rows(rows + count, &o->nats);
-    count += clickhouse_rows(rows + count, &o->clickhouse);
-    enum options_result result = options_parse(rows, count, argc, argv, &rest);
+    add_rows(o);
+    enum options_result result = settings_read(&o->settings, argc, argv, environ, &rest);
+    o->ignored = rest < argc ? argv[rest] : NULL;
     if (result == OPTIONS_HELP)
-        options_help(rows, count, SYNOPSIS, STDERR_FILENO);
-    if (result == OPTIONS_OK && rest < argc) {
-        dprintf(STDERR_FILENO, "enricher: argument \"%s\", expected options only\n", argv[rest]);
-        return OPTIONS_BAD;
-    }
+        options_help(o->settings.rows, o->settings.count, SYNOPSIS, STDERR_FILENO);
     return result;
 }
 
-static int refuse(const char *option, const char *got, const char *wanted)
+void enricher_options_free(struct enricher_options *o)
 {
-    dprintf(STDERR_FILENO, "enricher: -%s: got \"%s\", wanted %s\n", option, got, wanted);
-    return -1;
-}
-
-static int find_sink(struct enricher_options *o)
-{
-    char names[256] = "";
-    o->sink_ops = strcmp(o->transport, SINK_CLICKHOUSE.name) == 0 ? &SINK_CLICKHOUSE
-                                                                  : sink_find(o->transport);
-    if (o->sink_ops != NULL)
-        return 0;
-    size_t len = 0;
-    for (const struct sink_ops *const *at = SINKS; *at != NULL && len < sizeof names; at++)
-        len += (size_t)snprintf(names + len, sizeof names - len, "%s, ", (*at)->name);
-    snprintf(names + len, sizeof names - len, "%s", SINK_CLICKHOUSE.name);
-    return refuse("transport", o->transport, names);
+    settings_end(&o->settings);
 }
 
 // A stream that the enricher reads and writes would never come to an end.
@@ -187,50 +179,39 @@ static int check_nats(struct enricher_options *o)
 {
     o->from_nats = strcmp(o->source_name, "nats") == 0;
     if (!o->from_nats && strcmp(o->source_name, "stdin") != 0)
-        return refuse("source", o->source_name, "stdin or nats");
-    if (o->from_nats && nats_source_check(&o->nats_source) != 0)
+        return settings_refuse(&o->settings, "source", "stdin or nats");
+    if (o->from_nats && nats_source_check(&o->nats_source, &o->settings) != 0)
         return -1;
     if (o->sink_ops != &SINK_NATS)
         return 0;
     if (o->from_nats && strcmp(o->nats.stream, o->nats_source.stream) == 0)
-        return refuse("transport.nats.stream", o->nats.stream, "another one than the source's");
-    return nats_options_check(&o->nats);
+        return settings_refuse(&o->settings, "transport.nats.stream",
+                               "another one than the source's");
+    return nats_options_check(&o->nats, &o->settings);
 }
 
 // An insert that was given up ends before its flows come to another: nobody waits longer than half
 // of what the stream does, the rest is for what says that they are in progress.
 static int check_clickhouse(struct enricher_options *o)
 {
-    if (clickhouse_options_check(&o->clickhouse) != 0)
+    if (clickhouse_options_check(&o->clickhouse, &o->settings) != 0)
         return -1;
     if (o->sink_ops != &SINK_CLICKHOUSE || !o->from_nats || *o->nats_source.queue != '\0' ||
         o->nats_source.ack_wait_ns >= 2 * o->clickhouse.timeout_ns)
         return 0;
-    return refuse("source.nats.ack-wait", "less", "at least twice -clickhouse.timeout");
-}
-
-// Without a mapping every name is known here. One with custom columns is read later.
-static int check_filter(const struct enricher_options *o)
-{
-    char point[FILTER_POINT_MAX];
-    struct filter_fault fault;
-    if (*o->filter == '\0' || *o->mapping_path != '\0')
-        return 0;
-    struct filter *filter = filter_new(o->filter, NULL, &fault);
-    if (filter == NULL)
-        dprintf(STDERR_FILENO, "enricher: -filter: %s\n%s", fault.fault.text,
-                filter_point(point, o->filter, fault.at));
-    filter_free(filter);
-    return filter == NULL ? -1 : 0;
+    return settings_refuse(&o->settings, "source.nats.ack-wait",
+                           "at least twice -clickhouse.timeout");
 }
 
 int enricher_options_check(struct enricher_options *o)
 {
     if (format_kind_parse(o->format_name, &o->format) != 0)
-        return refuse("format", o->format_name, "json, text or bin");
+        return settings_refuse(&o->settings, "format", "json, text or bin");
     if (log_level_parse(o->log_level_name, &o->log_level) != 0)
-        return refuse("loglevel", o->log_level_name, "debug, info, warn or error");
-    if (find_sink(o) != 0 || check_nats(o) != 0 || check_clickhouse(o) != 0 || check_filter(o) != 0)
+        return settings_refuse(&o->settings, "loglevel", "debug, info, warn or error");
+    o->sink_ops = sink_choose(&o->settings, o->transport, &SINK_CLICKHOUSE);
+    if (o->sink_ops == NULL || check_nats(o) != 0 || check_clickhouse(o) != 0 ||
+        filter_check(o->filter, &o->settings, *o->mapping_path != '\0') != 0)
         return -1;
     o->log_json = strcmp(o->log_format, "json") == 0;
     if (o->sampling_rate < 0)

@@ -1,7 +1,7 @@
 // The enricher's command line.
 #pragma once
 
-#include "common/base/options.h"
+#include "common/base/settings.h"
 #include "common/enrich/snapshot.h"
 #include "common/flow/format.h"
 #include "common/sink/clickhouse_option.h"
@@ -13,8 +13,10 @@
 #include <stdint.h>
 
 struct enricher_options {
+    struct settings settings; // the table of what follows; it is not to be copied
     bool version;
     bool health;
+    const char *ignored; // the first argument that is no flag: it and all behind it; NULL: none
     const char *format_name;
     const char *source_name;
     const char *transport;
@@ -46,9 +48,10 @@ struct enricher_options {
     struct sink_options sink;
 };
 
-// Reads the command line over the defaults; -h has printed the help.
+// Reads flags, variables and file over the defaults; -h has printed the help.
 enum options_result enricher_options_parse(struct enricher_options *options, int argc,
                                            char *const argv[]);
+void enricher_options_free(struct enricher_options *options);
 
 // Makes values of the names given. 0, or -1 after one line on stderr.
 int enricher_options_check(struct enricher_options *options);

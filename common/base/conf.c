@@ -1,22 +1,18 @@
 #include "common/base/conf.h"
 
-#include "common/base/log.h"
+#include "common/base/conf_event.h"
 #include "common/base/nearest.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <yaml.h>
 
 #define CHUNK_BYTES 65536
 #define FIELD_MAX   64
-#define QUOTE_MAX   60 // characters of a value that a message repeats
 
 // Memory of the objects being read. A list gives what its item used back when the item is done.
 struct chunk {
@@ -26,51 +22,10 @@ struct chunk {
     max_align_t data[];
 };
 
-struct conf {
-    yaml_parser_t parser;
-    yaml_event_t event; // the current one
-    const char *path;
-    struct fault *fault;
-    void *context;
-    struct chunk *chunk;
-};
-
 struct mark {
     struct chunk *chunk;
     size_t used;
 };
-
-void *conf_context(const struct conf *conf)
-{
-    return conf->context;
-}
-
-const char *conf_path(const struct conf *conf)
-{
-    return conf->path;
-}
-
-int conf_fail(struct conf *conf, unsigned line, const char *format, ...)
-{
-    char what[FAULT_TEXT_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(what, sizeof what, format, arguments);
-    va_end(arguments);
-    return fault_set(conf->fault, "%s:%u: %s", conf->path, line, what);
-}
-
-void conf_warn(const struct conf *conf, unsigned line, const char *format, ...)
-{
-    char what[FAULT_TEXT_MAX];
-    char text[2 * FAULT_TEXT_MAX];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(what, sizeof what, format, arguments);
-    va_end(arguments);
-    snprintf(text, sizeof text, "%s:%u: %s", conf->path, line, what);
-    log_warn(text);
-}
 
 static void *allocate(struct conf *conf, size_t len)
 {
@@ -118,67 +73,19 @@ static void *grow(struct conf *conf, void *items, size_t count, size_t size)
     return larger;
 }
 
-static unsigned line(const struct conf *conf)
-{
-    return (unsigned)conf->event.start_mark.line + 1;
-}
-
-static int parser_failed(struct conf *conf)
-{
-    const yaml_parser_t *parser = &conf->parser;
-    const char *problem = parser->problem != NULL ? parser->problem : "cannot be read";
-    size_t at = parser->problem_mark.line > parser->mark.line ? parser->problem_mark.line
-                                                              : parser->mark.line;
-    if (parser->error == YAML_MEMORY_ERROR)
-        return fault_set(conf->fault, "%s: out of memory", conf->path);
-    return conf_fail(conf, (unsigned)at + 1, "not valid YAML: %s", problem);
-}
-
-static int next(struct conf *conf)
-{
-    yaml_event_delete(&conf->event);
-    if (!yaml_parser_parse(&conf->parser, &conf->event))
-        return parser_failed(conf);
-    if (conf->event.type == YAML_ALIAS_EVENT)
-        return conf_fail(conf, line(conf), "aliases (*name) are not supported");
-    return 0;
-}
-
-static bool is_nothing(const yaml_event_t *event)
-{
-    if (event->type != YAML_SCALAR_EVENT || event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
-        return false;
-    const char *text = (const char *)event->data.scalar.value;
-    size_t len = event->data.scalar.length;
-    return len == 0 || (len == 1 && *text == '~') || (len == 4 && strcasecmp(text, "null") == 0);
-}
-
-static int wrong_type(struct conf *conf, const char *name, const char *wanted)
-{
-    const yaml_event_t *event = &conf->event;
-    const char *got = is_nothing(event)                          ? "nothing"
-                      : event->type == YAML_SEQUENCE_START_EVENT ? "a list"
-                      : event->type == YAML_MAPPING_START_EVENT  ? "a mapping"
-                                                                 : NULL;
-    if (got != NULL)
-        return conf_fail(conf, line(conf), "%s: expected %s, got %s", name, wanted, got);
-    return conf_fail(conf, line(conf), "%s: expected %s, got \"%.*s\"", name, wanted, QUOTE_MAX,
-                     (const char *)event->data.scalar.value);
-}
-
 static int read_text(struct conf *conf, const char *name, const char *wanted, struct conf_text *out)
 {
     const yaml_event_t *event = &conf->event;
-    if (event->type != YAML_SCALAR_EVENT || is_nothing(event))
-        return wrong_type(conf, name, wanted);
+    if (event->type != YAML_SCALAR_EVENT || conf_is_nothing(event))
+        return conf_wrong_type(conf, name, wanted);
     size_t len = event->data.scalar.length;
     if (memchr(event->data.scalar.value, '\0', len) != NULL)
-        return conf_fail(conf, line(conf), "%s: holds a NUL character", name);
+        return conf_fail(conf, conf_line(conf), "%s: holds a NUL character", name);
     char *text = allocate(conf, len + 1);
     if (text == NULL)
         return -1;
     memcpy(text, event->data.scalar.value, len + 1);
-    *out = (struct conf_text){.text = text, .len = len, .line = line(conf)};
+    *out = (struct conf_text){.text = text, .len = len, .line = conf_line(conf)};
     return 0;
 }
 
@@ -194,7 +101,7 @@ static int read_number(struct conf *conf, const char *name, struct conf_number *
     // strtoll takes leading blanks and a plus sign, we do not.
     long long value = strtoll(text.text, &end, hexadecimal ? 16 : 10);
     if (*digits < '0' || *digits > '9' || *end != '\0' || errno != 0)
-        return wrong_type(conf, name, "a number");
+        return conf_wrong_type(conf, name, "a number");
     *out = (struct conf_number){.value = value, .line = text.line};
     return 0;
 }
@@ -211,7 +118,7 @@ static int read_bool(struct conf *conf, const char *name, struct conf_number *ou
         *out = (struct conf_number){.value = (int64_t)(i & 1), .line = text.line};
         return 0;
     }
-    return wrong_type(conf, name, "true or false");
+    return conf_wrong_type(conf, name, "true or false");
 }
 
 static int read_texts(struct conf *conf, const char *name, struct conf_list *out)
@@ -219,9 +126,9 @@ static int read_texts(struct conf *conf, const char *name, struct conf_list *out
     struct conf_text *items = NULL;
     size_t count = 0;
     if (conf->event.type != YAML_SEQUENCE_START_EVENT)
-        return wrong_type(conf, name, "a list");
+        return conf_wrong_type(conf, name, "a list");
     for (;; count++) {
-        if (next(conf) != 0)
+        if (conf_next(conf) != 0)
             return -1;
         if (conf->event.type == YAML_SEQUENCE_END_EVENT)
             break;
@@ -240,7 +147,7 @@ static int check_pair(struct conf *conf, const char *name, const struct conf_pai
     for (size_t i = 0; i < count; i++)
         if (strcmp(items[i].key.text, key->text) == 0)
             return conf_fail(conf, key->line, "%s: key \"%.*s\" given twice, first on line %u",
-                             name, QUOTE_MAX, key->text, items[i].key.line);
+                             name, CONF_QUOTE_MAX, key->text, items[i].key.line);
     if (count == CONF_MAP_MAX)
         return conf_fail(conf, key->line, "%s: more than %d keys", name, CONF_MAP_MAX);
     return 0;
@@ -251,15 +158,15 @@ static int read_map(struct conf *conf, const char *name, struct conf_map *out)
     struct conf_pair *items = NULL;
     size_t count = 0;
     if (conf->event.type != YAML_MAPPING_START_EVENT)
-        return wrong_type(conf, name, "a mapping");
+        return conf_wrong_type(conf, name, "a mapping");
     for (;; count++) {
-        if (next(conf) != 0)
+        if (conf_next(conf) != 0)
             return -1;
         if (conf->event.type == YAML_MAPPING_END_EVENT)
             break;
         items = grow(conf, items, count, sizeof *items);
         if (items == NULL || read_text(conf, name, "text as the key", &items[count].key) != 0 ||
-            check_pair(conf, name, items, count) != 0 || next(conf) != 0 ||
+            check_pair(conf, name, items, count) != 0 || conf_next(conf) != 0 ||
             read_text(conf, items[count].key.text, "text", &items[count].value) != 0)
             return -1;
     }
@@ -273,13 +180,13 @@ static int read_object(struct conf *conf, const char *name, const struct conf_sc
 static int read_objects(struct conf *conf, const char *name, const struct conf_schema *schema)
 {
     if (conf->event.type != YAML_SEQUENCE_START_EVENT)
-        return wrong_type(conf, name, "a list");
+        return conf_wrong_type(conf, name, "a list");
     void *item = allocate(conf, schema->size);
     if (item == NULL)
         return -1;
     struct mark start = mark(conf);
     for (;;) {
-        if (next(conf) != 0)
+        if (conf_next(conf) != 0)
             return -1;
         if (conf->event.type == YAML_SEQUENCE_END_EVENT)
             return 0;
@@ -300,7 +207,7 @@ static int skip(struct conf *conf)
         depth -= type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT;
         if (depth == 0)
             return 0;
-        if (next(conf) != 0)
+        if (conf_next(conf) != 0)
             return -1;
     }
 }
@@ -336,7 +243,7 @@ static void describe_unknown(const struct conf_schema *schema, const char *key, 
     struct nearest nearest = {.text = key};
     for (size_t i = 0; i < schema->field_count; i++)
         nearest_offer(&nearest, schema->fields[i].name);
-    size_t len = (size_t)snprintf(out, cap, "unknown key \"%.*s\" in %s, ", QUOTE_MAX, key,
+    size_t len = (size_t)snprintf(out, cap, "unknown key \"%.*s\" in %s, ", CONF_QUOTE_MAX, key,
                                   schema->what);
     if (nearest.name != NULL) {
         snprintf(out + len, cap - len, "did you mean \"%s\"?", nearest.name);
@@ -353,10 +260,10 @@ static int take_unknown(struct conf *conf, const struct conf_schema *schema)
     char what[FAULT_TEXT_MAX];
     describe_unknown(schema, (const char *)conf->event.data.scalar.value, what, sizeof what);
     if (schema->unknown == CONF_UNKNOWN_FAILS)
-        return conf_fail(conf, line(conf), "%s", what);
+        return conf_fail(conf, conf_line(conf), "%s", what);
     if (schema->unknown == CONF_UNKNOWN_WARNS)
-        conf_warn(conf, line(conf), "%s", what);
-    return next(conf) != 0 ? -1 : skip(conf);
+        conf_warn(conf, conf_line(conf), "%s", what);
+    return conf_next(conf) != 0 ? -1 : skip(conf);
 }
 
 // The index of the field of that name, or the count of all.
@@ -374,18 +281,18 @@ static int read_pair(struct conf *conf, const struct conf_schema *schema, void *
                      unsigned *seen_line)
 {
     if (conf->event.type != YAML_SCALAR_EVENT)
-        return wrong_type(conf, schema->what, "text as the key");
+        return conf_wrong_type(conf, schema->what, "text as the key");
     size_t at = find_field(schema, (const char *)conf->event.data.scalar.value);
     if (at == schema->field_count)
         return take_unknown(conf, schema);
     const struct conf_field *field = &schema->fields[at];
     if (seen_line[at] != 0)
-        return conf_fail(conf, line(conf), "key \"%s\" given twice, first on line %u", field->name,
-                         seen_line[at]);
-    seen_line[at] = line(conf);
-    if (next(conf) != 0)
+        return conf_fail(conf, conf_line(conf), "key \"%s\" given twice, first on line %u",
+                         field->name, seen_line[at]);
+    seen_line[at] = conf_line(conf);
+    if (conf_next(conf) != 0)
         return -1;
-    if (schema->unknown != CONF_UNKNOWN_FAILS && is_nothing(&conf->event))
+    if (schema->unknown != CONF_UNKNOWN_FAILS && conf_is_nothing(&conf->event))
         return 0;
     return read_field(conf, field, object);
 }
@@ -395,12 +302,12 @@ static int read_object(struct conf *conf, const char *name, const struct conf_sc
                        void *object)
 {
     unsigned seen_line[FIELD_MAX] = {0};
-    unsigned begin = line(conf);
+    unsigned begin = conf_line(conf);
     assert(schema->field_count <= FIELD_MAX);
     if (conf->event.type != YAML_MAPPING_START_EVENT)
-        return wrong_type(conf, name, "a mapping");
+        return conf_wrong_type(conf, name, "a mapping");
     for (;;) {
-        if (next(conf) != 0)
+        if (conf_next(conf) != 0)
             return -1;
         if (conf->event.type == YAML_MAPPING_END_EVENT)
             break;
@@ -410,28 +317,15 @@ static int read_object(struct conf *conf, const char *name, const struct conf_sc
     return schema->done == NULL ? 0 : schema->done(conf, object, begin);
 }
 
-static int read_document(struct conf *conf, const struct conf_schema *schema, void *object)
-{
-    if (next(conf) != 0 || next(conf) != 0) // the start of the stream, of the document
-        return -1;
-    if (conf->event.type == YAML_STREAM_END_EVENT)
-        return conf_fail(conf, 1, "the file is empty");
-    if (next(conf) != 0 || read_object(conf, schema->what, schema, object) != 0 ||
-        next(conf) != 0 || next(conf) != 0)
-        return -1;
-    if (conf->event.type != YAML_STREAM_END_EVENT)
-        return conf_fail(conf, line(conf), "a second document begins, expected the end");
-    return 0;
-}
+struct root {
+    const struct conf_schema *schema;
+    void *object;
+};
 
-static int read_file(struct conf *conf, FILE *file, const struct conf_schema *schema, void *object)
+static int read_root(struct conf *conf, void *user)
 {
-    if (!yaml_parser_initialize(&conf->parser))
-        return fault_set(conf->fault, "%s: out of memory", conf->path);
-    yaml_parser_set_input_file(&conf->parser, file);
-    int result = read_document(conf, schema, object);
-    yaml_event_delete(&conf->event);
-    yaml_parser_delete(&conf->parser);
+    const struct root *root = user;
+    int result = read_object(conf, root->schema->what, root->schema, root->object);
     release(conf, (struct mark){NULL, 0});
     return result;
 }
@@ -440,16 +334,7 @@ int conf_read(const char *path, const struct conf_schema *schema, void *object, 
               struct fault *fault)
 {
     struct conf conf = {.path = path, .fault = fault, .context = context};
-    struct stat status;
-    int result = -1;
+    struct root root = {schema, object};
     memset(object, 0, schema->size);
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL)
-        return fault_set(fault, "%s: cannot be opened: %s", path, strerror(errno));
-    if (fstat(fileno(file), &status) == 0 && S_ISDIR(status.st_mode))
-        fault_set(fault, "%s: is a directory, expected a file", path);
-    else
-        result = read_file(&conf, file, schema, object);
-    fclose(file);
-    return result;
+    return conf_run(&conf, false, read_root, &root);
 }

@@ -123,9 +123,12 @@ bool option_value_read(enum option_kind kind, const char *text, union option_val
 {
     switch (kind) {
     case OPTION_STRING:
+    case OPTION_SECRET:
+    case OPTION_URLS:
         out->text = text;
         return true;
     case OPTION_BOOL:
+    case OPTION_ACTION:
         return read_bool(text, out);
     case OPTION_INT:
         return read_int(text, out);
@@ -135,4 +138,46 @@ bool option_value_read(enum option_kind kind, const char *text, union option_val
         return read_duration(text, out);
     }
     return false;
+}
+
+const char *option_value_wanted(enum option_kind kind)
+{
+    switch (kind) {
+    case OPTION_STRING:
+    case OPTION_SECRET:
+    case OPTION_URLS:
+        return "a text";
+    case OPTION_BOOL:
+    case OPTION_ACTION:
+        return "true or false";
+    case OPTION_INT:
+        return "a whole number";
+    case OPTION_BYTES:
+        return "a number of bytes such as 65536, 512KiB or 64MiB";
+    case OPTION_DURATION_NS:
+        return "a duration such as 300ms, 10s or 1m30s";
+    }
+    return "";
+}
+
+void option_value_store(const struct option *option, const union option_value *value)
+{
+    switch (option->kind) {
+    case OPTION_STRING:
+    case OPTION_SECRET:
+    case OPTION_URLS:
+        *(const char **)option->target = value->text;
+        break;
+    case OPTION_BOOL:
+    case OPTION_ACTION:
+        *(bool *)option->target = value->truth;
+        break;
+    case OPTION_INT:
+    case OPTION_DURATION_NS:
+        *(int64_t *)option->target = value->integer;
+        break;
+    case OPTION_BYTES:
+        *(uint64_t *)option->target = value->bytes;
+        break;
+    }
 }

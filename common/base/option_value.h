@@ -14,3 +14,9 @@ union option_value {
 
 // False when the text is no value of that kind, or one out of range. A string is borrowed.
 bool option_value_read(enum option_kind kind, const char *text, union option_value *out);
+
+// What that would be, for messages: "a whole number".
+const char *option_value_wanted(enum option_kind kind);
+
+// Stores the value in the option's target.
+void option_value_store(const struct option *option, const union option_value *value);

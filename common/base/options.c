@@ -4,54 +4,15 @@
 #include "common/base/nearest.h"
 #include "common/base/option_value.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define NAME_MAX_LEN   64  // of a name or
 #define VALUE_MAX_LEN  128 // a value, as far as a message shows them
 #define LINE_MAX_BYTES 1024
-#define HELP_MAX_BYTES 65536
-
-static const char *wanted(enum option_kind kind)
-{
-    switch (kind) {
-    case OPTION_STRING:
-        return "a text";
-    case OPTION_BOOL:
-        return "true or false";
-    case OPTION_INT:
-        return "a whole number";
-    case OPTION_BYTES:
-        return "a number of bytes such as 65536, 512KiB or 64MiB";
-    case OPTION_DURATION_NS:
-        return "a duration such as 300ms, 10s or 1m30s";
-    }
-    return "";
-}
-
-static void store(const struct option *option, const union option_value *value)
-{
-    switch (option->kind) {
-    case OPTION_STRING:
-        *(const char **)option->target = value->text;
-        break;
-    case OPTION_BOOL:
-        *(bool *)option->target = value->truth;
-        break;
-    case OPTION_INT:
-    case OPTION_DURATION_NS:
-        *(int64_t *)option->target = value->integer;
-        break;
-    case OPTION_BYTES:
-        *(uint64_t *)option->target = value->bytes;
-        break;
-    }
-}
 
 static void put_line(struct buf *line)
 {
@@ -93,7 +54,7 @@ static enum options_result bad_value(const struct option *option, const char *va
         buf_json_escaped(&line, value, strnlen(value, VALUE_MAX_LEN));
         buf_byte(&line, '"');
     }
-    buf_printf(&line, ", wanted %s", wanted(option->kind));
+    buf_printf(&line, ", wanted %s", option_value_wanted(option->kind));
     put_line(&line);
     return OPTIONS_BAD;
 }
@@ -107,189 +68,93 @@ static const struct option *find(const struct option *options, size_t count, con
     return NULL;
 }
 
+bool option_find(const struct option *options, size_t count, const char *name, size_t len,
+                 struct option_given *given)
+{
+    static const char ending[] = ".file";
+    size_t ending_len = sizeof ending - 1;
+    *given = (struct option_given){.option = find(options, count, name, len)};
+    if (given->option != NULL)
+        return true;
+    if (len <= ending_len || memcmp(name + len - ending_len, ending, ending_len) != 0)
+        return false;
+    given->option = find(options, count, name, len - ending_len);
+    given->in_file = true;
+    return given->option != NULL &&
+           (given->option->kind == OPTION_SECRET || given->option->kind == OPTION_URLS);
+}
+
 static bool is_help(const char *name, size_t len)
 {
     return (len == 1 && *name == 'h') || (len == 4 && memcmp(name, "help", 4) == 0);
 }
 
+static bool is_bool(enum option_kind kind)
+{
+    return kind == OPTION_BOOL || kind == OPTION_ACTION;
+}
+
 // Reads the flag at argv[*at] and moves *at behind it.
 static enum options_result take(const struct option *options, size_t count, int argc,
-                                char *const argv[], int *at, bool storing)
+                                char *const argv[], int *at, struct option_given *given)
 {
     const char *argument = argv[(*at)++];
     const char *name = argument + (argument[1] == '-' ? 2 : 1);
     size_t len = strcspn(name, "=");
-    const struct option *option = find(options, count, name, len);
-    if (option == NULL)
+    if (!option_find(options, count, name, len, given))
         return is_help(name, len) ? OPTIONS_HELP : unknown(options, count, argument, name, len);
-    const char *text = name[len] == '=' ? name + len + 1 : NULL;
-    if (text == NULL && option->kind == OPTION_BOOL)
-        text = "true"; // a boolean never takes the next argument
-    else if (text == NULL && *at < argc)
-        text = argv[(*at)++];
+    given->text = name[len] == '=' ? name + len + 1 : NULL;
+    if (given->text == NULL && is_bool(given->option->kind))
+        given->text = "true"; // a boolean never takes the next argument
+    else if (given->text == NULL && *at < argc)
+        given->text = argv[(*at)++];
     union option_value value;
-    if (text == NULL || !option_value_read(option->kind, text, &value))
-        return bad_value(option, text);
-    if (storing)
-        store(option, &value);
+    if (given->text == NULL || !option_value_read(given->option->kind, given->text, &value))
+        return bad_value(given->option, given->text);
     return OPTIONS_OK;
 }
 
-static enum options_result walk(const struct option *options, size_t count, int argc,
-                                char *const argv[], int *rest, bool storing)
+enum options_result options_walk(const struct option *options, size_t count, int argc,
+                                 char *const argv[], int *rest, options_visit *visit, void *user)
 {
     int at = 1;
     enum options_result result = OPTIONS_OK;
     while (result == OPTIONS_OK && at < argc && argv[at][0] == '-' && argv[at][1] != '\0') {
+        struct option_given given;
         if (strcmp(argv[at], "--") == 0) {
             at++;
             break;
         }
-        result = take(options, count, argc, argv, &at, storing);
+        result = take(options, count, argc, argv, &at, &given);
+        if (result == OPTIONS_OK)
+            result = visit(user, &given);
     }
     *rest = at;
     return result;
+}
+
+static enum options_result pass(void *user, const struct option_given *given)
+{
+    (void)user;
+    (void)given;
+    return OPTIONS_OK;
+}
+
+static enum options_result store(void *user, const struct option_given *given)
+{
+    union option_value value;
+    (void)user;
+    if (option_value_read(given->option->kind, given->text, &value))
+        option_value_store(given->option, &value);
+    return OPTIONS_OK;
 }
 
 enum options_result options_parse(const struct option *options, size_t count, int argc,
                                   char *const argv[], int *rest)
 {
     // Stored only when all is well, so that the help still shows the defaults.
-    enum options_result result = walk(options, count, argc, argv, rest, false);
+    enum options_result result = options_walk(options, count, argc, argv, rest, pass, NULL);
     if (result == OPTIONS_OK)
-        result = walk(options, count, argc, argv, rest, true);
+        result = options_walk(options, count, argc, argv, rest, store, NULL);
     return result;
-}
-
-static const char *value_name(enum option_kind kind)
-{
-    switch (kind) {
-    case OPTION_STRING:
-        return "text";
-    case OPTION_BOOL:
-        return "";
-    case OPTION_INT:
-        return "n";
-    case OPTION_BYTES:
-        return "bytes";
-    case OPTION_DURATION_NS:
-        return "duration";
-    }
-    return "";
-}
-
-static void put_head(struct buf *out, const struct option *option)
-{
-    const char *name = value_name(option->kind);
-    size_t len = strlen(name);
-    const char *open = strchr(option->help, '`');
-    const char *close = open == NULL ? NULL : strchr(open + 1, '`');
-    if (close != NULL) {
-        name = open + 1;
-        len = (size_t)(close - name);
-    }
-    buf_printf(out, "  -%s", option->name);
-    if (len != 0)
-        buf_byte(out, ' ');
-    buf_bytes(out, name, len);
-    buf_byte(out, '\n');
-}
-
-static void put_bytes_default(struct buf *out, uint64_t bytes)
-{
-    if (bytes % (1 << 20) == 0)
-        buf_printf(out, "(default %lluMiB)", (unsigned long long)(bytes >> 20));
-    else
-        buf_printf(out, "(default %llu)", (unsigned long long)bytes);
-}
-
-static void put_duration_default(struct buf *out, int64_t ns)
-{
-    if (ns % 1000000000 == 0)
-        buf_printf(out, "(default %llds)", (long long)(ns / 1000000000));
-    else if (ns % 1000000 == 0)
-        buf_printf(out, "(default %lldms)", (long long)(ns / 1000000));
-    else
-        buf_printf(out, "(default %lldns)", (long long)ns);
-}
-
-// As in Go, a default that is the kind's zero is not worth saying.
-static bool has_default(const struct option *option)
-{
-    switch (option->kind) {
-    case OPTION_STRING:
-        return **(const char **)option->target != '\0';
-    case OPTION_BOOL:
-        return *(bool *)option->target;
-    case OPTION_INT:
-    case OPTION_DURATION_NS:
-        return *(int64_t *)option->target != 0;
-    case OPTION_BYTES:
-        return *(uint64_t *)option->target != 0;
-    }
-    return false;
-}
-
-static void put_default(struct buf *out, const struct option *option)
-{
-    const char *text;
-    switch (option->kind) {
-    case OPTION_STRING:
-        text = *(const char **)option->target;
-        buf_text(out, "(default \"");
-        buf_json_escaped(out, text, strlen(text));
-        buf_text(out, "\")");
-        break;
-    case OPTION_BOOL:
-        buf_text(out, "(default true)");
-        break;
-    case OPTION_INT:
-        buf_printf(out, "(default %lld)", (long long)*(int64_t *)option->target);
-        break;
-    case OPTION_BYTES:
-        put_bytes_default(out, *(uint64_t *)option->target);
-        break;
-    case OPTION_DURATION_NS:
-        put_duration_default(out, *(int64_t *)option->target);
-        break;
-    }
-}
-
-static void put_option(struct buf *out, const struct option *option)
-{
-    put_head(out, option);
-    buf_text(out, "        ");
-    for (const char *at = option->help; *at != '\0'; at++) {
-        if (*at == '\n')
-            buf_text(out, "\n        ");
-        else if (*at != '`')
-            buf_byte(out, *at);
-    }
-    if (has_default(option)) {
-        buf_text(out, strchr(option->help, '\n') == NULL ? " " : "\n        ");
-        put_default(out, option);
-    }
-    buf_byte(out, '\n');
-}
-
-void options_help(const struct option *options, size_t count, const char *synopsis, int fd)
-{
-    char *room = malloc(HELP_MAX_BYTES);
-    if (room == NULL)
-        return;
-    struct buf out = buf_over(room, HELP_MAX_BYTES);
-    buf_text(&out, synopsis);
-    buf_byte(&out, '\n');
-    for (size_t i = 0; i < count; i++) {
-        if (options[i].group != NULL)
-            buf_printf(&out, "\n%s\n", options[i].group);
-        put_option(&out, &options[i]);
-    }
-    for (size_t done = 0; done < out.len;) {
-        ssize_t written = write(fd, room + done, out.len - done);
-        if (written < 0 && errno != EINTR)
-            break;
-        done += written < 0 ? 0 : (size_t)written;
-    }
-    free(room);
 }

@@ -14,6 +14,9 @@ enum option_kind {
     OPTION_INT,         // int64_t
     OPTION_BYTES,       // uint64_t, with an optional KiB, MiB, GiB (or k, m, g)
     OPTION_DURATION_NS, // int64_t, Go syntax: 300ms, 10s, 1m30s, 2h, 0
+    OPTION_SECRET,      // const char *; never shown, and NAME.file reads it from a file
+    OPTION_URLS,        // const char *; who logs in by it is not shown; NAME.file as well
+    OPTION_ACTION,      // bool, something to do instead of running: a flag only
 };
 
 struct option {
@@ -26,9 +29,27 @@ struct option {
 
 enum options_result {
     OPTIONS_OK = 0,
-    OPTIONS_HELP = 1, // -h or -help
-    OPTIONS_BAD = -1, // one line on stderr said what and the nearest valid flag: exit 2
+    OPTIONS_HELP = 1,         // -h or -help
+    OPTIONS_BAD = -1,         // one line on stderr said what and the nearest valid flag: exit 2
+    OPTIONS_FAULTY_FILE = -2, // it said what is wrong with a file: exit 1
 };
+
+// One value as it was given.
+struct option_given {
+    const struct option *option;
+    const char *text;
+    bool in_file; // NAME.file: the text is the path of a file that holds it
+};
+
+// The option that a name stands for, its text left open. False when there is none.
+bool option_find(const struct option *options, size_t count, const char *name, size_t len,
+                 struct option_given *given);
+
+// Reads argv[1..argc-1] and visits each flag, whose text is one of its kind; *rest is the index of
+// the first argument not taken. A visit that returns anything but OPTIONS_OK has said why; it ends.
+typedef enum options_result options_visit(void *user, const struct option_given *given);
+enum options_result options_walk(const struct option *options, size_t count, int argc,
+                                 char *const argv[], int *rest, options_visit *visit, void *user);
 
 // Reads argv[1..argc-1] into the targets; *rest is the index of the first argument not taken.
 enum options_result options_parse(const struct option *options, size_t count, int argc,

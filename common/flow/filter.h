@@ -14,6 +14,7 @@
 
 struct filter;
 struct formatter;
+struct settings;
 
 struct filter_fault {
     struct fault fault; // "column 7: what, got, wanted"
@@ -31,6 +32,11 @@ bool filter_match(const struct filter *filter, const struct flow *flow);
 
 // The fields that it looks at, as FLOW_BITs; customs are not among them.
 uint64_t filter_fields(const struct filter *filter);
+
+// Looks at the expression of -filter when the settings are read. With custom columns it is known
+// only later whether all names are known: then nothing is said here. 0, or -1 after two lines on
+// stderr.
+int filter_check(const char *text, const struct settings *settings, bool with_customs);
 
 // Compiles the expression of -filter. NULL after having logged why; where log lines are for people,
 // the expression stands below with a caret under the fault.

@@ -1,6 +1,7 @@
 #include "common/flow/filter.h"
 
 #include "common/base/log.h"
+#include "common/base/settings.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,21 @@ const char *filter_point(char out[static FILTER_POINT_MAX], const char *text, si
     out[len++] = '\n';
     out[len] = '\0';
     return out;
+}
+
+int filter_check(const char *text, const struct settings *settings, bool with_customs)
+{
+    char point[FILTER_POINT_MAX];
+    struct filter_fault fault;
+    if (*text == '\0' || with_customs)
+        return 0;
+    struct filter *filter = filter_new(text, NULL, &fault);
+    if (filter == NULL) {
+        (void)settings_complain(settings, "filter", fault.fault.text);
+        dprintf(STDERR_FILENO, "%s", filter_point(point, text, fault.at));
+    }
+    filter_free(filter);
+    return filter == NULL ? -1 : 0;
 }
 
 struct filter *filter_open(const char *text, const struct formatter *formatter)

@@ -1,8 +1,6 @@
 #include "common/sink/clickhouse_option.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define COUNT(array)    (sizeof(array) / sizeof(array)[0])
 #define NS_PER_MS       INT64_C(1000000)
@@ -40,7 +38,7 @@ size_t clickhouse_rows(struct option *rows, struct clickhouse_options *o)
         {"clickhouse.url", OPTION_STRING, &o->access.url, "HTTP interface of the server: `URL`",
          "Output to ClickHouse"},
         {"clickhouse.user", OPTION_STRING, &o->access.user, "log in by this `name`", NULL},
-        {"clickhouse.password", OPTION_STRING, &o->access.password, "and this `password`", NULL},
+        {"clickhouse.password", OPTION_SECRET, &o->access.password, "and this `password`", NULL},
         {"clickhouse.password.file", OPTION_STRING, &o->access.password_file,
          "the same from the first line of a `file`", NULL},
         {"clickhouse.tls.ca", OPTION_STRING, &o->access.tls_ca,
@@ -56,9 +54,9 @@ size_t clickhouse_rows(struct option *rows, struct clickhouse_options *o)
          "table of flows by `name`; those of the sums begin with it", NULL},
         {"clickhouse.profile", OPTION_STRING, &o->profile_name,
          "`kind` of tables to make: full, reduced (engines of before 2020) or auto", NULL},
-        {"clickhouse.schema", OPTION_BOOL, &o->print_schema,
+        {"clickhouse.schema", OPTION_ACTION, &o->print_schema,
          "print the statements that make the tables, and end", NULL},
-        {"clickhouse.migrate", OPTION_BOOL, &o->migrate,
+        {"clickhouse.migrate", OPTION_ACTION, &o->migrate,
          "make the tables, or bring them up to date, and end", NULL},
         {"clickhouse.batch.rows", OPTION_INT, &o->batch_rows, "`rows` of one insert, at most",
          NULL},
@@ -78,19 +76,6 @@ size_t clickhouse_rows(struct option *rows, struct clickhouse_options *o)
     return COUNT(table);
 }
 
-static int refuse(const char *option, const char *got, const char *wanted)
-{
-    dprintf(STDERR_FILENO, "-clickhouse.%s: got \"%s\", wanted %s\n", option, got, wanted);
-    return -1;
-}
-
-static int refuse_number(const char *option, int64_t got, int64_t low, int64_t high)
-{
-    dprintf(STDERR_FILENO, "-clickhouse.%s: got %lld, wanted %lld to %lld\n", option,
-            (long long)got, (long long)low, (long long)high);
-    return -1;
-}
-
 // So that no name has to be quoted anywhere.
 static bool is_identifier(const char *text)
 {
@@ -100,16 +85,16 @@ static bool is_identifier(const char *text)
     return len != 0 && len <= 64 && strchr(letters, text[0]) != NULL && strspn(text, others) == len;
 }
 
-static int find_name(const char *option, const char *got, const char *const *names,
-                     const char *wanted)
+static int find_name(const struct settings *settings, const char *option, const char *got,
+                     const char *const *names, const char *wanted)
 {
     for (int i = 0; names[i] != NULL; i++)
         if (strcmp(got, names[i]) == 0)
             return i;
-    return refuse(option, got, wanted);
+    return settings_refuse(settings, option, "%s", wanted);
 }
 
-static int check_names(struct clickhouse_options *o)
+static int check_names(struct clickhouse_options *o, const struct settings *settings)
 {
     static const char *const profiles[] = {"auto", "full", "reduced", NULL};
     static const char *const compressions[] = {
@@ -117,36 +102,40 @@ static int check_names(struct clickhouse_options *o)
         [CLICKHOUSE_ZSTD] = "zstd",  [CLICKHOUSE_ZSTD + 1] = NULL,
     };
     if (strncmp(o->access.url, "http://", 7) != 0 && strncmp(o->access.url, "https://", 8) != 0)
-        return refuse("url", o->access.url, "http://host:8123 or https://host:8443");
+        return settings_refuse(settings, "clickhouse.url", "http://host:8123 or https://host:8443");
     if (strpbrk(o->access.url, "?# @") != NULL)
-        return refuse("url", o->access.url, "no user, question mark or number sign in it");
+        return settings_refuse(settings, "clickhouse.url",
+                               "no user, question mark or number sign in it");
     if (!is_identifier(o->database))
-        return refuse("database", o->database, "letters, digits and underscores");
+        return settings_refuse(settings, "clickhouse.database", "letters, digits and underscores");
     if (!is_identifier(o->table))
-        return refuse("table", o->table, "letters, digits and underscores");
+        return settings_refuse(settings, "clickhouse.table", "letters, digits and underscores");
     if (*o->access.password != '\0' && *o->access.password_file != '\0')
-        return refuse("password.file", o->access.password_file, "only one of file and password");
-    if (find_name("profile", o->profile_name, profiles, "auto, full or reduced") < 0)
+        return settings_refuse(settings, "clickhouse.password.file",
+                               "only one of file and password");
+    if (find_name(settings, "clickhouse.profile", o->profile_name, profiles,
+                  "auto, full or reduced") < 0)
         return -1;
-    int compression = find_name("compression", o->compression_name, compressions,
-                                "none, gzip, lz4 or zstd");
+    int compression = find_name(settings, "clickhouse.compression", o->compression_name,
+                                compressions, "none, gzip, lz4 or zstd");
     o->compression = (enum clickhouse_compression)compression;
     return compression < 0 ? -1 : 0;
 }
 
-int clickhouse_options_check(struct clickhouse_options *o)
+int clickhouse_options_check(struct clickhouse_options *o, const struct settings *settings)
 {
-    if (check_names(o) != 0)
+    if (check_names(o, settings) != 0)
         return -1;
     if (o->batch_rows < 1 || o->batch_rows > BATCH_ROWS_MAX)
-        return refuse_number("batch.rows", o->batch_rows, 1, BATCH_ROWS_MAX);
+        return settings_refuse(settings, "clickhouse.batch.rows", "1 to %lld",
+                               (long long)BATCH_ROWS_MAX);
     if (o->batch_bytes < BATCH_BYTES_MIN || o->batch_bytes > BATCH_BYTES_MAX)
-        return refuse_number("batch.bytes", (int64_t)o->batch_bytes, BATCH_BYTES_MIN,
-                             BATCH_BYTES_MAX);
+        return settings_refuse(settings, "clickhouse.batch.bytes", "%lld to %lld",
+                               (long long)BATCH_BYTES_MIN, (long long)BATCH_BYTES_MAX);
     if (o->linger_ns < 0 || o->linger_ns > LINGER_MAX_NS)
-        return refuse("linger", "a duration out of bounds", "0 to 1m");
+        return settings_refuse(settings, "clickhouse.linger", "0 to 1m");
     if (o->timeout_ns < NS_PER_S || o->timeout_ns > TIMEOUT_MAX_NS)
-        return refuse("timeout", "a duration out of bounds", "1s to 10m");
+        return settings_refuse(settings, "clickhouse.timeout", "1s to 10m");
     return 0;
 }
 

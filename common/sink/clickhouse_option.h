@@ -2,7 +2,7 @@
 // for it.
 #pragma once
 
-#include "common/base/options.h"
+#include "common/base/settings.h"
 #include "common/sink/clickhouse_schema.h"
 
 #include <stdint.h>
@@ -53,7 +53,7 @@ size_t clickhouse_rows(struct option *rows, struct clickhouse_options *o);
 
 // Numbers and names within their bounds: 0, or -1 after one line on stderr. What lies in files is
 // read when the server is reached.
-int clickhouse_options_check(struct clickhouse_options *o);
+int clickhouse_options_check(struct clickhouse_options *o, const struct settings *settings);
 
 // The profile that is asked for: "auto" is `detected`.
 enum clickhouse_profile clickhouse_options_profile(const struct clickhouse_options *o,

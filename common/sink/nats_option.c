@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define COUNT(array)    (sizeof(array) / sizeof(array)[0])
 #define NS_PER_MS       INT64_C(1000000)
@@ -17,10 +16,10 @@
 
 // A table of rows cannot be written with a prefix in a variable: names are texts of the program.
 #define ACCESS_ROWS(prefix, o, first_group)                                                        \
-    {prefix "servers", OPTION_STRING, &(o)->servers,                                               \
+    {prefix "servers", OPTION_URLS, &(o)->servers,                                                 \
      "Servers, comma-separated `URLs`; a name and a password may stand in them", first_group},     \
-        {prefix "url", OPTION_STRING, &(o)->servers, "The same by another name: `URLs`", NULL},    \
-        {prefix "token", OPTION_STRING, &(o)->token, "Authentication by this `token`", NULL},      \
+        {prefix "url", OPTION_URLS, &(o)->servers, "The same by another name: `URLs`", NULL},      \
+        {prefix "token", OPTION_SECRET, &(o)->token, "Authentication by this `token`", NULL},      \
         {prefix "creds", OPTION_STRING, &(o)->creds, "Authentication by this credentials `file`",  \
          NULL},                                                                                    \
         {prefix "nkey", OPTION_STRING, &(o)->nkey,                                                 \
@@ -122,19 +121,6 @@ size_t nats_source_rows(struct option *rows, struct nats_access *o)
     return COUNT(table);
 }
 
-static int refuse(const char *option, const char *got, const char *wanted)
-{
-    dprintf(STDERR_FILENO, "-transport.nats.%s: got \"%s\", wanted %s\n", option, got, wanted);
-    return -1;
-}
-
-static int refuse_number(const char *option, int64_t got, int64_t low, int64_t high)
-{
-    dprintf(STDERR_FILENO, "-transport.nats.%s: got %lld, wanted %lld to %lld\n", option,
-            (long long)got, (long long)low, (long long)high);
-    return -1;
-}
-
 static bool is_one_of(const char *text, const char *const *names)
 {
     for (; *names != NULL; names++)
@@ -143,41 +129,48 @@ static bool is_one_of(const char *text, const char *const *names)
     return false;
 }
 
-static int check_making(const struct nats_stream_options *making)
+static int check_making(const struct nats_stream_options *making, const struct settings *settings)
 {
     static const char *const storages[] = {"file", "memory", NULL};
     static const char *const retentions[] = {"limits", "workqueue", "interest", NULL};
     static const char *const discards[] = {"old", "new", NULL};
     if (!is_one_of(making->storage, storages))
-        return refuse("storage", making->storage, "file or memory");
+        return settings_refuse(settings, "transport.nats.storage", "file or memory");
     if (!is_one_of(making->retention, retentions))
-        return refuse("retention", making->retention, "limits, workqueue or interest");
+        return settings_refuse(settings, "transport.nats.retention",
+                               "limits, workqueue or interest");
     if (!is_one_of(making->discard, discards))
-        return refuse("discard", making->discard, "old or new");
+        return settings_refuse(settings, "transport.nats.discard", "old or new");
     if (making->replicas < 1 || making->replicas > REPLICAS_MAX)
-        return refuse_number("replicas", making->replicas, 1, REPLICAS_MAX);
+        return settings_refuse(settings, "transport.nats.replicas", "1 to %lld",
+                               (long long)REPLICAS_MAX);
     if (making->max_age_ns < 0)
-        return refuse("max-age", "a negative duration", "0 or more");
+        return settings_refuse(settings, "transport.nats.max-age", "0 or more");
     if (making->duplicates_ns < NS_PER_S)
-        return refuse("duplicates", "less than a second", "1s or more");
+        return settings_refuse(settings, "transport.nats.duplicates", "1s or more");
     return 0;
 }
 
-int nats_options_check(const struct nats_options *o)
+int nats_options_check(const struct nats_options *o, const struct settings *settings)
 {
     if (*o->access.servers == '\0')
-        return refuse("servers", "", "at least one URL");
+        return settings_refuse(settings, "transport.nats.servers", "at least one URL");
     if (*o->stream == '\0' || strpbrk(o->stream, ".*>/\\ \t") != NULL)
-        return refuse("stream", o->stream, "a name without space, dot, slash, * and >");
+        return settings_refuse(settings, "transport.nats.stream",
+                               "a name without space, dot, slash, * and >");
     if (o->batch_bytes < 1 || o->batch_bytes > NATS_PAYLOAD_MAX)
-        return refuse_number("batch.bytes", (int64_t)o->batch_bytes, 1, NATS_PAYLOAD_MAX);
+        return settings_refuse(settings, "transport.nats.batch.bytes", "1 to %lld",
+                               (long long)NATS_PAYLOAD_MAX);
     if (o->batch_flows < 1 || o->batch_flows > BATCH_FLOWS_MAX)
-        return refuse_number("batch.flows", o->batch_flows, 1, BATCH_FLOWS_MAX);
+        return settings_refuse(settings, "transport.nats.batch.flows", "1 to %lld",
+                               (long long)BATCH_FLOWS_MAX);
     if (o->window < 1 || o->window > WINDOW_MAX)
-        return refuse_number("window", o->window, 1, WINDOW_MAX);
+        return settings_refuse(settings, "transport.nats.window", "1 to %lld",
+                               (long long)WINDOW_MAX);
     if (o->linger_ns < 0 || o->linger_ns > LINGER_MAX_NS)
-        return refuse("linger", "a duration out of bounds", "0 to 1m");
+        return settings_refuse(settings, "transport.nats.linger", "0 to 1m");
     if (*o->spool != '\0' && o->spool_bytes < SPOOL_BYTES_MIN)
-        return refuse_number("spool.bytes", (int64_t)o->spool_bytes, SPOOL_BYTES_MIN, INT64_MAX);
-    return check_making(&o->making);
+        return settings_refuse(settings, "transport.nats.spool.bytes", "at least %lld",
+                               (long long)SPOOL_BYTES_MIN);
+    return check_making(&o->making, settings);
 }

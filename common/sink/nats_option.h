@@ -2,7 +2,7 @@
 // for it.
 #pragma once
 
-#include "common/base/options.h"
+#include "common/base/settings.h"
 
 #include <stdint.h>
 
@@ -59,4 +59,4 @@ size_t nats_source_rows(struct option *rows, struct nats_access *o);
 
 // Numbers and names within their bounds: 0, or -1 after one line on stderr. What lies in files is
 // checked when they are opened.
-int nats_options_check(const struct nats_options *o);
+int nats_options_check(const struct nats_options *o, const struct settings *settings);

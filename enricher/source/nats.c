@@ -360,28 +360,27 @@ static const struct source_ops NATS_PLAIN = {
     .close = nats_close,
 };
 
-static int refuse(const char *option, const char *wanted)
-{
-    dprintf(STDERR_FILENO, "-source.nats.%s: wanted %s\n", option, wanted);
-    return -1;
-}
-
-int nats_source_check(const struct nats_source_options *o)
+int nats_source_check(const struct nats_source_options *o, const struct settings *settings)
 {
     if (*o->access.servers == '\0')
-        return refuse("servers", "at least one URL");
+        return settings_refuse(settings, "source.nats.servers", "at least one URL");
     if (*o->queue != '\0')
-        return *o->subject == '\0' ? refuse("subject", "a subject, which a queue needs") : 0;
+        return *o->subject == '\0' ? settings_refuse(settings, "source.nats.subject",
+                                                     "a subject, which a queue needs")
+                                   : 0;
     if (*o->stream == '\0' || strpbrk(o->stream, ".*>/\\ \t") != NULL || strlen(o->stream) > 128)
-        return refuse("stream", "a name without space, dot, slash, * and >");
+        return settings_refuse(settings, "source.nats.stream",
+                               "a name without space, dot, slash, * and >");
     if (*o->durable == '\0' || strpbrk(o->durable, ".*>/\\ \t") != NULL || strlen(o->durable) > 128)
-        return refuse("durable", "a name without space, dot, slash, * and >");
+        return settings_refuse(settings, "source.nats.durable",
+                               "a name without space, dot, slash, * and >");
     if (o->fetch < 1 || o->fetch > 65536)
-        return refuse("fetch", "1 to 65536");
+        return settings_refuse(settings, "source.nats.fetch", "1 to 65536");
     if (o->ack_wait_ns < 1000 * NS_PER_MS)
-        return refuse("ack-wait", "1s or more");
+        return settings_refuse(settings, "source.nats.ack-wait", "1s or more");
     if (o->max_ack_pending < 2 * o->fetch)
-        return refuse("max-ack-pending", "at least twice -source.nats.fetch");
+        return settings_refuse(settings, "source.nats.max-ack-pending",
+                               "at least twice -source.nats.fetch");
     return 0;
 }
 

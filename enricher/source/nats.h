@@ -22,7 +22,7 @@ struct nats_source_options {
 };
 
 // 0, or -1 after one line on stderr.
-int nats_source_check(const struct nats_source_options *options);
+int nats_source_check(const struct nats_source_options *options, const struct settings *settings);
 
 // NULL after having logged why. A server that is away is no reason.
 struct source *nats_source_open(const struct nats_source_options *options);

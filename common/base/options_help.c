@@ -1,0 +1,155 @@
+#include "common/base/buf.h"
+#include "common/base/options.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HELP_MAX_BYTES 65536
+
+static const char *value_name(enum option_kind kind)
+{
+    switch (kind) {
+    case OPTION_STRING:
+    case OPTION_SECRET:
+        return "text";
+    case OPTION_URLS:
+        return "URLs";
+    case OPTION_BOOL:
+    case OPTION_ACTION:
+        return "";
+    case OPTION_INT:
+        return "n";
+    case OPTION_BYTES:
+        return "bytes";
+    case OPTION_DURATION_NS:
+        return "duration";
+    }
+    return "";
+}
+
+static void put_head(struct buf *out, const struct option *option)
+{
+    const char *name = value_name(option->kind);
+    size_t len = strlen(name);
+    const char *open = strchr(option->help, '`');
+    const char *close = open == NULL ? NULL : strchr(open + 1, '`');
+    if (close != NULL) {
+        name = open + 1;
+        len = (size_t)(close - name);
+    }
+    buf_printf(out, "  -%s", option->name);
+    if (len != 0)
+        buf_byte(out, ' ');
+    buf_bytes(out, name, len);
+    buf_byte(out, '\n');
+}
+
+static void put_bytes_default(struct buf *out, uint64_t bytes)
+{
+    if (bytes % (1 << 20) == 0)
+        buf_printf(out, "(default %lluMiB)", (unsigned long long)(bytes >> 20));
+    else
+        buf_printf(out, "(default %llu)", (unsigned long long)bytes);
+}
+
+static void put_duration_default(struct buf *out, int64_t ns)
+{
+    if (ns % 1000000000 == 0)
+        buf_printf(out, "(default %llds)", (long long)(ns / 1000000000));
+    else if (ns % 1000000 == 0)
+        buf_printf(out, "(default %lldms)", (long long)(ns / 1000000));
+    else
+        buf_printf(out, "(default %lldns)", (long long)ns);
+}
+
+// As in Go, a default that is the kind's zero is not worth saying.
+static bool has_default(const struct option *option)
+{
+    switch (option->kind) {
+    case OPTION_STRING:
+    case OPTION_SECRET:
+    case OPTION_URLS:
+        return **(const char **)option->target != '\0';
+    case OPTION_BOOL:
+    case OPTION_ACTION:
+        return *(bool *)option->target;
+    case OPTION_INT:
+    case OPTION_DURATION_NS:
+        return *(int64_t *)option->target != 0;
+    case OPTION_BYTES:
+        return *(uint64_t *)option->target != 0;
+    }
+    return false;
+}
+
+static void put_default(struct buf *out, const struct option *option)
+{
+    const char *text;
+    switch (option->kind) {
+    case OPTION_STRING:
+    case OPTION_SECRET:
+    case OPTION_URLS:
+        text = *(const char **)option->target;
+        buf_text(out, "(default \"");
+        buf_json_escaped(out, text, strlen(text));
+        buf_text(out, "\")");
+        break;
+    case OPTION_BOOL:
+    case OPTION_ACTION:
+        buf_text(out, "(default true)");
+        break;
+    case OPTION_INT:
+        buf_printf(out, "(default %lld)", (long long)*(int64_t *)option->target);
+        break;
+    case OPTION_BYTES:
+        put_bytes_default(out, *(uint64_t *)option->target);
+        break;
+    case OPTION_DURATION_NS:
+        put_duration_default(out, *(int64_t *)option->target);
+        break;
+    }
+}
+
+static void put_option(struct buf *out, const struct option *option)
+{
+    put_head(out, option);
+    buf_text(out, "        ");
+    for (const char *at = option->help; *at != '\0'; at++) {
+        if (*at == '\n')
+            buf_text(out, "\n        ");
+        else if (*at != '`')
+            buf_byte(out, *at);
+    }
+    if (option->kind == OPTION_SECRET || option->kind == OPTION_URLS)
+        buf_printf(out, "\n        -%s.file reads it from a file", option->name);
+    if (has_default(option)) {
+        buf_text(out, strchr(option->help, '\n') == NULL ? " " : "\n        ");
+        put_default(out, option);
+    }
+    buf_byte(out, '\n');
+}
+
+void options_help(const struct option *options, size_t count, const char *synopsis, int fd)
+{
+    char *room = malloc(HELP_MAX_BYTES);
+    if (room == NULL)
+        return;
+    struct buf out = buf_over(room, HELP_MAX_BYTES);
+    buf_text(&out, synopsis);
+    buf_byte(&out, '\n');
+    for (size_t i = 0; i < count; i++) {
+        if (options[i].group != NULL)
+            buf_printf(&out, "\n%s\n", options[i].group);
+        put_option(&out, &options[i]);
+    }
+    for (size_t done = 0; done < out.len;) {
+        ssize_t written = write(fd, room + done, out.len - done);
+        if (written < 0 && errno != EINTR)
+            break;
+        done += written < 0 ? 0 : (size_t)written;
+    }
+    free(room);
+}

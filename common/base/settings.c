@@ -1,0 +1,138 @@
+#include "common/base/settings.h"
+
+#include "common/base/settings_layer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char CONFIG_HELP[] =
+    "Yaml `file` of settings; its names are those of the flags, a flag goes before it";
+
+struct settings_text {
+    struct settings_text *before;
+    char text[];
+};
+
+struct pass {
+    struct settings *settings;
+    bool storing;
+};
+
+void settings_begin(struct settings *settings, const char *prefix)
+{
+    memset(settings, 0, sizeof *settings);
+    settings->prefix = prefix;
+    settings->config = "";
+    settings->rows[settings->count++] = (struct option){"config", OPTION_STRING, &settings->config,
+                                                        CONFIG_HELP, "Settings"};
+}
+
+void settings_end(struct settings *settings)
+{
+    while (settings->texts != NULL) {
+        struct settings_text *gone = settings->texts;
+        settings->texts = gone->before;
+        free(gone);
+    }
+}
+
+char *settings_allocate(struct settings *settings, size_t len)
+{
+    struct settings_text *text = malloc(sizeof *text + len + 1);
+    if (text == NULL)
+        return NULL;
+    text->before = settings->texts;
+    settings->texts = text;
+    return text->text;
+}
+
+static void hide_text(char *text, size_t len)
+{
+    memset(text, 'x', len);
+}
+
+// The part of each URL in front of its @, where there is one.
+static void hide_users(char *urls)
+{
+    for (char *at = strstr(urls, "://"); at != NULL; at = strstr(at, "://")) {
+        at += 3;
+        size_t len = strcspn(at, ",/");
+        char *sign = memrchr(at, '@', len);
+        if (sign != NULL)
+            hide_text(at, (size_t)(sign - at));
+    }
+}
+
+// The value moves to memory of our own before it is made unreadable where it was given.
+static bool keep_secret(struct settings *settings, struct option_given *given)
+{
+    size_t len = strlen(given->text);
+    char *copy = settings_allocate(settings, len);
+    if (copy == NULL) {
+        dprintf(STDERR_FILENO, "-%s: out of memory\n", given->option->name);
+        return false;
+    }
+    memcpy(copy, given->text, len + 1);
+    char *shown = (char *)given->text;
+    if (given->option->kind == OPTION_SECRET)
+        hide_text(shown, len);
+    else
+        hide_users(shown);
+    given->text = copy;
+    return true;
+}
+
+static enum options_result take_flag(void *user, const struct option_given *flag)
+{
+    const struct pass *pass = user;
+    static const struct settings_origin origin = {.layer = SETTINGS_FLAG};
+    struct option_given given = *flag;
+    struct fault fault;
+    bool secret = given.option->kind == OPTION_SECRET || given.option->kind == OPTION_URLS;
+    if (!pass->storing) {
+        if (given.option->target == &pass->settings->config)
+            pass->settings->config = given.text;
+        return OPTIONS_OK;
+    }
+    if (secret && !given.in_file && !keep_secret(pass->settings, &given))
+        return OPTIONS_FAULTY_FILE;
+    enum options_result result = settings_take(pass->settings, &given, &origin, &fault);
+    if (result != OPTIONS_OK)
+        dprintf(STDERR_FILENO, "-%s: %s\n", given.option->name, fault.text);
+    return result;
+}
+
+// The variable for -config counts before the others, which stand above the file.
+static void find_config(struct settings *settings, char *const environment[])
+{
+    size_t len = strlen(settings->prefix);
+    for (; *environment != NULL && *settings->config == '\0'; environment++) {
+        if (strncmp(*environment, settings->prefix, len) != 0 ||
+            strncmp(*environment + len, "CONFIG=", 7) != 0)
+            continue;
+        settings->config = *environment + len + 7;
+        settings->origins[0].layer = SETTINGS_VARIABLE;
+    }
+}
+
+enum options_result settings_read(struct settings *settings, int argc, char *const argv[],
+                                  char *const environment[], int *rest)
+{
+    struct pass pass = {.settings = settings};
+    // Stored only when all flags are well, so that the help still shows the defaults.
+    enum options_result result = options_walk(settings->rows, settings->count, argc, argv, rest,
+                                              take_flag, &pass);
+    if (result != OPTIONS_OK)
+        return result;
+    find_config(settings, environment);
+    if (*settings->config != '\0')
+        result = settings_take_file(settings);
+    if (result == OPTIONS_OK)
+        result = settings_take_variables(settings, environment);
+    if (result != OPTIONS_OK)
+        return result;
+    pass.storing = true;
+    return options_walk(settings->rows, settings->count, argc, argv, rest, take_flag, &pass);
+}

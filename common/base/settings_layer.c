@@ -1,0 +1,195 @@
+#include "common/base/settings_layer.h"
+
+#include "common/base/conf_walk.h"
+#include "common/base/nearest.h"
+#include "common/base/option_value.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SHOWN_MAX 128 // bytes of a value that a message repeats
+#define NAME_ROOM 512 // for the name of a variable or a place
+
+// The file's last line end is not part of what it holds.
+static char *read_secret(struct settings *settings, const char *path, struct fault *fault)
+{
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL) {
+        fault_set(fault, "%s: cannot be opened: %s", path, strerror(errno));
+        return NULL;
+    }
+    char *text = settings_allocate(settings, SETTINGS_SECRET_MAX + 1);
+    size_t len = text == NULL ? 0 : fread(text, 1, SETTINGS_SECRET_MAX + 1, file);
+    int error = ferror(file) != 0 ? errno : 0;
+    fclose(file);
+    if (text == NULL || error != 0) {
+        fault_set(fault, "%s: cannot be read: %s", path, strerror(text == NULL ? ENOMEM : error));
+        return NULL;
+    }
+    size_t whole = len;
+    while (len != 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+        len--;
+    if (len == 0 || whole > SETTINGS_SECRET_MAX || memchr(text, '\0', len) != NULL) {
+        fault_set(fault, "%s: got %zu bytes, wanted a line of text", path, whole);
+        return NULL;
+    }
+    text[len] = '\0';
+    return text;
+}
+
+enum options_result settings_take(struct settings *settings, const struct option_given *given,
+                                  const struct settings_origin *origin, struct fault *fault)
+{
+    union option_value value;
+    const struct option *option = given->option;
+    const char *text = given->text;
+    if (given->in_file) {
+        text = read_secret(settings, text, fault);
+        if (text == NULL)
+            return OPTIONS_FAULTY_FILE;
+    }
+    if (!option_value_read(option->kind, text, &value)) {
+        fault_set(fault, "got \"%.*s\", wanted %s", SHOWN_MAX, text,
+                  option_value_wanted(option->kind));
+        return OPTIONS_BAD;
+    }
+    option_value_store(option, &value);
+    settings->origins[option - settings->rows] = *origin;
+    return OPTIONS_OK;
+}
+
+// Whether that layer has given the option before, under either of its names.
+static bool is_given(const struct settings *settings, const struct option *option,
+                     enum settings_layer layer, unsigned *line)
+{
+    const struct settings_origin *origin = &settings->origins[option - settings->rows];
+    *line = origin->line;
+    return origin->layer == layer;
+}
+
+static int fail_unknown(struct conf *conf, const struct settings *settings, const char *name,
+                        unsigned line)
+{
+    struct nearest nearest = {.text = name};
+    for (size_t i = 0; i < settings->count; i++)
+        nearest_offer(&nearest, settings->rows[i].name);
+    if (nearest.name != NULL)
+        return conf_fail(conf, line, "unknown setting \"%.*s\", did you mean \"%s\"?", SHOWN_MAX,
+                         name, nearest.name);
+    return conf_fail(conf, line, "unknown setting \"%.*s\", -h lists those there are", SHOWN_MAX,
+                     name);
+}
+
+static int take_line(struct conf *conf, const char *name, const struct conf_text *value)
+{
+    struct settings *settings = conf_context(conf);
+    struct option_given given;
+    struct fault fault = {.text = ""};
+    unsigned before;
+    if (!option_find(settings->rows, settings->count, name, strlen(name), &given))
+        return fail_unknown(conf, settings, name, value->line);
+    if (given.option->kind == OPTION_ACTION || given.option->target == &settings->config)
+        return conf_fail(conf, value->line, "%s: is for the command line, not for this file", name);
+    if (is_given(settings, given.option, SETTINGS_FILE, &before))
+        return conf_fail(conf, value->line, "%s: given twice, first on line %u", name, before);
+    size_t len = value->len; // the walk's memory is used again
+    char *text = settings_allocate(settings, len);
+    if (text == NULL)
+        return conf_fail(conf, value->line, "%s: out of memory", name);
+    memcpy(text, value->text, len);
+    text[len] = '\0';
+    given.text = text;
+    const struct settings_origin origin = {.layer = SETTINGS_FILE, .line = value->line};
+    if (settings_take(settings, &given, &origin, &fault) != OPTIONS_OK)
+        return conf_fail(conf, value->line, "%s: %s", name, fault.text);
+    return 0;
+}
+
+enum options_result settings_take_file(struct settings *settings)
+{
+    struct fault fault = {.text = ""};
+    if (conf_walk(settings->config, take_line, settings, &fault) == 0)
+        return OPTIONS_OK;
+    dprintf(STDERR_FILENO, "%s\n", fault.text);
+    return OPTIONS_FAULTY_FILE;
+}
+
+void settings_put_variable(const struct settings *settings, const char *name, struct buf *out)
+{
+    buf_text(out, settings->prefix);
+    for (; *name != '\0'; name++)
+        buf_byte(out, *name == '.' || *name == '-'   ? '_'
+                      : *name >= 'a' && *name <= 'z' ? (char)(*name - 'a' + 'A')
+                                                     : *name);
+}
+
+// Whether that is the option's variable, or with _FILE behind it.
+static bool is_variable(const struct settings *settings, const struct option *option,
+                        const char *name, size_t len, bool *in_file)
+{
+    static const char ending[] = "_FILE";
+    char room[NAME_ROOM];
+    struct buf own = buf_over(room, sizeof room);
+    settings_put_variable(settings, option->name, &own);
+    if (own.len > len || memcmp(room, name, own.len) != 0)
+        return false;
+    *in_file = (option->kind == OPTION_SECRET || option->kind == OPTION_URLS) &&
+               len == own.len + sizeof ending - 1 && memcmp(name + own.len, ending, 5) == 0;
+    return len == own.len || *in_file;
+}
+
+// An option's own variable goes before that of another one's file.
+static bool find_variable(const struct settings *settings, const char *name, size_t len,
+                          struct option_given *given)
+{
+    *given = (struct option_given){.option = NULL};
+    for (size_t i = 0; i < settings->count; i++) {
+        const struct option *option = &settings->rows[i];
+        bool in_file;
+        if (option->kind == OPTION_ACTION || !is_variable(settings, option, name, len, &in_file) ||
+            (given->option != NULL && in_file))
+            continue;
+        given->option = option;
+        given->in_file = in_file;
+    }
+    return given->option != NULL;
+}
+
+static enum options_result take_variable(struct settings *settings, const char *variable)
+{
+    static const struct settings_origin origin = {.layer = SETTINGS_VARIABLE};
+    size_t len = strcspn(variable, "=");
+    struct option_given given;
+    struct fault fault = {.text = ""};
+    enum options_result result = OPTIONS_BAD;
+    unsigned line;
+    if (variable[len] == '\0')
+        return OPTIONS_OK;
+    if (!find_variable(settings, variable, len, &given)) {
+        if (settings->strange_count < SETTINGS_STRANGE_MAX)
+            settings->strange[settings->strange_count++] = variable;
+        return OPTIONS_OK;
+    }
+    given.text = variable + len + 1;
+    if (given.option->target == &settings->config) // was looked at before
+        return OPTIONS_OK;
+    if (is_given(settings, given.option, SETTINGS_VARIABLE, &line))
+        fault_set(&fault, "wanted the value or its file, not both");
+    else
+        result = settings_take(settings, &given, &origin, &fault);
+    if (result != OPTIONS_OK)
+        dprintf(STDERR_FILENO, "%.*s: %s\n", (int)len, variable, fault.text);
+    return result;
+}
+
+enum options_result settings_take_variables(struct settings *settings, char *const environment[])
+{
+    size_t len = strlen(settings->prefix);
+    enum options_result result = OPTIONS_OK;
+    for (; *environment != NULL && result == OPTIONS_OK; environment++)
+        if (strncmp(*environment, settings->prefix, len) == 0)
+            result = take_variable(settings, *environment);
+    return result;
+}

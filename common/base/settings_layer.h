@@ -1,0 +1,25 @@
+// The layers of settings, each laid over the ones before. For settings*.c only.
+#pragma once
+
+#include "common/base/fault.h"
+#include "common/base/settings.h"
+
+// Takes one value over. Unless that is OPTIONS_OK the fault is filled, and says nothing of where
+// the value stands.
+enum options_result settings_take(struct settings *settings, const struct option_given *given,
+                                  const struct settings_origin *origin, struct fault *fault);
+
+// The file that `config` names; the environment. Unless that is OPTIONS_OK one line on stderr has
+// said why.
+enum options_result settings_take_file(struct settings *settings);
+enum options_result settings_take_variables(struct settings *settings, char *const environment[]);
+
+// Writes where the value of that row came from, as it stands in front of a message:
+// "flows.yaml:3: format", "GOFLOW2PLUS_FORMAT" or "-format".
+void settings_put_place(const struct settings *settings, size_t row, struct buf *out);
+
+// The name of the variable for an option: "GOFLOW2PLUS_LIMIT_FLOWS".
+void settings_put_variable(const struct settings *settings, const char *name, struct buf *out);
+
+// Memory for a text, until settings_end. NULL when there is none.
+char *settings_allocate(struct settings *settings, size_t len);
