@@ -9,7 +9,7 @@ PACKAGES_TO_TEST="libcmocka-dev python3 clang-format nats-server
     mandoc groff systemd debootstrap lintian
     protobuf-compiler python3-protobuf jq"
 PACKAGES_OF_EXPORTERS="softflowd pmacct"
-PACKAGES_OF_STACK="docker-compose"
+PACKAGES_OF_STACK="docker-compose curl"
 
 package_missing() {
     for package in "$@"; do
