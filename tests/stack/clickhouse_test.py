@@ -4,38 +4,24 @@ behind the NATS engine, the sums and every query of the dashboards, on flows of 
 and against numbers computed from the same flows as JSON."""
 
 import collections
-import decimal
 import ipaddress
 import itertools
-import json
 import os
 import re
 import sys
 import tempfile
-import time
 import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOT = os.path.dirname(TESTS)
 sys.path.insert(0, TESTS)
 
-from stack import expected  # noqa: E402
-from support import capture, chdb, flow, grafana, process  # noqa: E402
+from stack import expected, shipped  # noqa: E402
+from stack.shipped import HOUR  # noqa: E402
+from support import chdb, flow, grafana, process  # noqa: E402
 
-FIXTURES = os.path.join(TESTS, "fixtures")
-DEMO = os.path.join(FIXTURES, "demo.pcap")
-ENRICHMENT = ("-context.config", os.path.join(FIXTURES, "demo-context.yaml"),
-              "-db.asn", os.path.join(FIXTURES, "demo-asn.mmdb"),
-              "-db.country", os.path.join(FIXTURES, "demo-country.mmdb"))
 NATS_SQL = os.path.join(grafana.NCG, "nats-engine.sql")
 SCHEMA = os.path.join(ROOT, "proto", "flow.proto")
-
-HOUR = 3600
-HOURS = 3
-# The capture is repeated at these minutes, so that sums of each grain have several rows.
-REPEATED_AT_MINUTES = (0, 1, 4, 9, 58, 61, 125)
-FLOWS = 418 * len(REPEATED_AT_MINUTES)
-ORIGIN = {"src_stream", "src_seq", "src_idx"}  # the NATS engine knows none of them
 
 CHOICES = {  # of each variable, what is chosen beside all
     "side": ["src", "dst"], "exporter": [grafana.ALL, ["192.0.2.202", "2001:db8:2::201"]],
@@ -44,25 +30,6 @@ CHOICES = {  # of each variable, what is chosen beside all
     "asn": ["", "64496"], "protocol": [grafana.ALL, ["TCP", "ICMP"]],
 }
 INTERVALS = (60, 600, HOUR)  # each of another table of sums
-
-
-def hour_of_interest():
-    """Some hours ago, within what every table keeps."""
-    return int(time.time()) // HOUR * HOUR - (HOURS + 2) * HOUR
-
-
-def repeat_capture(path, begin):
-    frames = list(capture.read_frames(DEMO))
-    first = frames[0][0]
-    capture.write_frames(path, [(begin * 10**9 + minute * 60 * 10**9 + at - first, frame)
-                                for minute in REPEATED_AT_MINUTES for at, frame in frames])
-
-
-def enrich(frames, *arguments):
-    status, output, log = process.run([process.ENRICHER, *ENRICHMENT, *arguments], frames)
-    if status != 0:
-        raise AssertionError(log)
-    return output
 
 
 def schema():
@@ -88,19 +55,19 @@ class Database:
     """Tables with the flows of the repeated capture, and these flows as JSON."""
 
     def __init__(self, folder):
-        self.begin = hour_of_interest()
-        self.end = self.begin + HOURS * HOUR
+        self.begin = shipped.hour_of_interest()
+        self.end = self.begin + shipped.HOURS * HOUR
         self.engine = chdb.Engine(os.path.join(folder, "data"))
         self.engine.run(schema())
         self.engine.run(nats_statements())
         self.engine.query("USE flows")
         path = os.path.join(folder, "repeated.pcap")
-        repeat_capture(path, self.begin)
+        shipped.repeat_capture(path, self.begin)
         frames = process.read_capture(path, "-format=bin", "-transport.file.sep=")
-        self.flows = flow.read_json_lines(enrich(frames).decode())
+        self.flows = flow.read_json_lines(shipped.enrich(frames).decode())
         self.frames = os.path.join(folder, "flows.bin")
         with open(self.frames, "wb") as file:
-            file.write(enrich(frames, "-format=bin", "-transport.file.sep="))
+            file.write(shipped.enrich(frames, "-format=bin", "-transport.file.sep="))
         self.insert_frames()
 
     def insert_frames(self):
@@ -114,21 +81,6 @@ class Database:
 
     def columns(self, table):
         return self.engine.rows(f"DESCRIBE TABLE {table}")
-
-    def select(self, sql):
-        """Rows as tuples; times are Unix times, of DateTime64 in nanoseconds."""
-        lines = self.engine.query(f"{sql}\nSETTINGS date_time_output_format = 'unix_timestamp', "
-                                  "output_format_json_quote_64bit_integers = 0",
-                                  "JSONCompactEachRow")
-        return [tuple(map(plain, json.loads(line))) for line in lines.splitlines()]
-
-
-def plain(value):
-    if isinstance(value, str) and re.fullmatch(r"\d+\.\d{9}", value):
-        return int(decimal.Decimal(value) * 10**9)
-    if isinstance(value, str) and re.fullmatch(r"\d{10}", value):
-        return int(value)
-    return value
 
 
 @unittest.skipUnless(chdb.library(), "no chdb")
@@ -144,11 +96,11 @@ class ClickHouseTest(unittest.TestCase):
         cls.flows = cls.database.flows
 
     def select(self, sql):
-        return self.database.select(sql)
+        return shipped.select(self.database.engine, sql)
 
     def test_every_flow_is_there(self):
-        self.assertEqual(len(self.flows), FLOWS)
-        self.assertEqual(self.select("SELECT count() FROM flows"), [(FLOWS,)])
+        self.assertEqual(len(self.flows), shipped.FLOWS)
+        self.assertEqual(self.select("SELECT count() FROM flows"), [(shipped.FLOWS,)])
 
     def test_the_nats_table_has_the_fields_of_the_schema(self):
         columns = [row["name"] for row in self.database.columns("flows_nats")]
@@ -160,61 +112,18 @@ class ClickHouseTest(unittest.TestCase):
     def test_its_view_fills_every_column(self):
         filled = {row["name"] for row in self.database.columns("flows_nats_view")}
         wanted = {row["name"] for row in self.database.columns("flows")}
-        self.assertEqual(wanted - filled, ORIGIN)
+        self.assertEqual(wanted - filled, shipped.ORIGIN)
         self.assertEqual(filled - wanted, set())
 
     def test_columns_hold_what_json_says(self):
-        names = [row["name"] for row in self.database.columns("flows")]
-        there = collections.Counter(
-            json.dumps(self.from_row(dict(zip(names, row))), sort_keys=True)
-            for row in self.select("SELECT * FROM flows"))
-        wanted = collections.Counter(json.dumps(self.from_json(f), sort_keys=True)
-                                     for f in self.flows)
-        self.assertEqual(there, wanted)
-
-    PROTOCOLS = flow.protocol_names()
-    # What JSON shows in another way than the column, and the test of each group and tag covers.
-    OTHERWISE = {"src_net", "dst_net", "src_context", "dst_context", "src_group", "dst_group",
-                 "layer_stack", "context", *ORIGIN}
-
-    def from_row(self, row):
-        for name in flow.ADDRESSES:
-            many = isinstance(row[name], list)
-            plain_text = [one.removeprefix("::ffff:") for one in (row[name] if many else [row[name]])]
-            row[name] = plain_text if many else plain_text[0]
-        return {name: value for name, value in row.items() if name not in self.OTHERWISE}
-
-    def from_json(self, f):
-        row = {name: value for name, value in f.items() if name not in self.OTHERWISE}
-        row["etype"] = flow.ETYPES.get(row["etype"], 0)
-        row["proto"] = self.PROTOCOLS[row["proto"]]
-        for name in flow.MACS:
-            row[name] = int(row[name].replace(":", ""), 16)
-        for name in ("next_hop", "bgp_next_hop"):
-            row[name] = row[name] or "::"
-        return row
+        self.assertEqual(shipped.rows_in(self.database.engine, "flows"),
+                         shipped.count(map(shipped.row_of, self.flows)))
 
     def test_sums_are_those_of_the_flows(self):
         for grain, seconds in (("1m", 60), ("5m", 300), ("1h", HOUR)):
             with self.subTest(grain):
-                keys = [row["name"] for row in self.database.columns(f"flows_{grain}")][:12]
-                self.assertEqual(keys[0], "time")
-                there = {row[:12]: row[12:] for row in self.select(
-                    f"SELECT {', '.join(keys)}, sum(bytes), sum(packets), sum(flows) "
-                    f"FROM flows_{grain} GROUP BY ALL")}
-                self.assertEqual(there, self.sums(seconds))
-
-    def sums(self, seconds):
-        found = collections.defaultdict(lambda: [0, 0, 0])
-        for f in self.flows:
-            row = self.from_json(f)
-            key = (f["time_received_ns"] // 10**9 // seconds * seconds, mapped(row["sampler_address"]),
-                   *(row[name] for name in ("in_if", "out_if", "etype", "proto", "src_as", "dst_as",
-                                            "src_country", "dst_country")),
-                   f["context"].get("source_group", ""), f["context"].get("destination_group", ""))
-            for i, value in enumerate((expected.octets(f), expected.packets(f), 1)):
-                found[key][i] += value
-        return {key: tuple(value) for key, value in found.items()}
+                self.assertEqual(shipped.sums_in(self.database.engine, f"flows_{grain}"),
+                                 shipped.sums_of(self.flows, seconds))
 
     def test_of_the_sums_one_table_is_read(self):
         panel = next(target["rawSql"] for dashboard, panel, target in
@@ -299,10 +208,6 @@ def passes(f, values):
             (not values.get("port") or values["port"] in (str(f["src_port"]), str(f["dst_port"])))
             and (not values.get("asn") or values["asn"] in (str(f["src_as"]), str(f["dst_as"])))
             and (not address or within(f["src_addr"], address) or within(f["dst_addr"], address)))
-
-
-def mapped(address):
-    return address if ":" in address else f"::ffff:{address}"
 
 
 def rounded(row):

@@ -5,8 +5,13 @@ https://clickhouse.com/docs/chdb
 
 import ctypes
 import glob
+import http.server
 import json
 import os
+import re
+import tempfile
+import threading
+import urllib.parse
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NPM = os.environ.get("GOFLOW_NPM", os.path.join(os.path.dirname(TESTS), ".cache", "stack"))
@@ -48,7 +53,7 @@ class Engine:
 
     def query(self, sql, output="TSV"):
         """The answer to one statement as bytes."""
-        sql = sql.encode()
+        sql = sql if isinstance(sql, bytes) else sql.encode()
         result = self.library.chdb_query_n(self.connection.contents.value, sql, len(sql),
                                            output.encode(), len(output))
         try:
@@ -72,3 +77,78 @@ class Engine:
         for statement in script.split(";\n"):
             if statement.strip():
                 self.query(statement)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """ClickHouse's HTTP interface in front of an engine, as far as the enricher speaks it: a query
+    in the URL or the body, settings in the URL, rows of an insert behind it.
+
+    https://clickhouse.com/docs/interfaces/http
+    """
+
+    daemon_threads = True
+
+    def __init__(self, engine):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.engine = engine
+        self.turn = threading.Lock()  # the engine answers one at a time
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *failed):
+        self.shutdown()
+        self.server_close()
+
+    def answer(self, query, settings, body, encoding):
+        """What happens when a request comes; a test may put its own in place."""
+        with self.turn:
+            if not query.startswith("INSERT"):
+                return self.engine.query(query or body)
+            with tempfile.NamedTemporaryFile(suffix=ENDINGS[encoding]) as file:
+                file.write(body)
+                file.flush()
+                return self.engine.query(self.insert(query, settings, file.name))
+
+    @staticmethod
+    def insert(query, settings, path):
+        """The same insert with its rows in a file."""
+        into, form = query.rsplit(" FORMAT ", 1)
+        given = ", ".join(f"{name} = '{value}'" for name, value in settings.items()
+                          if name != "query_id")
+        return f"{into} FROM INFILE '{path}' SETTINGS {given} FORMAT {form}"
+
+
+# What the engine knows a compressed file by.
+ENDINGS = {None: "", "gzip": ".gz", "zstd": ".zst", "lz4": ".lz4"}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        settings = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
+        query = settings.pop("query", "")
+        settings.pop("wait_end_of_query", None)
+        try:
+            self.reply(200, self.server.answer(query, settings, body,
+                                               self.headers.get("Content-Encoding")))
+        except ConnectionAbortedError:
+            self.close_connection = True  # without an answer
+        except Error as error:
+            code = re.match(r"Code: (\d+)", str(error)).group(1)
+            self.reply(500, str(error).encode(), {"X-ClickHouse-Exception-Code": code})
+
+    def reply(self, status, body, headers=()):
+        self.send_response(status)
+        for name, value in dict(headers).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
