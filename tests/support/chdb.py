@@ -136,7 +136,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             self.reply(200, self.server.answer(query, settings, body,
                                                self.headers.get("Content-Encoding")))
-        except ConnectionAbortedError:
+        except (ConnectionAbortedError, BrokenPipeError):
             self.close_connection = True  # without an answer
         except Error as error:
             code = re.match(r"Code: (\d+)", str(error)).group(1)
