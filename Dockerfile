@@ -28,10 +28,11 @@ EXPOSE 2055/udp 6343/udp 8080/tcp
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["goflow2plus", "-health"]
 ENTRYPOINT ["goflow2plus"]
 
-# Reads flows from stdin, or from NATS with -source=nats.
+# Reads flows from stdin, or from NATS with -source=nats. Serves its health where ENRICHER_ADDR says.
 FROM installed AS enricher
+ENV ENRICHER_ADDR=:8080
 WORKDIR /var/lib/enricher
 VOLUME /var/lib/enricher
 EXPOSE 8080/tcp
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["enricher", "-health", "-addr=:8080"]
-ENTRYPOINT ["enricher", "-addr=:8080"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["enricher", "-health"]
+ENTRYPOINT ["enricher"]

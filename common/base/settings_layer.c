@@ -157,6 +157,12 @@ static bool find_variable(const struct settings *settings, const char *name, siz
     return given->option != NULL;
 }
 
+// The variable that the systemd units take the flags from is there as well.
+static bool is_of_unit(const struct settings *settings, const char *variable)
+{
+    return strncmp(variable + strlen(settings->prefix), "ARGS=", strlen("ARGS=")) == 0;
+}
+
 static enum options_result take_variable(struct settings *settings, const char *variable)
 {
     static const struct settings_origin origin = {.layer = SETTINGS_VARIABLE};
@@ -165,7 +171,7 @@ static enum options_result take_variable(struct settings *settings, const char *
     struct fault fault = {.text = ""};
     enum options_result result = OPTIONS_BAD;
     unsigned line;
-    if (variable[len] == '\0')
+    if (variable[len] == '\0' || is_of_unit(settings, variable))
         return OPTIONS_OK;
     if (!find_variable(settings, variable, len, &given)) {
         if (settings->strange_count < SETTINGS_STRANGE_MAX)

@@ -58,13 +58,13 @@ class ImageTest(unittest.TestCase):
 
     def test_the_program_is_the_entry_point(self):
         for target, program in TARGETS.items():
-            self.assertEqual(last(self.image(target), "ENTRYPOINT").words()[0],
-                             os.path.basename(program))
+            self.assertEqual(last(self.image(target), "ENTRYPOINT").words(),
+                             [os.path.basename(program)])
 
     def test_health_is_asked_for_by_a_flag_that_exists(self):
         for target, program in TARGETS.items():
             check = last(self.image(target), "HEALTHCHECK").text
-            self.assertIn(f'CMD ["{os.path.basename(program)}", "-health"', check)
+            self.assertIn(f'CMD ["{os.path.basename(program)}", "-health"]', check)
             _, output, log = process.run([program, "-h"])
             self.assertIn("  -health\n", output.decode() + log)
 

@@ -175,6 +175,10 @@ class RootTest(unittest.TestCase):
             said = self.images["collector"].run(program, "-v").split()[-1]
             self.assertEqual(said, self.field("Version"))
 
+    def test_the_demo_of_the_readme_runs(self):
+        said = self.images["build"].root.run("scripts/demo", folder="/src")
+        self.assertIn(f"\n{DEMO_FLOWS} flows", said)
+
     def test_the_library_is_all_that_its_example_wants(self):
         root = self.images["build"].root
         root.run("sh", "-c", "apt-get install -y -q /src/build-package/libgoflow2plus-dev_*.deb")
@@ -218,12 +222,12 @@ class RootTest(unittest.TestCase):
 
     def test_the_enricher_serves_and_is_well(self):
         image = self.images["enricher"]
-        address = f"-addr=127.0.0.1:{free_port()}"
+        image.settings["ENRICHER_ADDR"] = f"127.0.0.1:{free_port()}"
         reader, writer = os.pipe()
-        with process.Process(image.command(*image.entry, address), stdin=reader) as enricher:
+        with process.Process(image.command(*image.entry), stdin=reader) as enricher:
             os.close(reader)
             enricher.wait_for_log("starting HTTP server")
-            image.run(*image.health, address)
+            image.run(*image.health)
             os.close(writer)
             self.assertEqual(enricher.wait(), 0, enricher.log())
 

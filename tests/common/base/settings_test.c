@@ -255,11 +255,12 @@ static void what_is_wrong_in_a_variable_is_named(void **state)
 static void unknown_variables_are_told_of(void **state)
 {
     (void)state;
-    assert_int_equal(read_all(NULL,
-                              LIST("FLOWS_FROMAT=x", "FLOWS_SERVICE_PORT_8080_UDP_ADDR=y",
-                                   "FLOWS_V=true", "FLOWS_FORMAT_FILE=z"),
-                              NONE),
-                     OPTIONS_OK);
+    assert_int_equal(
+        read_all(NULL,
+                 LIST("FLOWS_FROMAT=x", "FLOWS_SERVICE_PORT_8080_UDP_ADDR=y", "FLOWS_V=true",
+                      "FLOWS_FORMAT_FILE=z", "FLOWS_ARGS=-format=json"),
+                 NONE),
+        OPTIONS_OK);
     assert_int_equal(t.settings.strange_count, 4);
     hear();
     settings_warn(&t.settings);
