@@ -76,5 +76,36 @@ class ExampleTest(unittest.TestCase):
         self.check(PYTHON, self.source("python"))
 
 
+class InventoryTest(unittest.TestCase):
+    """What docs/context.md makes of tables and inventories is a context that loads."""
+
+    TABLE = "10.1.0.0/16,head-office,ams\n10.2.0.0/16,branch,rtm\n"
+    PREFIXES = {"count": 2, "results": [
+        {"prefix": "10.1.0.0/16", "description": "head-office", "site": {"slug": "ams"},
+         "role": None, "tenant": None},
+        {"prefix": "2001:db8::/32", "description": "", "site": None, "role": {"slug": "servers"},
+         "tenant": {"slug": "acme"}}]}
+
+    def test_each_command_makes_a_file_that_loads(self):
+        scripts = [block for language, block in document.blocks(document.read("docs/context.md"))
+                   if language == "sh"]
+        made = [script for script in scripts if "> context.new" in script]
+        self.assertEqual(len(made), 2)
+        for script in made:
+            if shutil.which(script.split()[0]) is None:
+                process.left_out(self.id(), f"{script.split()[0]} is not installed")
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                with open(os.path.join(folder, "networks.csv"), "w", encoding="utf-8") as file:
+                    file.write(self.TABLE)
+                with open(os.path.join(folder, "prefixes.json"), "w", encoding="utf-8") as file:
+                    json.dump(self.PREFIXES, file)
+                subprocess.run(["sh", "-c", script], cwd=folder, check=True)
+                status, _, log = process.run([process.ENRICHER, "-context.config",
+                                              os.path.join(folder, "context.new")])
+                self.assertEqual(status, 0, log)
+                self.assertIn("networks=2", log)
+
+
 if __name__ == "__main__":
     unittest.main()
