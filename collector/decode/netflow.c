@@ -32,6 +32,8 @@ static bool read_header(struct netflow_walk *walk, struct cursor *c)
         if (len < cursor_left(c)) {
             c->end = c->at + len;
             decode_note(walk->run, REASON_TRAILING_BYTES);
+        } else if (len > cursor_left(c)) {
+            decode_note(walk->run, REASON_MESSAGE_CLIPPED);
         }
     }
     return true;
@@ -97,7 +99,8 @@ static void decode_records(struct netflow_walk *walk, const struct template *tem
         walk->records++;
         if (result.init_ms != 0)
             clock.init_ms = result.init_ms;
-        netflow_clock_set(&clock, &result, run->flow);
+        if (!netflow_clock_set(&clock, &result, run->flow))
+            decode_note(run, REASON_TIME_INVALID);
         set_sampling(walk, sampling, &result);
         decode_emit_flow(run);
     }

@@ -8,13 +8,20 @@ static uint64_t uptime_ns(const struct netflow_clock *clock, uint64_t uptime_ms)
 {
     if (clock->dialect == TEMPLATE_V9) {
         int64_t before_ms = (int32_t)(clock->uptime_ms - (uint32_t)uptime_ms);
-        return clock->export_ns - (uint64_t)(before_ms * NS_PER_MS);
+        return netflow_clock_before(clock->export_ns, before_ms * NS_PER_MS);
     }
     uint64_t elapsed_ms = clock->export_ns / NS_PER_MS - clock->init_ms;
     int64_t before_ms = (int32_t)((uint32_t)elapsed_ms - (uint32_t)uptime_ms);
-    return (clock->init_ms + elapsed_ms - (uint64_t)before_ms) * NS_PER_MS;
+    uint64_t whole_ms = clock->export_ns / NS_PER_MS * NS_PER_MS;
+    return netflow_clock_before(whole_ms, before_ms * NS_PER_MS);
 }
 
+static uint64_t delta_ns(const struct netflow_clock *clock, uint64_t before_us)
+{
+    return before_us > clock->export_ns / 1000 ? 0 : clock->export_ns - before_us * 1000;
+}
+
+// 0 when there is no such time, or when the exporter says 0.
 static uint64_t time_ns(const struct netflow_clock *clock, const struct plan_time *time)
 {
     switch (time->clock) {
@@ -25,14 +32,21 @@ static uint64_t time_ns(const struct netflow_clock *clock, const struct plan_tim
     case PLAN_CLOCK_ABSOLUTE:
         return time->value;
     case PLAN_CLOCK_DELTA: // microseconds before the export time
-        return clock->export_ns - time->value * 1000;
+        return delta_ns(clock, time->value);
+    case PLAN_CLOCK_INVALID:
+        return 0;
     case PLAN_CLOCK_NONE:
         break;
     }
     return clock->export_ns;
 }
 
-void netflow_clock_set(const struct netflow_clock *clock, const struct plan_result *record,
+static bool is_said(const struct plan_time *time)
+{
+    return time->clock == PLAN_CLOCK_ABSOLUTE || time->clock == PLAN_CLOCK_NONE;
+}
+
+bool netflow_clock_set(const struct netflow_clock *clock, const struct plan_result *record,
                        struct flow *flow)
 {
     bool uptimes = record->start.clock == PLAN_CLOCK_UPTIME &&
@@ -42,7 +56,7 @@ void netflow_clock_set(const struct netflow_clock *clock, const struct plan_resu
     if (uptimes && clock->dialect == TEMPLATE_IPFIX && clock->init_ms == 0) {
         // Uptimes without the start they count from: the flow ended as it was exported.
         uint32_t duration_ms = (uint32_t)(record->end.value - record->start.value);
-        start_ns = end_ns - (uint64_t)duration_ms * NS_PER_MS;
+        start_ns = netflow_clock_before(end_ns, (int64_t)duration_ms * NS_PER_MS);
     }
     // A time may be there by the mapping: the record's own goes before it, the export time does
     // not.
@@ -50,4 +64,5 @@ void netflow_clock_set(const struct netflow_clock *clock, const struct plan_resu
         flow_set_num(flow, FLOW_TIME_FLOW_START_NS, start_ns);
     if (record->end.clock != PLAN_CLOCK_NONE || !flow_has(flow, FLOW_TIME_FLOW_END_NS))
         flow_set_num(flow, FLOW_TIME_FLOW_END_NS, end_ns);
+    return (start_ns != 0 || is_said(&record->start)) && (end_ns != 0 || is_said(&record->end));
 }

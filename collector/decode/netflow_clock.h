@@ -10,6 +10,15 @@ struct netflow_clock {
     uint64_t init_ms;   // IPFIX: when the exporter's uptime began, Unix; 0: not known
 };
 
+// A time that many nanoseconds before the export; 0 when it is none since 1970. Both are below
+// 2^63.
+static inline uint64_t netflow_clock_before(uint64_t export_ns, int64_t before_ns)
+{
+    int64_t time_ns = (int64_t)export_ns - before_ns;
+    return time_ns < 0 ? 0 : (uint64_t)time_ns;
+}
+
 // Sets the start and end of the flow: the record's times, or the export time where it has none.
-void netflow_clock_set(const struct netflow_clock *clock, const struct plan_result *record,
+// False when one of them is before 1970 or after 2554, and so was left out.
+bool netflow_clock_set(const struct netflow_clock *clock, const struct plan_result *record,
                        struct flow *flow);

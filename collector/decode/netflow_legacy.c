@@ -1,5 +1,7 @@
 #include "collector/decode/netflow_legacy.h"
 
+#include "collector/decode/netflow_clock.h"
+
 #define RECORD_LEN 48
 #define ETYPE_IPV4 0x0800
 
@@ -30,7 +32,7 @@ static struct header read_header(struct cursor *c)
 static uint64_t uptime_ns(const struct header *h, uint32_t ms)
 {
     int64_t before_ms = (int32_t)(h->uptime_ms - ms);
-    return h->export_ns - (uint64_t)(before_ms * 1000000);
+    return netflow_clock_before(h->export_ns, before_ms * 1000000);
 }
 
 static void fill(struct flow *flow, const struct header *h, const uint8_t *record)
@@ -67,6 +69,8 @@ static void emit_record(struct decode_run *run, const struct header *h, const ui
     flow_set_bytes(flow, FLOW_SAMPLER_ADDRESS, datagram->source.bytes, datagram->source.len);
     flow_set_num(flow, FLOW_ETYPE, ETYPE_IPV4);
     fill(flow, h, record);
+    if (!flow_has(flow, FLOW_TIME_FLOW_START_NS) || !flow_has(flow, FLOW_TIME_FLOW_END_NS))
+        decode_note(run, REASON_TIME_INVALID);
     decode_emit_flow(run);
 }
 

@@ -85,7 +85,7 @@ bool packet_read_mpls(const struct packet_walk *walk, const uint8_t *at, size_t 
         bottom = (entry & 0x100) != 0;
         size += ENTRY_LEN;
     }
-    if (!bottom && size == STACK_MAX)
+    if (!bottom && size == STACK_MAX && len - size >= ENTRY_LEN)
         flow->list_cut = true;
     *step = bottom ? packet_by_version(walk, size, at + size, len - size) : packet_end(size);
     return true;

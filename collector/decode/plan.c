@@ -256,10 +256,12 @@ static void set_time(struct plan_time *time, unsigned unit, uint64_t value)
         time->value = value;
         break;
     case TIME_UNIT_SECONDS:
-        time->value = value * 1000000000;
+        if (__builtin_mul_overflow(value, 1000000000, &time->value))
+            time->clock = PLAN_CLOCK_INVALID;
         break;
     case TIME_UNIT_MILLI:
-        time->value = value * 1000000;
+        if (__builtin_mul_overflow(value, 1000000, &time->value))
+            time->clock = PLAN_CLOCK_INVALID;
         break;
     case TIME_UNIT_NTP: // RFC 7011, sections 6.1.9 and 6.1.10
         time->value = ntp_unix_ns(value);

@@ -19,6 +19,7 @@ enum plan_clock {
     PLAN_CLOCK_UPTIME,   // milliseconds since the exporter's start
     PLAN_CLOCK_ABSOLUTE, // nanoseconds, Unix
     PLAN_CLOCK_DELTA,    // microseconds before the export time
+    PLAN_CLOCK_INVALID,  // a time that is past what nanoseconds can hold
 };
 
 struct plan_time {

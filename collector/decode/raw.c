@@ -98,8 +98,11 @@ static void put_text(struct buf *out, enum flow_type type, const struct datagram
 static void describe(struct flow *flow, enum flow_type type, const struct datagram *datagram)
 {
     struct span sampler = {.data = datagram->source.bytes, .len = datagram->source.len};
+    struct span agent = {.len = 0}; // as long when it does not know its address
     if (type == FLOW_TYPE_SFLOW_5)
-        sampler = raw_sflow_agent(datagram);
+        agent = raw_sflow_agent(datagram);
+    if (agent.len != 0)
+        sampler = agent;
     flow_reset(flow);
     flow_set_num(flow, FLOW_TYPE, type);
     flow_set_num(flow, FLOW_TIME_RECEIVED_NS, datagram->received_ns);

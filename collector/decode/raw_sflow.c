@@ -233,7 +233,7 @@ static struct header read_header(struct cursor *c)
     struct header header;
     cursor_skip(c, 4); // version
     header.address_type = cursor_u32(c);
-    header.agent.len = header.address_type == 1 ? 4 : 16;
+    header.agent.len = header.address_type == 0 ? 0 : header.address_type == 1 ? 4 : 16;
     header.agent.data = cursor_take(c, header.agent.len);
     header.sub_agent = cursor_u32(c);
     header.sequence = cursor_u32(c);

@@ -85,7 +85,8 @@ uint64_t sampling_find(const struct sampling_table *table, const struct sampling
         for (unsigned i = 0; i < table->count; i++)
             if (table->row[i].selector == terms->selector)
                 return table->row[i].rate;
-    return table->last;
+    bool forgotten = terms->has_selector && table->count == SAMPLING_SELECTORS_MAX;
+    return forgotten ? 0 : table->last;
 }
 
 uint64_t sampling_default_of(const struct sampling_default *defaults, size_t count,

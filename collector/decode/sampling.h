@@ -44,7 +44,7 @@ struct sampling_table {
 bool sampling_learn(struct sampling_table *table, const struct sampling_terms *terms);
 
 // The rate for a record with these terms: its own, that of its selector, or the last one learnt; 0
-// when none is known.
+// when none is known, which is so of a selector that a full table does not have.
 uint64_t sampling_find(const struct sampling_table *table, const struct sampling_terms *terms);
 
 // -sampling.default: the rate of exporters of that network that say none.

@@ -29,15 +29,20 @@ enum {
     INTERFACE_MULTIPLE = 2,
 };
 
-static int read_header(struct cursor *c, struct header *header)
+// An agent that does not know its address (which takes no bytes then) goes by the sender's.
+static int read_header(struct cursor *c, struct header *header, const struct addr *source)
 {
-    enum { AGENT_IPV4 = 1, AGENT_IPV6 = 2 };
+    enum { AGENT_UNKNOWN = 0, AGENT_IPV4 = 1, AGENT_IPV6 = 2 };
     cursor_skip(c, 4); // version
     uint32_t agent_type = cursor_u32(c);
-    if (cursor_ok(c) && agent_type != AGENT_IPV4 && agent_type != AGENT_IPV6)
+    if (cursor_ok(c) && agent_type > AGENT_IPV6)
         return -REASON_AGENT_ADDRESS;
-    header->agent.len = agent_type == AGENT_IPV4 ? 4 : 16;
-    header->agent.data = cursor_take(c, header->agent.len);
+    if (agent_type == AGENT_UNKNOWN) {
+        header->agent = (struct span){.data = source->bytes, .len = source->len};
+    } else {
+        header->agent.len = agent_type == AGENT_IPV4 ? 4 : 16;
+        header->agent.data = cursor_take(c, header->agent.len);
+    }
     header->sub_agent = cursor_u32(c);
     header->sequence = cursor_u32(c);
     cursor_skip(c, 4); // uptime
@@ -182,7 +187,7 @@ void sflow_decode(struct decode_run *run)
     struct ledger *ledger = run->ledger;
     struct cursor c = cursor_over(run->datagram->data, run->datagram->len);
     struct header header;
-    int error = read_header(&c, &header);
+    int error = read_header(&c, &header, &run->datagram->source);
     if (error < 0) {
         ledger_count(ledger, (enum reason) - error, 1);
         return;

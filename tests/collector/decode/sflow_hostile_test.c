@@ -173,7 +173,7 @@ static void test_unknown_sampling_rate_is_noted(void **state)
 static void test_refused_datagrams(void **state)
 {
     (void)state;
-    static const uint8_t no_agent[] = {0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t no_agent[] = {0, 0, 0, 5, 0, 0, 0, 3, 0, 0, 0, 0};
     struct result *r = decode(no_agent, sizeof no_agent);
     assert_reason(r, REASON_AGENT_ADDRESS, 1);
     done(r);
