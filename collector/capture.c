@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PACKET_BYTES 65535     // of a frame, as far as an expression minds
 #define FLUSH_FRAMES 256       // datagrams between two flushes
 #define READ_BYTES   (1 << 18) // asked from a file at once
 #define SYNC_MS      200 // how often the mailbox is looked into while the output is waited for
@@ -240,4 +241,21 @@ int capture_free(struct capture *capture)
     free(capture->room);
     free(capture);
     return result;
+}
+
+int capture_check_filter(const char *filter, struct fault *fault)
+{
+    struct bpf_program program;
+    if (filter == NULL || *filter == '\0')
+        return 0;
+    pcap_t *nothing = pcap_open_dead(DLT_EN10MB, PACKET_BYTES);
+    if (nothing == NULL)
+        return fault_set(fault, "out of memory");
+    int result = pcap_compile(nothing, &program, filter, 1, PCAP_NETMASK_UNKNOWN);
+    if (result == 0)
+        pcap_freecode(&program);
+    else
+        fault_set(fault, "got \"%s\", libpcap says: %s", filter, pcap_geterr(nothing));
+    pcap_close(nothing);
+    return result == 0 ? 0 : -1;
 }

@@ -17,6 +17,9 @@ struct capture_options {
 
 struct capture;
 
+// Whether libpcap takes the expression, for Ethernet. 0, or -1 and a fault.
+int capture_check_filter(const char *filter, struct fault *fault);
+
 // Borrows the options' texts and the lane. NULL after having logged why.
 struct capture *capture_start(const struct capture_options *options, struct lane *lane);
 

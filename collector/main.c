@@ -1,4 +1,5 @@
 #include "collector/collector.h"
+#include "collector/collector_check.h"
 #include "collector/status.h"
 #include "common/base/http.h"
 #include "common/base/log.h"
@@ -24,7 +25,7 @@ static int run(const struct collector_options *options)
         log_warn("argument ignored, and all behind it", "argument", options->ignored);
     if (options->no_use != NULL)
         log_warn("flag has no effect with -produce raw", "flag", options->no_use);
-    return collector_run(options);
+    return options->check ? collector_check(options) : collector_run(options);
 }
 
 int main(int argc, char *argv[])

@@ -158,6 +158,16 @@ static int interpret(struct collector_options *o)
 }
 
 // Each writes one group of flags at `out` and returns how many.
+static size_t check_rows(struct option *out, struct collector_options *o)
+{
+    const struct option rows[] = {
+        {"check", OPTION_ACTION, &o->check,
+         "Read all files that are named, print what would run, and exit with 0 or 1", NULL},
+    };
+    memcpy(out, rows, sizeof rows);
+    return COUNT(rows);
+}
+
 static size_t input_rows(struct option *out, struct collector_options *o)
 {
     const struct option rows[] = {
@@ -287,6 +297,7 @@ static void add_rows(struct collector_options *o)
     struct settings *settings = &o->settings;
     struct option *rows = settings->rows;
     settings_begin(settings, "GOFLOW2PLUS_");
+    settings->count += check_rows(rows + settings->count, o);
     settings->count += input_rows(rows + settings->count, o);
     settings->count += template_rows(rows + settings->count, o);
     settings->count += output_rows(rows + settings->count, o);

@@ -47,6 +47,7 @@ struct collector_options {
     const char *sampling_default;
     bool status;
     bool health;
+    bool check;
     bool version;
     const char *ignored; // the first argument that is no flag: it and all behind it; NULL: none
     struct snapshot_options snapshot;

@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/enrich/reload.h"
 #include "common/sink/clickhouse_migrate.h"
+#include "enricher/enricher_check.h"
 #include "enricher/formatting.h"
 #include "enricher/monitor.h"
 #include "enricher/options.h"
@@ -227,6 +228,8 @@ static int act(struct enricher *e)
     settings_warn(&o->settings);
     if (o->ignored != NULL) // as goflow2 does, but not without a word
         log_warn("argument ignored, and all behind it", "argument", o->ignored);
+    if (o->check)
+        return enricher_check(o);
     if (o->clickhouse.print_schema)
         return print_schema(&o->clickhouse);
     if (o->clickhouse.migrate)

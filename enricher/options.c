@@ -27,6 +27,16 @@ static const char SYNOPSIS[] =
     "while it runs.\n";
 
 // Each writes one group of flags at `out` and returns how many.
+static size_t check_rows(struct option *out, struct enricher_options *o)
+{
+    const struct option rows[] = {
+        {"check", OPTION_ACTION, &o->check,
+         "read all files that are named, print what would run, and exit with 0 or 1", NULL},
+    };
+    memcpy(out, rows, sizeof rows);
+    return COUNT(rows);
+}
+
 static size_t input_rows(struct option *out, struct enricher_options *o)
 {
     const struct option rows[] = {
@@ -146,6 +156,7 @@ static void add_rows(struct enricher_options *o)
     struct settings *settings = &o->settings;
     struct option *rows = settings->rows;
     settings_begin(settings, "ENRICHER_");
+    settings->count += check_rows(rows + settings->count, o);
     settings->count += input_rows(rows + settings->count, o);
     settings->count += enrichment_rows(rows + settings->count, o);
     settings->count += output_rows(rows + settings->count, o);

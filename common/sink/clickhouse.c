@@ -1,6 +1,7 @@
 #include "common/sink/clickhouse.h"
 
 #include "common/base/log.h"
+#include "common/sink/clickhouse_check.h"
 #include "common/sink/clickhouse_state.h"
 
 #include <errno.h>
@@ -182,6 +183,7 @@ static struct sink *open_sink(const struct sink_options *options)
 const struct sink_ops SINK_CLICKHOUSE = {
     .name = "clickhouse",
     .open = open_sink,
+    .check = clickhouse_check,
     .writer_new = clickhouse_writer_new,
     .writer_free = clickhouse_writer_free,
     .room = clickhouse_writer_room,

@@ -1,6 +1,7 @@
 #include "common/sink/file.h"
 
 #include "common/base/log.h"
+#include "common/sink/file_check.h"
 #include "common/sink/file_state.h"
 
 #include <errno.h>
@@ -235,6 +236,7 @@ static struct sink *file_open(const struct sink_options *options)
 const struct sink_ops SINK_FILE = {
     .name = "file",
     .open = file_open,
+    .check = file_check,
     .writer_new = file_writer_new,
     .writer_free = file_writer_free,
     .room = file_writer_room,

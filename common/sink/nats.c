@@ -1,6 +1,7 @@
 #include "common/sink/nats.h"
 
 #include "common/base/log.h"
+#include "common/sink/nats_check.h"
 #include "common/sink/nats_writer.h"
 
 #include <errno.h>
@@ -228,6 +229,7 @@ static struct sink *nats_sink_open(const struct sink_options *options)
 const struct sink_ops SINK_NATS = {
     .name = "nats",
     .open = nats_sink_open,
+    .check = nats_check,
     .writer_new = nats_writer_new,
     .writer_free = nats_writer_free,
     .room = nats_writer_room,

@@ -34,9 +34,11 @@ struct flow_view {
     struct flow_origin origin;
 };
 
+struct check;
 struct clickhouse_options;
 struct metrics;
 struct nats_options;
+struct settings;
 struct sink;
 struct sink_writer;
 
@@ -53,6 +55,9 @@ struct sink_ops {
     const char *name;
     // Returns a sink, or NULL after having logged why.
     struct sink *(*open)(const struct sink_options *options);
+    // For -check: says more of where flows would go. Opens, reaches and makes nothing; may be NULL.
+    void (*check)(struct check *check, const struct settings *settings,
+                  const struct sink_options *options);
     struct sink_writer *(*writer_new)(struct sink *sink, struct ledger *ledger);
     void (*writer_free)(struct sink_writer *writer);
     uint8_t *(*room)(struct sink_writer *writer, size_t len);

@@ -1,0 +1,138 @@
+#include "collector/collector_check.h"
+
+#include "collector/allow.h"
+#include "collector/capture.h"
+#include "common/base/check.h"
+#include "common/base/log.h"
+#include "common/enrich/snapshot_check.h"
+#include "common/flow/formatter.h"
+#include "common/sink/sink_check.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+static void check_listeners(struct check *check, const struct collector_options *o)
+{
+    static const char *const balances[] = {
+        [LISTEN_BALANCE_ADDRESS] = "address",
+        [LISTEN_BALANCE_ADDRESS_PORT] = "address+port",
+        [LISTEN_BALANCE_PACKET] = "packet",
+    };
+    for (int i = 0; i < o->uri_count; i++) {
+        const struct listen_uri *uri = &o->uris[i];
+        bool ipv6 = strchr(uri->host, ':') != NULL;
+        check_line(check, "listen for %s on %s%s%s:%u, sockets: %u, senders spread by %s",
+                   listen_scheme_name(uri->scheme), ipv6 ? "[" : "", uri->host, ipv6 ? "]" : "",
+                   uri->port, listen_uri_sockets(uri), balances[uri->balance]);
+    }
+}
+
+static void check_captures(struct check *check, const struct collector_options *o)
+{
+    struct fault fault = {.text = ""};
+    const char *at = o->read;
+    for (;;) {
+        char path[PATH_MAX];
+        size_t len = strcspn(at, ",");
+        snprintf(path, sizeof path, "%.*s", (int)(len < sizeof path ? len : sizeof path), at);
+        check_line(check, "read the capture %s", path);
+        if (strcmp(path, "-") != 0)
+            check_readable(check, &o->settings, "read", path);
+        if (at[len] == '\0')
+            break;
+        at += len + 1;
+    }
+    if (capture_check_filter(o->read_filter, &fault) != 0)
+        check_fail(check, &o->settings, "read.filter", fault.text);
+}
+
+static void check_allow(struct check *check, const struct collector_options *o)
+{
+    struct fault fault = {.text = ""};
+    if (*o->allow == '\0')
+        return;
+    struct allow *allow = allow_new(o->allow, &fault);
+    if (allow == NULL)
+        check_fail(check, &o->settings, "allow", fault.text);
+    else
+        check_line(check, "only from senders in %zu networks", allow_count(allow));
+    allow_unref(allow);
+}
+
+static void check_templates(struct check *check, const struct collector_options *o)
+{
+    char sampling[PATH_MAX];
+    if (*o->bucket != '\0')
+        check_line(check, "templates are shared through the bucket %s", o->bucket);
+    if (*o->templates_json_path == '\0')
+        return;
+    check_line(check, "templates are kept in %s", o->templates_json_path);
+    check_writable(check, &o->settings, "templates.json.path", o->templates_json_path, UINT_MAX);
+    snprintf(sampling, sizeof sampling, "%s.sampling", o->templates_json_path);
+    check_writable(check, &o->settings, "templates.json.path", sampling, UINT_MAX);
+}
+
+static void check_input(struct check *check, const struct collector_options *o)
+{
+    check_heading(check, "input");
+    if (*o->read != '\0')
+        check_captures(check, o);
+    else
+        check_listeners(check, o);
+    check_allow(check, o);
+    check_templates(check, o);
+}
+
+static void put_mapping(struct check *check, const struct collector_options *o,
+                        const struct layout *layout)
+{
+    struct fault fault = {.text = ""};
+    size_t customs = 0;
+    size_t keys = 0;
+    struct formatter *formatter = formatter_load(o->mapping_path,
+                                                 collector_options_layout(o).columns, &fault);
+    if (formatter == NULL)
+        return;
+    (void)formatter_customs(formatter, &customs);
+    (void)formatter_key(formatter, &keys);
+    check_line(check,
+               "mapping %s: custom columns: %zu, columns of the key: %zu, elements of IPFIX: %zu, "
+               "of NetFlow v9: %zu",
+               o->mapping_path, customs, keys, mapping_elements(layout->mapping, true)->count,
+               mapping_elements(layout->mapping, false)->count);
+    formatter_free(formatter);
+}
+
+static void check_flows(struct check *check, const struct collector_options *o)
+{
+    const struct layout_options options = collector_options_layout(o);
+    if (*o->mapping_path == '\0' && *o->filter == '\0')
+        return;
+    check_heading(check, "flows");
+    struct layout *layout = layout_new(&options);
+    if (layout == NULL) {
+        check->failed = true;
+        return;
+    }
+    if (layout->mapping != NULL)
+        put_mapping(check, o, layout);
+    if (layout->filter != NULL)
+        check_line(check, "only those of which this is true: %s", o->filter);
+    layout_unref(layout);
+}
+
+int collector_check(const struct collector_options *o)
+{
+    struct check check;
+    if (!check_begin(&check, &o->settings)) {
+        log_error("out of memory");
+        return 1;
+    }
+    check_input(&check, o);
+    check_flows(&check, o);
+    snapshot_check(&check, &o->snapshot);
+    sink_check(&check, &o->settings, o->sink_ops, &o->sink, o->format_name);
+    check_pages(&check, &o->settings, o->address);
+    return check_end(&check);
+}

@@ -1,0 +1,8 @@
+// -check: what the enricher would do with these options.
+#pragma once
+
+#include "enricher/options.h"
+
+// Reads the files that are named and prints what would run; nothing is sent or written. The exit
+// status: 0 or 1.
+int enricher_check(const struct enricher_options *options);

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""-check: what it prints, what it finds wrong, and that it does nothing."""
+
+import os
+import socket
+import sys
+import tempfile
+import unittest
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.dirname(TESTS)
+sys.path.insert(0, TESTS)
+
+from support import process  # noqa: E402
+
+FIXTURES = os.path.join(TESTS, "fixtures")
+DEMO = os.path.join(FIXTURES, "demo.pcap")
+CONTEXT = os.path.join(FIXTURES, "demo-context.yaml")
+ASN = os.path.join(FIXTURES, "demo-asn.mmdb")
+COUNTRY = os.path.join(FIXTURES, "demo-country.mmdb")
+MAPPING = os.path.join(ROOT, "mapping.yaml")
+ENRICHMENT = ["-context.config", CONTEXT, "-db.asn", ASN, "-db.country", COUNTRY]
+
+
+class CheckTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def path(self, name, text=None):
+        path = os.path.join(self.folder, name)
+        if text is not None:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        return path
+
+    def check(self, program, *arguments):
+        before = sorted(os.listdir(self.folder))
+        status, output, log = process.run([program, "-check", *arguments])
+        self.assertEqual(sorted(os.listdir(self.folder)), before)
+        return status, output.decode(), log
+
+    def assert_runs(self, program, *arguments, lines):
+        status, output, log = self.check(program, *arguments)
+        self.assertEqual((status, log), (0, ""))
+        for line in lines:
+            self.assertIn(line + "\n", output)
+        self.assertTrue(output.endswith("\nthis would run\n"), output)
+        return output
+
+    def assert_fails(self, program, *arguments, said):
+        status, output, log = self.check(program, *arguments)
+        self.assertEqual(status, 1, log)
+        for text in said:
+            self.assertIn(text, log)
+        self.assertTrue(output.endswith("\nthis would not run, see what is said on stderr\n"))
+
+    def test_the_defaults_run(self):
+        for program in (process.COLLECTOR, process.ENRICHER):
+            self.assert_runs(program, lines=("  none", "  json by transport file", "  to stdout"))
+
+    def test_the_collector_says_all(self):
+        config = self.path("flows.yaml", "format: text\nallow: [10.0.0.0/8, 192.0.2.0/24]\n")
+        kept = self.path("kept/templates.json")
+        output = self.assert_runs(
+            process.COLLECTOR, "-config", config, *ENRICHMENT, "-mapping", MAPPING,
+            "-filter", "src_port == 53", "-templates.json.path", kept,
+            "-transport.file", self.path("flows.txt"),
+            "-listen", "netflow://:2055?count=3,sflow://[2001:db8::1]:6343?balance=packet",
+            lines=(f'  format                             "text"  ({config}:1)',
+                   f'  allow                              "10.0.0.0/8,192.0.2.0/24"  ({config}:2)',
+                   '  filter                             "src_port == 53"  (flag)',
+                   "  listen for netflow on :2055, sockets: 3, senders spread by address",
+                   "  listen for sflow on [2001:db8::1]:6343, sockets: 1, senders spread by packet",
+                   "  only from senders in 2 networks",
+                   f"  templates are kept in {kept}",
+                   "  only those of which this is true: src_port == 53",
+                   f"  context {CONTEXT}: 7 networks",
+                   "  text by transport file", f"  to the file {self.path('flows.txt')}",
+                   "  pages at http://:8080"))
+        self.assertRegex(output, rf"  mapping {MAPPING}: custom columns: \d+, columns of the key: ")
+        self.assertRegex(output, rf"  systems {ASN}: 7 prefixes, built 20\d\d-\d\d-\d\d\n")
+        self.assertRegex(output, rf"  countries {COUNTRY}: 7 prefixes, built 20\d\d-\d\d-\d\d\n")
+
+    def test_the_enricher_says_all(self):
+        self.assert_runs(
+            process.ENRICHER, *ENRICHMENT, "-mapping", MAPPING, "-filter", "src_country == NL",
+            "-source=nats", "-source.nats.servers=nats://me:sesame@nats:4222", "-addr=:9090",
+            "-transport=clickhouse", "-clickhouse.password=sesame",
+            lines=("  clickhouse.password                ***  (flag)",
+                   '  source.nats.servers                "nats://***@nats:4222"  (flag)',
+                   "  stream goflow2, consumer enricher", "  servers nats://nats:4222",
+                   f"  mapping {MAPPING}", f"  context {CONTEXT}: 7 networks",
+                   "  server http://localhost:8123, table flows.flows", "  pages at http://:9090"))
+
+    def test_nothing_is_bound_reached_or_made(self):
+        with socket.create_server(("127.0.0.1", 0)) as server, \
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+            taken.bind(("127.0.0.1", 0))
+            server.setblocking(False)
+            tcp, udp = server.getsockname()[1], taken.getsockname()[1]
+            nats = ["-transport=nats", f"-transport.nats.servers=nats://127.0.0.1:{tcp}",
+                    "-transport.nats.spool", self.path("spool"), f"-addr=127.0.0.1:{tcp}"]
+            lines = (f"  servers nats://127.0.0.1:{tcp}",
+                     f"  spool in {self.path('spool')}, at most 1073741824 bytes")
+            self.assert_runs(process.COLLECTOR, *nats, "-listen", f"netflow://127.0.0.1:{udp}",
+                             "-templates.json.path", self.path("t.json"), lines=lines)
+            self.assert_runs(process.ENRICHER, *nats, lines=lines)
+            with self.assertRaises(BlockingIOError):
+                server.accept()
+
+    def test_what_is_wrong_of_the_collector(self):
+        absent = self.path("absent")
+        for arguments, said in (
+                (["-read", f"{DEMO},{absent}"], f"-read: {absent}: No such file or directory"),
+                (["-read", DEMO, "-read.filter", "hots x"], "-read.filter: got \"hots x\", libpcap"),
+                (["-allow", "10.0.0.1/8"], "-allow: "),
+                (["-allow", "@" + absent], f"-allow: {absent}: "),
+                (["-addr", "x"], '-addr: got "x", wanted host:port'),
+                (["-mapping", absent], f"{absent}: cannot be opened"),
+                (["-mapping", self.path("m.yaml", "formatter: {fields: [x]}")], "m.yaml:1: fields: "),
+                (["-mapping", MAPPING, "-filter", "no_such == 1"], "-filter: column 1: unknown"),
+                (["-templates.json.path", DEMO + "/x/y"], "-templates.json.path: " + DEMO)):
+            self.assert_fails(process.COLLECTOR, *arguments, said=[said])
+
+    def test_what_is_wrong_of_both(self):
+        absent = self.path("absent")
+        broken = self.path("broken", "networks: [{name: x, cidr: 10.0.0.1/8}]\n")
+        for program in (process.COLLECTOR, process.ENRICHER):
+            for arguments, said in (
+                    (["-context.config", absent], f"{absent}: cannot be opened"),
+                    (["-context.config", broken], f"{broken}:1: "),
+                    (["-db.asn", broken], f"{broken}: "),
+                    (["-db.country", absent], f"{absent}: "),
+                    (["-transport.file", self.folder], "-transport.file: " + self.folder + ": Is a"),
+                    (["-transport.file", absent + "/x"], "-transport.file: " + absent + "/x: No such"),
+                    (["-transport=nats", "-transport.nats.creds", absent], absent),
+                    (["-transport=nats", "-transport.nats.subject={nix}"],
+                     "-transport.nats.subject: "),
+                    (["-transport=nats", "-transport.nats.spool", broken + "/x"],
+                     "-transport.nats.spool: ")):
+                self.assert_fails(program, *arguments, said=[said])
+
+    def test_all_that_is_wrong_is_said_at_once(self):
+        absent = self.path("absent")
+        self.assert_fails(process.COLLECTOR, "-read", absent, "-mapping", absent + "2",
+                          "-db.asn", absent + "3", "-transport.file", absent + "4/x", "-addr=x",
+                          said=[absent + ":", absent + "2:", absent + "3:", absent + "4/x:", "-addr"])
+
+    def test_what_can_never_be_right_is_2(self):
+        for program in (process.COLLECTOR, process.ENRICHER):
+            for arguments in (["-format=xml"], ["-fromat=json"], ["-drain=5"], ["-transport=kafka"],
+                              ["-filter=src_port = 5"], ["-loglevel=loud"],
+                              ["-transport=nats", "-transport.nats.window=0"]):
+                status, output, log = self.check(program, *arguments)
+                self.assertEqual((status, output, log.count("\n") > 0), (2, "", True), log)
+
+
+if __name__ == "__main__":
+    unittest.main()
