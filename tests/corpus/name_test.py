@@ -80,11 +80,13 @@ class NameTest(unittest.TestCase):
         self.assertGreaterEqual(len(wanted), least)
         block = "netflowv9" if case.startswith("netflow-9") else "ipfix"
         columns = {name: f"c{number}" for number, name in enumerate(wanted)}
-        lines = ["formatter:", f"  fields: [{', '.join(columns.values())}]", "  render:"]
+        lines = ["formatter:", f"  fields: [{', '.join(columns.values())}]", "  render:",
+                 "    src_addr: ip"]
         lines += [f"    {columns[name]}: string" for name, value in wanted.items()
-                  if type_of(name, value) == "bytes" and not is_hexadecimal(value)] or ["    src_addr: ip"]
+                  if type_of(name, value) == "bytes" and not is_hexadecimal(value)]
         lines += ["  protobuf:"]
-        lines += [f"  - {{name: {column}, index: {2000 + number}, type: {type_of(name, wanted[name])}}}"
+        lines += [f"  - {{name: {column}, index: {2000 + number}, "
+                  f"type: {type_of(name, wanted[name])}}}"
                   for number, (name, column) in enumerate(columns.items())]
         lines += [f"{block}:", "  mapping:"]
         lines += [f"  - {{field: {name}, destination: {column}}}"

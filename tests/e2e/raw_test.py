@@ -37,7 +37,9 @@ class RawTest(unittest.TestCase):
     def test_what_has_no_raw_form_is_refused(self):
         self.assertIn("-format: got \"bin\", wanted json or text",
                       self.refuse("-produce=raw", "-format=bin"))
-        self.assertIn("-limit.flows: got \"5\"", self.refuse("-produce=raw", "-limit.flows=5"))
+        self.assertIn("-limit.flows: got 5, wanted 0", self.refuse("-produce=raw", "-limit.flows=5"))
+        self.assertIn("-filter: got \"proto == 6\"",
+                      self.refuse("-produce=raw", "-filter=proto == 6"))
         self.assertIn("-produce: got \"rwa\", wanted sample or raw", self.refuse("-produce=rwa"))
 
     def test_a_mapping_has_no_effect(self):
