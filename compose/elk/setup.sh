@@ -7,7 +7,7 @@ KIBANA=${KIBANA:-http://kibana:5601}
 # send METHOD URL [BODY]: the password goes in by stdin, so that no list of processes shows it.
 send() {
     printf 'user = "elastic:%s"\n' "$ELASTIC_PASSWORD" |
-        curl -sS --fail-with-body -K - -o /dev/null -X "$1" "$2" \
+        curl -sS --fail-with-body -K - -X "$1" "$2" \
             -H 'Content-Type: application/json' -H 'kbn-xsrf: true' -d "${3-}"
 }
 

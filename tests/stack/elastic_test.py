@@ -2,13 +2,17 @@
 """Lines of -format=json with compose/elk/mapping.yaml are what the goflow2 integration of Elastic
 wants: each rule of its pipeline, over the flows of the demo capture and of the golden vectors."""
 
+import base64
+import http.server
 import ipaddress
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -161,6 +165,69 @@ class RuleTest(unittest.TestCase):
         for line in ("", "time=2026-01-01 level=INFO msg=x", "[]", json.dumps(LINE)[:-1]):
             with self.assertRaises(elastic.Refused, msg=line):
                 elastic.ingest(line)
+
+
+class Recorder(http.server.BaseHTTPRequestHandler):
+    """Answers as told, and keeps what it was asked: neither Elasticsearch nor Kibana can be
+    installed from Debian."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.append((self.command, self.path, self.headers["Authorization"],
+                                  json.loads(body)))
+        self.send_response(self.server.status)
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    do_PUT = do_POST
+
+    def log_message(self, *_):
+        """Not on stderr."""
+
+
+class SetupTest(unittest.TestCase):
+    def setup(self, what, status=200):
+        with http.server.HTTPServer(("127.0.0.1", 0), Recorder) as server:
+            server.asked, server.status = [], status
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            url = f"http://127.0.0.1:{server.server_port}"
+            done = subprocess.run(
+                ["sh", os.path.join(ELK, "setup.sh"), what], stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, env={
+                    **os.environ, "ELASTICSEARCH": url, "KIBANA": url, "ELASTIC_PASSWORD": "first",
+                    "KIBANA_PASSWORD": "second", "WRITER_PASSWORD": "third",
+                    "INTEGRATION_VERSION": "0.2.0"})
+            server.shutdown()
+        return done.returncode, server.asked
+
+    def setUp(self):
+        if shutil.which("curl") is None:
+            process.left_out(self.id(), "curl is not installed")
+            self.skipTest("no curl")
+
+    def test_users(self):
+        status, asked = self.setup("users")
+        self.assertEqual(status, 0)
+        self.assertEqual([(method, path) for method, path, _, _ in asked],
+                         [("POST", "/_security/user/kibana_system/_password"),
+                          ("PUT", "/_security/role/flow_writer"),
+                          ("PUT", "/_security/user/flow_writer")])
+        self.assertEqual({given for _, _, given, _ in asked},
+                         {"Basic " + base64.b64encode(b"elastic:first").decode()})
+        self.assertEqual(asked[0][3], {"password": "second"})
+        self.assertEqual(asked[1][3]["indices"][0]["names"], ["logs-goflow2.sflow-*"])
+        self.assertEqual(asked[2][3], {"password": "third", "roles": ["flow_writer"]})
+
+    def test_integration(self):
+        status, asked = self.setup("integration")
+        self.assertEqual(status, 0)
+        self.assertEqual(asked[0][1], "/api/fleet/epm/packages/goflow2/0.2.0?prerelease=true")
+
+    def test_a_refusal_is_not_passed_over(self):
+        for what in ("users", "integration"):
+            status, asked = self.setup(what, 403)
+            self.assertNotEqual(status, 0)
+            self.assertEqual(len(asked), 1)
 
 
 class RotateTest(unittest.TestCase):
