@@ -267,7 +267,7 @@ static int start_workers(struct collector *c)
 static int start(struct collector *c)
 {
     if (open_output(c) != 0 || open_enrichment(c) != 0 || open_allow(c) != 0 ||
-        share_open(&c->share, &c->options->nats.access, c->options->bucket) != 0)
+        share_open(&c->share, &c->options->nats, c->options->bucket) != 0)
         return -1;
     bool enriches = c->snapshot != NULL;
     if ((given(c->options->read) ? start_capture(c) : start_workers(c)) != 0 ||

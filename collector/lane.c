@@ -99,19 +99,25 @@ static void post_copy(struct lane *to, enum mail_kind kind, const struct datagra
 }
 
 // The other lanes that get datagrams of the exporter, and the other collectors.
-static void tell_others(void *user, const struct datagram *announcement)
+static void tell_others(void *user, const struct datagram *announcement, bool proven)
 {
     struct lane *lane = user;
     for (unsigned i = 0; lane->spread && i < lane->peer_count; i++)
         if (lane->peers[i] != lane)
             post_copy(lane->peers[i], MAIL_ANNOUNCEMENT, announcement);
     if (lane->share != NULL)
-        share_put(lane->share, announcement);
+        share_put(lane->share, announcement, proven);
 }
 
 void lane_borrow(struct lane *lane, const struct datagram *announcement)
 {
     post_copy(lane, MAIL_BORROWED, announcement);
+}
+
+static void borrow(struct lane *lane, const struct datagram *announcement)
+{
+    if (lane->allow == NULL || allow_admits(lane->allow, &announcement->source))
+        decoder_borrow(lane->decoder, announcement);
 }
 
 static bool init_shared(struct lane *lane)
@@ -299,7 +305,7 @@ static void serve_one(struct lane *lane, const struct mail *mail)
         free(mail->payload);
         break;
     case MAIL_BORROWED:
-        decoder_borrow(lane->decoder, mail->payload);
+        borrow(lane, mail->payload);
         free(mail->payload);
         break;
     }

@@ -2,44 +2,36 @@
 
 #include "collector/lane.h"
 #include "collector/share_entry.h"
+#include "collector/share_queue.h"
 #include "common/base/log.h"
 #include "common/sink/nats_link.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
-#define WAITING_MAX   4096        // announcements that were not put yet,
-#define WAITING_BYTES (16u << 20) // and their bytes
-#define BURST         2000        // puts at once,
-#define PUTS_A_SECOND 50          // and in the long run: what forged exporters can fill
-#define WATCH_MS      100
-#define IDLE_MS       200
-#define ANSWER_MS     3000
-#define EXPIRY_NS     (INT64_C(7) * 24 * 3600 * 1000000000)
-
-struct waiting {
-    struct waiting *next;
-    struct datagram announcement; // its bytes are behind it
-};
+#define BURST           2000 // puts at once,
+#define PUTS_A_SECOND   50   // and in the long run: what forged exporters can fill
+#define WATCH_MS        100
+#define IDLE_MS         200
+#define ANSWER_MS       3000
+#define EXPIRY_NS       (INT64_C(7) * 24 * 3600 * 1000000000)
+#define BUCKET_NAME_MAX 256
 
 struct share {
     const char *bucket;
     struct nats_link *link;
     struct lane *const *lanes;
     unsigned lane_count;
+    int64_t replicas;
     uint64_t author; // random
-
-    pthread_mutex_t lock; // guards the list and the flag
-    struct waiting *first;
-    struct waiting **last;
-    unsigned waiting_count;
-    size_t waiting_bytes;
-    uint64_t left_out; // announcements that came too fast
-    bool ending;
+    struct share_queue queue;
+    atomic_bool ending;
 
     pthread_t thread; // the rest is its own
     bool started;
@@ -57,7 +49,8 @@ int share_check(const char *bucket)
 {
     static const char letters[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-    return bucket[strspn(bucket, letters)] == '\0' ? 0 : -1;
+    size_t len = strspn(bucket, letters);
+    return bucket[len] == '\0' && len < BUCKET_NAME_MAX - sizeof "$KV..>" ? 0 : -1;
 }
 
 static int64_t now_ms(void)
@@ -67,41 +60,9 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void share_put(struct share *share, const struct datagram *announcement)
+void share_put(struct share *share, const struct datagram *announcement, bool proven)
 {
-    struct waiting *one = NULL;
-    if (announcement->len <= UINT16_MAX)
-        one = malloc(sizeof *one + announcement->len);
-    pthread_mutex_lock(&share->lock);
-    if (one == NULL || share->waiting_count == WAITING_MAX ||
-        share->waiting_bytes + announcement->len > WAITING_BYTES) {
-        share->left_out++;
-        pthread_mutex_unlock(&share->lock);
-        free(one);
-        return;
-    }
-    one->next = NULL;
-    one->announcement = *announcement;
-    one->announcement.data = memcpy(one + 1, announcement->data, announcement->len);
-    *share->last = one;
-    share->last = &one->next;
-    share->waiting_count++;
-    share->waiting_bytes += announcement->len;
-    pthread_mutex_unlock(&share->lock);
-}
-
-static struct waiting *take_first(struct share *share)
-{
-    pthread_mutex_lock(&share->lock);
-    struct waiting *one = share->first;
-    if (one != NULL) {
-        share->first = one->next;
-        share->last = one->next == NULL ? &share->first : share->last;
-        share->waiting_count--;
-        share->waiting_bytes -= one->announcement.len;
-    }
-    pthread_mutex_unlock(&share->lock);
-    return one;
+    share_queue_put(&share->queue, announcement, proven);
 }
 
 static void forget(struct share *share)
@@ -114,23 +75,43 @@ static void forget(struct share *share)
     share->js = NULL;
 }
 
+// A bucket as the library would make it (ADR-8), but for what happens when it is full: there the
+// oldest entries go. Exporters that go on announcing are put again and again, forged ones are not,
+// or not for long.
+static natsStatus make(struct share *share)
+{
+    char stream[BUCKET_NAME_MAX];
+    char subject[BUCKET_NAME_MAX];
+    const char *subjects[] = {subject};
+    jsStreamConfig config;
+    snprintf(stream, sizeof stream, "KV_%s", share->bucket);
+    snprintf(subject, sizeof subject, "$KV.%s.>", share->bucket);
+    jsStreamConfig_Init(&config);
+    config.Name = stream;
+    config.Subjects = subjects;
+    config.SubjectsLen = 1;
+    config.MaxMsgsPerSubject = 1;
+    config.MaxBytes = SHARE_BUCKET_BYTES;
+    config.MaxAge = EXPIRY_NS;
+    config.Replicas = share->replicas;
+    config.Discard = js_DiscardOld;
+    config.AllowRollup = true;
+    config.DenyDelete = true;
+    natsStatus status = js_AddStream(NULL, share->js, &config, NULL, NULL);
+    return status == NATS_OK ? js_KeyValue(&share->store, share->js, share->bucket) : status;
+}
+
 static natsStatus bind(struct share *share)
 {
     jsOptions options;
-    kvConfig config;
     jsOptions_Init(&options);
     options.Wait = ANSWER_MS;
-    kvConfig_Init(&config);
-    config.Bucket = share->bucket;
-    config.History = 1;
-    config.MaxBytes = SHARE_BUCKET_BYTES;
-    config.TTL = EXPIRY_NS;
     natsStatus status = natsConnection_JetStream(&share->js, nats_link_connection(share->link),
                                                  &options);
     if (status == NATS_OK)
         status = js_KeyValue(&share->store, share->js, share->bucket);
     if (status == NATS_NOT_FOUND)
-        status = js_CreateKeyValue(&share->store, share->js, &config);
+        status = make(share);
     if (status == NATS_OK)
         status = kvStore_WatchAll(&share->watcher, share->store, NULL);
     return status;
@@ -165,7 +146,7 @@ static void put_waiting(struct share *share)
     share->allowance = share->allowance > BURST ? BURST : share->allowance;
     while (share->allowance > 0) {
         char key[SHARE_KEY_MAX];
-        struct waiting *one = take_first(share);
+        struct share_item *one = share_queue_take(&share->queue);
         if (one == NULL)
             return;
         if (share_key(&one->announcement, key)) {
@@ -193,14 +174,6 @@ static void take_entry(const struct share *share, kvEntry *entry)
         lane_borrow(share->lanes[i], &announcement);
 }
 
-static bool is_anything_waiting(struct share *share)
-{
-    pthread_mutex_lock(&share->lock);
-    bool waiting = share->first != NULL;
-    pthread_mutex_unlock(&share->lock);
-    return waiting;
-}
-
 // Takes what others put, for at most a short time when there is nothing.
 static void watch(struct share *share)
 {
@@ -210,33 +183,23 @@ static void watch(struct share *share)
             take_entry(share, entry);
         kvEntry_Destroy(entry);
         entry = NULL;
-        if (is_anything_waiting(share))
+        if (!share_queue_empty(&share->queue))
             return;
     }
 }
 
 static void tell_left_out(struct share *share)
 {
-    pthread_mutex_lock(&share->lock);
-    uint64_t left_out = share->left_out;
-    pthread_mutex_unlock(&share->lock);
+    uint64_t left_out = share_queue_left_out(&share->queue);
     if (left_out != 0 && share->told_left_out == 0)
         log_warn("templates come faster than they are shared, some are left out");
     share->told_left_out = left_out;
 }
 
-static bool is_ending(struct share *share)
-{
-    pthread_mutex_lock(&share->lock);
-    bool ending = share->ending;
-    pthread_mutex_unlock(&share->lock);
-    return ending;
-}
-
 static void *run(void *user)
 {
     struct share *share = user;
-    while (!is_ending(share)) {
+    while (!atomic_load(&share->ending)) {
         if (!ready(share)) {
             nanosleep(&(struct timespec){.tv_nsec = IDLE_MS * 1000000}, NULL);
             continue;
@@ -254,7 +217,7 @@ static void no_event(void *user)
     (void)user;
 }
 
-int share_open(struct share **out, const struct nats_access *access, const char *bucket)
+int share_open(struct share **out, const struct nats_options *options, const char *bucket)
 {
     static const struct nats_link_user user = {.name = "goflow2plus templates",
                                                .reconnected = no_event};
@@ -267,12 +230,12 @@ int share_open(struct share **out, const struct nats_access *access, const char 
         free(share);
         return -1;
     }
-    pthread_mutex_init(&share->lock, NULL);
-    share->last = &share->first;
+    share_queue_init(&share->queue);
     share->bucket = bucket;
+    share->replicas = options->making.replicas;
     share->allowance = BURST;
     share->filled_ms = now_ms();
-    share->link = nats_link_open(access, &user);
+    share->link = nats_link_open(&options->access, &user);
     if (share->link != NULL) {
         *out = share;
         return 0;
@@ -296,17 +259,12 @@ int share_start(struct share *share, struct lane *const *lanes, unsigned count)
 
 void share_end(struct share *share)
 {
-    struct waiting *one;
     if (share == NULL)
         return;
-    pthread_mutex_lock(&share->lock);
-    share->ending = true;
-    pthread_mutex_unlock(&share->lock);
+    atomic_store(&share->ending, true);
     if (share->started)
         pthread_join(share->thread, NULL);
-    while ((one = take_first(share)) != NULL)
-        free(one);
     nats_link_close(share->link);
-    pthread_mutex_destroy(&share->lock);
+    share_queue_fini(&share->queue);
     free(share);
 }

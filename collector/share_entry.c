@@ -1,5 +1,6 @@
 #include "collector/share_entry.h"
 
+#include "collector/decode/template.h"
 #include "common/base/cursor.h"
 
 #include <stdio.h>
@@ -11,25 +12,80 @@
 #define SET_HEADER    4
 #define FIRST_DATA_ID 256
 
+// What an announcement names: templates by their ids, options data by its set's. A later one takes
+// the place of an earlier one only when it names all the same.
+struct names {
+    unsigned count;
+    uint16_t set_id; // of the first
+    uint16_t id;
+    uint32_t hash;
+};
+
+// FNV-1a. Who makes an exporter's names meet forges its announcements anyway.
+static void add(struct names *names, uint16_t set_id, uint16_t id)
+{
+    const uint16_t words[] = {set_id, id};
+    if (names->count++ == 0)
+        *names = (struct names){.count = 1, .set_id = set_id, .id = id, .hash = 0x811c9dc5};
+    for (size_t i = 0; i < 2; i++)
+        for (unsigned shift = 0; shift < 16; shift += 8)
+            names->hash = (names->hash ^ (uint8_t)(words[i] >> shift)) * 0x01000193;
+}
+
+static void add_templates(struct names *names, enum template_dialect dialect, uint16_t set_id,
+                          struct cursor *body)
+{
+    const bool options = set_id == (dialect == TEMPLATE_V9 ? 1 : 3);
+    for (;;) {
+        struct template *template = NULL;
+        uint16_t id = 0;
+        enum template_result result = template_parse(body, dialect, options, &template, &id);
+        if (result == TEMPLATE_PARSED)
+            template_free(template);
+        if (result != TEMPLATE_PARSED && result != TEMPLATE_WITHDRAWN)
+            return;
+        add(names, set_id, id);
+    }
+}
+
+static struct names names_of(struct cursor sets, enum template_dialect dialect)
+{
+    struct names names = {.count = 0};
+    while (cursor_left(&sets) >= SET_HEADER) {
+        uint16_t set_id = cursor_u16(&sets);
+        uint16_t len = cursor_u16(&sets);
+        const uint8_t *at = len < SET_HEADER ? NULL : cursor_take(&sets, len - SET_HEADER);
+        if (at == NULL)
+            break;
+        struct cursor body = cursor_over(at, len - SET_HEADER);
+        if (set_id >= FIRST_DATA_ID)
+            add(&names, set_id, set_id);
+        else
+            add_templates(&names, dialect, set_id, &body);
+    }
+    return names;
+}
+
 bool share_key(const struct datagram *announcement, char key[static SHARE_KEY_MAX])
 {
     struct cursor c = cursor_over(announcement->data, announcement->len);
     uint16_t version = cursor_u16(&c);
     size_t header_len = version == 9 ? V9_HEADER : IPFIX_HEADER;
-    if ((version != 9 && version != 10) || announcement->len < header_len + SET_HEADER + 2)
+    if ((version != 9 && version != 10) || announcement->len < header_len)
         return false;
     uint32_t domain = bytes_u32(announcement->data + header_len - sizeof domain);
-    uint16_t set_id = bytes_u16(announcement->data + header_len);
-    uint16_t template_id = bytes_u16(announcement->data + header_len + SET_HEADER);
-    if (set_id >= FIRST_DATA_ID) // options data: the first bytes are a value
-        template_id = set_id;
+    struct cursor sets = cursor_over(announcement->data + header_len,
+                                     announcement->len - header_len);
+    struct names names = names_of(sets, version == 9 ? TEMPLATE_V9 : TEMPLATE_IPFIX);
     size_t len = 0;
     for (unsigned i = 0; i < announcement->source.len; i++)
         len += (size_t)snprintf(key + len, SHARE_KEY_MAX - len, "%02x",
                                 announcement->source.bytes[i]);
-    snprintf(key + len, SHARE_KEY_MAX - len, ".%u.%u.%x.%u.%u", announcement->port, version, domain,
-             set_id, template_id);
-    return announcement->source.len != 0;
+    len += (size_t)snprintf(key + len, SHARE_KEY_MAX - len, ".%u.%u.%x.%u.%u", announcement->port,
+                            version, domain, names.set_id, names.id);
+    if (names.count > 1)
+        snprintf(key + len, SHARE_KEY_MAX - len, ".%x", names.hash);
+    return announcement->source.len != 0 && names.count != 0;
 }
 
 static uint8_t *put(uint8_t *out, uint64_t value, unsigned len)

@@ -7,8 +7,8 @@
 #define SHARE_HEADER_MAX 48 // of an entry, before the announcement
 #define SHARE_ENTRY_MAX  (SHARE_HEADER_MAX + 65535)
 
-// Writes the key: the exporter, and what the announcement begins with, so that a later one of the
-// same template takes its place. False when it is no announcement that could be shared.
+// Writes the key: the exporter and the templates, so that a later announcement of the very same
+// ones takes its place. False when it is no announcement that could be shared.
 bool share_key(const struct datagram *announcement, char key[static SHARE_KEY_MAX]);
 
 // Writes the entry of at most SHARE_ENTRY_MAX bytes; its length. `author` tells the own ones.

@@ -7,10 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ANNOUNCEMENT_MAX 65535
+#define ANNOUNCEMENT_MAX      65535
+#define ANNOUNCEMENT_AGAIN_NS (UINT64_C(600) * 1000000000)
 
 struct announcement {
-    bool news; // something in it was not known before
+    bool news; // something in it was not known before, or was told long ago
     size_t len;
     size_t header_len;
     uint8_t bytes[ANNOUNCEMENT_MAX];
@@ -25,6 +26,17 @@ void announcement_add(struct announcement *a, uint16_t set_id, const uint8_t *bo
 
 // Makes the header right: IPFIX messages say their length (RFC 7011, section 3.1).
 void announcement_end(struct announcement *a);
+
+// It says something that was told at *told_ns last, 0: never. What did not change is told again
+// after ANNOUNCEMENT_AGAIN_NS, to decoders that are new or have forgotten it. NULL is allowed.
+static inline void announcement_note(struct announcement *a, bool changed, uint64_t now_ns,
+                                     uint64_t *told_ns)
+{
+    if (a == NULL || (!changed && now_ns - *told_ns < ANNOUNCEMENT_AGAIN_NS))
+        return;
+    a->news = true;
+    *told_ns = now_ns;
+}
 
 // Whether it says anything that the other decoders may not know.
 static inline bool announcement_worth(const struct announcement *a)

@@ -136,13 +136,15 @@ void decoder_borrow(struct decoder *decoder, const struct datagram *announcement
     learn(decoder, announcement, true);
 }
 
-static void announce(const struct decoder *decoder, const struct datagram *datagram)
+static void announce(const struct decoder *decoder, const struct decode_run *run)
 {
+    const struct datagram *datagram = run->datagram;
     struct datagram announcement = *datagram;
     announcement_end(decoder->announcement);
     announcement.data = decoder->announcement->bytes;
     announcement.len = decoder->announcement->len;
-    decoder->announce(decoder->user, &announcement);
+    decoder->announce(decoder->user, &announcement,
+                      run->exporter != NULL && run->exporter->entry.proven);
 }
 
 // How old the datagram's last flow was when it came; an end in the future is none.
@@ -174,7 +176,7 @@ void decoder_run(struct decoder *decoder, enum decode_scheme scheme,
     }
     decode(decoder, &run, scheme);
     if (run.announcement != NULL && announcement_worth(run.announcement))
-        announce(decoder, datagram);
+        announce(decoder, &run);
     if (run.exporter == NULL)
         return;
     run.exporter->counts.units_dropped += units_dropped(decoder->ledger) - dropped;

@@ -40,8 +40,8 @@ struct datagram {
 typedef void decode_emit(void *user, struct flow *flow);
 
 // Takes what a datagram announced (templates, options data) when it was news: a message of its own
-// with the source of the datagram, valid for the call.
-typedef void decode_announce(void *user, const struct datagram *announcement);
+// with the source of the datagram, valid for the call. `proven`: the exporter has sent data, too.
+typedef void decode_announce(void *user, const struct datagram *announcement, bool proven);
 
 struct decode_options {
     bool templates_shared;       // -templates.scope=address: ports of one address share templates
@@ -68,7 +68,7 @@ void decoder_set_mapping(struct decoder *decoder, struct mapping *mapping);
 
 // Learns from what another decoder announced; nothing is counted but what was held for it.
 void decoder_learn(struct decoder *decoder, const struct datagram *announcement);
-// The same from another collector: never in place of what the exporter itself announced here.
+// The same from another collector: what the exporter itself announced here stays as it is.
 void decoder_borrow(struct decoder *decoder, const struct datagram *announcement);
 
 // Decodes one datagram: counts it as received and as parsed or refused, and emits its flows.

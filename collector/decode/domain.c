@@ -366,7 +366,7 @@ const struct sampling_table *domain_sampling(struct domain_store *store,
          d = d->next_member) {
         if (d->sampling == NULL)
             continue;
-        if (found != NULL && memcmp(found, d->sampling, sizeof *found) != 0)
+        if (found != NULL && !sampling_agrees(found, d->sampling))
             return NULL;
         found = d->sampling;
     }

@@ -196,11 +196,18 @@ static void note_announced(const struct netflow_walk *walk, const struct templat
         exporter->elements_unused = plan_unused(template->plan);
 }
 
+static void tell(const struct netflow_walk *walk, const struct template *template, bool changed)
+{
+    announcement_note(walk->run->announcement, changed, walk->run->datagram->received_ns,
+                      &template->life->told_ns);
+}
+
 static void learn(struct netflow_walk *walk, struct template *template)
 {
     const struct template *known = domain_own_template(walk->domain, template->id);
     if (known != NULL && template_same_layout(known, template)) {
         note_announced(walk, known);
+        tell(walk, known, false);
         known->life->borrowed &= walk->run->borrowed;
         template_free(template);
         return;
@@ -220,8 +227,7 @@ static void learn(struct netflow_walk *walk, struct template *template)
     note_announced(walk, template);
     template->life->borrowed = walk->run->borrowed;
     walk->learned = true;
-    if (walk->run->announcement != NULL)
-        walk->run->announcement->news = true;
+    tell(walk, template, true);
     if (domain_put(walk->store, walk->domain, template) != 0)
         decode_note(walk->run, REASON_TEMPLATE_EVICTED);
 }
@@ -230,6 +236,8 @@ static void learn(struct netflow_walk *walk, struct template *template)
 // what they have: the exporter announces again what it goes on with.
 static void withdraw(struct netflow_walk *walk, uint16_t set_id, uint16_t id, bool options)
 {
+    if (walk->run->borrowed)
+        return;
     decode_deferred(walk);
     if (id == set_id)
         domain_withdraw_all(walk->store, walk->domain, options);

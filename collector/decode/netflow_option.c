@@ -6,6 +6,31 @@
 // What one datagram may cost: fields of one byte, as many as the largest datagram holds.
 #define OPTIONS_FIELDS_MAX 65536
 
+static void learn_init_time(struct netflow_walk *walk, uint64_t init_ms)
+{
+    uint64_t known_ms = domain_init_ms(walk->domain);
+    if (known_ms == init_ms || (walk->run->borrowed && known_ms != 0))
+        return;
+    domain_set_init_ms(walk->domain, init_ms);
+    domain_note_change(walk->store);
+}
+
+// What another collector says holds until the exporter says it here.
+static void learn_sampling(struct netflow_walk *walk, const struct sampling_terms *terms)
+{
+    struct decode_run *run = walk->run;
+    struct sampling_table *table = domain_own_sampling(walk->store, walk->domain);
+    if (table == NULL || (run->borrowed && table->last != 0 && !table->borrowed))
+        return;
+    if (table->borrowed && !run->borrowed)
+        *table = (struct sampling_table){.last = 0};
+    table->borrowed = run->borrowed;
+    bool changed = sampling_learn(table, terms);
+    if (changed)
+        domain_note_change(walk->store);
+    announcement_note(run->announcement, changed, run->datagram->received_ns, &table->told_ns);
+}
+
 // RFC 3954, section 6.1: the scopes of v9 are numbered apart from its elements; those of IPFIX are
 // elements like any other.
 static void decode_option(struct netflow_walk *walk, const struct template *template,
@@ -20,20 +45,11 @@ static void decode_option(struct netflow_walk *walk, const struct template *temp
             continue;
         uint64_t number = bytes_be(value.at, cursor_left(&value));
         sampling_take(&terms, field->element, number);
-        if (field->element == INIT_TIME && domain_init_ms(walk->domain) != number) {
-            domain_set_init_ms(walk->domain, number);
-            domain_note_change(walk->store);
-        }
+        if (field->element == INIT_TIME)
+            learn_init_time(walk, number);
     }
-    struct announcement *announcement = walk->run->announcement;
-    struct sampling_table *table = sampling_rate(&terms) == 0 || !cursor_ok(body)
-                                       ? NULL
-                                       : domain_own_sampling(walk->store, walk->domain);
-    if (table == NULL || !sampling_learn(table, &terms))
-        return;
-    domain_note_change(walk->store);
-    if (announcement != NULL)
-        announcement->news = true;
+    if (cursor_ok(body) && sampling_rate(&terms) != 0)
+        learn_sampling(walk, &terms);
 }
 
 static void decode_options(struct netflow_walk *walk, const struct template *template,

@@ -1,5 +1,7 @@
 #include "collector/decode/sampling.h"
 
+#include <string.h>
+
 enum {
     SAMPLING_INTERVAL = 34,
     SAMPLER_ID = 48,
@@ -74,6 +76,12 @@ bool sampling_learn(struct sampling_table *table, const struct sampling_terms *t
     if (i == table->count)
         table->count++;
     return news;
+}
+
+bool sampling_agrees(const struct sampling_table *a, const struct sampling_table *b)
+{
+    return a->last == b->last && a->count == b->count &&
+           memcmp(a->row, b->row, a->count * sizeof a->row[0]) == 0;
 }
 
 uint64_t sampling_find(const struct sampling_table *table, const struct sampling_terms *terms)

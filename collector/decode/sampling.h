@@ -33,6 +33,8 @@ uint64_t sampling_rate(const struct sampling_terms *terms);
 // What an exporter's options said: a rate per selector, and the last one of all.
 struct sampling_table {
     uint64_t last;
+    uint64_t told_ns; // to other decoders, Unix time
+    bool borrowed;    // another collector says so; the exporter has not, to us
     unsigned count;
     struct {
         uint64_t selector;
@@ -42,6 +44,9 @@ struct sampling_table {
 
 // True when that changed what is known.
 bool sampling_learn(struct sampling_table *table, const struct sampling_terms *terms);
+
+// Whether both say the same rates.
+bool sampling_agrees(const struct sampling_table *a, const struct sampling_table *b);
 
 // The rate for a record with these terms: its own, that of its selector, or the last one learnt; 0
 // when none is known, which is so of a selector that a full table does not have.

@@ -32,6 +32,7 @@ struct template_life {
     uint64_t added_ns;
     uint64_t updated_ns; // announced last
     uint64_t used_ns;    // by a data set
+    uint64_t told_ns;    // to other decoders
     bool borrowed;       // another collector says so; the exporter has not, to us
 };
 

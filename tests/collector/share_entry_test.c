@@ -1,10 +1,13 @@
 // Announcements as entries of the shared bucket: there and back, and what is no entry.
 #include "collector/share_entry.h"
 
+#include "collector/share_queue.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -29,6 +32,67 @@ static void names_exporter_and_template(void **state)
     (void)state;
     assert_true(share_key(&a, key));
     assert_string_equal(key, "20010db8000000000000000000000009.2055.9.1020304.0.260");
+}
+
+// One template set of two templates, each of one field, and a set of options data.
+static size_t write_three(uint8_t *out, uint16_t second, uint8_t field, uint16_t data)
+{
+    const uint8_t sets[] = {0, 0, 0, 20,    1, 4, 0, 1, 0, 7, 0, 2, 1, 5,
+                            0, 1, 0, field, 0, 2, 1, 6, 0, 8, 1, 2, 3, 4};
+    memcpy(out, V9, 20);
+    memcpy(out + 20, sets, sizeof sets);
+    out[20 + 13] = (uint8_t)second;
+    out[20 + 21] = (uint8_t)data;
+    return 20 + sizeof sets;
+}
+
+static void assert_same_key(bool wanted, size_t len, const uint8_t *x, const uint8_t *y)
+{
+    char key[2][SHARE_KEY_MAX];
+    struct datagram a = announcement(x, len);
+    struct datagram b = announcement(y, len);
+    assert_true(share_key(&a, key[0]));
+    assert_true(share_key(&b, key[1]));
+    assert_int_equal(strcmp(key[0], key[1]) == 0, wanted);
+}
+
+// What an entry is replaced by must say as much.
+static void names_all_that_is_announced(void **state)
+{
+    uint8_t a[64];
+    uint8_t b[64];
+    (void)state;
+    size_t len = write_three(a, 5, 7, 6);
+    write_three(b, 5, 8, 6); // another layout
+    assert_same_key(true, len, a, b);
+    write_three(b, 9, 7, 6);
+    assert_same_key(false, len, a, b);
+    write_three(b, 5, 7, 9);
+    assert_same_key(false, len, a, b);
+}
+
+static void proven_exporters_go_first(void **state)
+{
+    struct share_queue queue;
+    struct datagram a = announcement(V9, sizeof V9);
+    (void)state;
+    share_queue_init(&queue);
+    assert_true(share_queue_empty(&queue));
+    for (unsigned i = 0; i < SHARE_QUEUE_COUNT + 3; i++)
+        share_queue_put(&queue, &a, false);
+    assert_int_equal(share_queue_left_out(&queue), 3);
+    for (uint16_t port = 1; port <= 2; port++) {
+        a.port = port;
+        share_queue_put(&queue, &a, true);
+    }
+    assert_int_equal(share_queue_left_out(&queue), 3);
+    for (uint16_t i = 0; i < 3; i++) {
+        struct share_item *item = share_queue_take(&queue);
+        assert_int_equal(item->announcement.port, i < 2 ? i + 1 : 2055);
+        assert_memory_equal(item->announcement.data, V9, sizeof V9);
+        free(item);
+    }
+    share_queue_fini(&queue);
 }
 
 static void comes_back_whole(void **state)
@@ -72,6 +136,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_exporter_and_template),
+        cmocka_unit_test(names_all_that_is_announced),
+        cmocka_unit_test(proven_exporters_go_first),
         cmocka_unit_test(comes_back_whole),
         cmocka_unit_test(refuses_what_is_none),
     };

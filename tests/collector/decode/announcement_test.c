@@ -1,4 +1,5 @@
 // Decoders that share the datagrams of an exporter: what one is told, the other learns.
+#include "collector/decode/announcement.h"
 #include "tests/collector/decode/rig.h"
 
 #include <setjmp.h>
@@ -11,10 +12,12 @@ static struct message m;
 static uint8_t told_bytes[65535];
 static struct datagram told;
 static unsigned told_count;
+static bool told_proven;
 
-static void keep_told(void *user, const struct datagram *announcement)
+static void keep_told(void *user, const struct datagram *announcement, bool proven)
 {
     (void)user;
+    told_proven = proven;
     memcpy(told_bytes, announcement->data, announcement->len);
     told = *announcement;
     told.data = told_bytes;
@@ -105,6 +108,125 @@ static void what_is_known_is_not_told_again(void **state)
     rig_free(rig);
 }
 
+static void what_is_known_is_told_again_later(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_with(&OPTIONS);
+    told_count = 0;
+    for (uint64_t i = 0; i < 40; i++) { // each minute
+        message_ipfix(&m);
+        if (i < 20)
+            put_template(2);
+        else
+            put_sampling(100);
+        message_end(&m);
+        rig_send_at(rig, RIG_NOW_NS + i * 60000000000, 2055, m.bytes, m.len);
+    }
+    assert_int_equal(told_count, 4);
+    rig_free(rig);
+}
+
+static void says_of_whom_data_came(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_with(&OPTIONS);
+    message_v9(&m);
+    put_template(0);
+    rig_message(rig, 2055, &m);
+    assert_false(told_proven);
+    for (int i = 0; i < EXPORTER_PROVEN; i++) {
+        message_v9(&m);
+        put_data(1);
+        rig_message(rig, 2055, &m);
+    }
+    message_ipfix(&m);
+    put_template(2);
+    rig_message(rig, 2055, &m);
+    assert_false(told_proven); // another one, by its version
+    message_v9(&m);
+    put_template(0);
+    message_end(&m);
+    rig_send_at(rig, RIG_NOW_NS + ANNOUNCEMENT_AGAIN_NS, 2055, m.bytes, m.len);
+    assert_true(told_proven);
+    rig_free(rig);
+}
+
+static uint64_t rate_of_data(struct rig *rig)
+{
+    message_ipfix(&m);
+    put_data(0x0a000001);
+    assert_int_equal(rig_message(rig, 2055, &m), 1);
+    return flow_num(&rig->flows[0], FLOW_SAMPLING_RATE);
+}
+
+static void borrow(struct rig *rig)
+{
+    message_end(&m);
+    const struct datagram datagram = {.data = m.bytes,
+                                      .len = m.len,
+                                      .source = {.bytes = {192, 0, 2, 1}, .len = 4},
+                                      .port = 2055,
+                                      .received_ns = RIG_NOW_NS};
+    decoder_borrow(rig->decoder, &datagram);
+}
+
+static void borrow_sampling(struct rig *rig, uint32_t rate)
+{
+    message_ipfix(&m);
+    put_sampling(rate);
+    borrow(rig);
+}
+
+static void the_exporter_counts_more_than_other_collectors(void **state)
+{
+    static const uint16_t swapped[][2] = {{1, 4}, {8, 4}, {0, 0}};
+    (void)state;
+    struct rig *rig = rig_with(&OPTIONS);
+    message_ipfix(&m);
+    put_template(2);
+    borrow(rig);
+    borrow_sampling(rig, 100);
+    assert_int_equal(rate_of_data(rig), 100);
+    borrow_sampling(rig, 200); // one that is borrowed in place of another
+    assert_int_equal(rate_of_data(rig), 200);
+
+    message_ipfix(&m);
+    put_template(2);
+    put_sampling(300);
+    rig_message(rig, 2055, &m);
+    borrow_sampling(rig, 400);
+    message_ipfix(&m);
+    message_open(&m, 2);
+    message_template(&m, 256, swapped);
+    message_close(&m);
+    borrow(rig);
+    assert_int_equal(rate_of_data(rig), 300);
+    assert_int_equal(rig->sources[0], 0x0a000001);
+    rig_free(rig);
+}
+
+// RFC 7011, section 8.1: one template, and all of them.
+static void other_collectors_withdraw_nothing(void **state)
+{
+    static const uint16_t ids[] = {256, 2};
+    (void)state;
+    struct rig *rig = rig_with(&OPTIONS);
+    message_ipfix(&m);
+    put_template(2);
+    put_sampling(100);
+    rig_message(rig, 2055, &m);
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        message_ipfix(&m);
+        message_open(&m, 2);
+        message_put(&m, ids[i], 2);
+        message_put(&m, 0, 2);
+        message_close(&m);
+        borrow(rig);
+        assert_int_equal(rate_of_data(rig), 100);
+    }
+    rig_free(rig);
+}
+
 static void what_was_held_is_decoded(void **state)
 {
     (void)state;
@@ -172,6 +294,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_other_decoder_learns),
         cmocka_unit_test(what_is_known_is_not_told_again),
+        cmocka_unit_test(what_is_known_is_told_again_later),
+        cmocka_unit_test(says_of_whom_data_came),
+        cmocka_unit_test(the_exporter_counts_more_than_other_collectors),
+        cmocka_unit_test(other_collectors_withdraw_nothing),
         cmocka_unit_test(what_was_held_is_decoded),
         cmocka_unit_test(shared_sequence_numbers_mean_nothing),
         cmocka_unit_test(a_bad_announcement_is_harmless),
