@@ -179,8 +179,10 @@ static void watch(struct share *share)
 {
     kvEntry *entry = NULL;
     while (kvWatcher_Next(&entry, share->watcher, WATCH_MS) == NATS_OK) {
-        if (entry != NULL) // NULL: the end of what was there before
+        if (entry != NULL)
             take_entry(share, entry);
+        else // the end of what was there before
+            log_debug("templates of other collectors are read", "bucket", share->bucket);
         kvEntry_Destroy(entry);
         entry = NULL;
         if (!share_queue_empty(&share->queue))

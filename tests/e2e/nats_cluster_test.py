@@ -17,8 +17,7 @@ import unittest
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 
-from e2e import nats_test  # noqa: E402
-from support import nats, process  # noqa: E402
+from support import nats, nats_case, process  # noqa: E402
 
 FLOWS = int(os.environ.get("NATS_TEST_FLOWS", "1000000"))
 ROUNDS = 100
@@ -81,7 +80,7 @@ class ClusterTest(unittest.TestCase):
         with nats.Client(self.alive()) as client:
             return collections.Counter(
                 number for message in client.messages(stream)
-                for number in nats_test.ids_of(base64.b64decode(message["data"])))
+                for number in nats_case.ids_of(base64.b64decode(message["data"])))
 
     def count(self, stream):
         try:
@@ -106,7 +105,7 @@ class ClusterTest(unittest.TestCase):
             one.wait_for_log("NATS connected")
         process.wait_until(lambda: self.count("goflow2") == 0 and
                            any("stream made" in c.log() for c in collectors), "the stream")
-        sender = nats_test.Sender()
+        sender = nats_case.Sender()
         died = None
         for turn in range(ROUNDS):
             for collector in collectors:
