@@ -10,6 +10,7 @@ import datetime
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 
@@ -19,9 +20,10 @@ sys.path[:0] = [BENCH, os.path.dirname(BENCH)]
 from harness import enrich, jetstream, process, program, receive  # noqa: E402
 
 PARTS = ("receive", "bursts", "workers", "curves", "enrich", "jetstream", "lookup", "start")
+PART_SECONDS_MAX = 3 * 3600
 # Count -> options of the generator. One exporter may have a thousand templates or so, which is
 # bounded on purpose; more come from several.
-EXPORTERS = {count: [f"-exporters={count}"] for count in (1, 10, 100, 1000, 10000)}
+EXPORTERS = {count: [f"-exporters={count}"] for count in (1, 10, 100, 1000, 10000, 60000)}
 TEMPLATES = {count: [f"-exporters={max(1, count // 1000)}", f"-templates={min(count, 1000)}"]
              for count in (1, 10, 100, 1000, 10000)}
 
@@ -33,12 +35,16 @@ def parse_arguments():
     parser.add_argument("--out", required=True, help="file of results; parts not run are kept")
     parser.add_argument("--only", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
     parser.add_argument("--inputs", help="of " + "; ".join(program.INPUTS))
-    parser.add_argument("--runs", type=int, default=5, help="of which the median counts")
-    parser.add_argument("--short", action="store_true", help="a look: shorter runs")
+    parser.add_argument("--runs", type=int, help="of which the median counts; 5, quick 3")
+    parser.add_argument("--quick", action="store_true",
+                        help="all of it in a quarter of an hour: shorter runs, each rate once")
     parser.add_argument("--rate", type=int, default=20000,
                         help="datagrams a second while processor time is measured")
     parser.add_argument("--no-rate", action="store_true", help="without searching for rates")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    arguments.runs = arguments.runs or (3 if arguments.quick else 5)
+    arguments.rate_runs = 0 if arguments.no_rate else 1 if arguments.quick else arguments.runs
+    return arguments
 
 
 def _output(*command):
@@ -69,13 +75,13 @@ def machine(programs):
 
 def run_part(part, arguments, timing, say):
     programs, cache, runs = arguments.programs, arguments.cache, arguments.runs
-    with_rate = not arguments.no_rate
+    rate_runs = arguments.rate_runs
     if part == "receive":
         inputs = arguments.inputs.split(";") if arguments.inputs else \
             [name for name in program.INPUTS if name != program.BURSTS]
-        return receive.measure(programs, runs, timing, say, inputs, with_rate)
+        return receive.measure(programs, runs, timing, say, inputs, rate_runs)
     if part == "bursts":
-        return receive.measure(programs, runs, timing, say, [program.BURSTS], with_rate)
+        return receive.measure(programs, runs, timing, say, [program.BURSTS], rate_runs)
     if part == "workers":
         return receive.two_workers(programs, runs, timing, say)
     if part == "curves":
@@ -89,6 +95,23 @@ def run_part(part, arguments, timing, say):
     if part == "lookup":
         return enrich.lookups(programs, cache, runs, say)
     return enrich.start_up(programs, cache, runs)
+
+
+def _out_of_time(*_):
+    raise TimeoutError("took too long")
+
+
+def try_part(part, arguments, timing, say):
+    """The part's figures, or why there are none: the others are measured all the same."""
+    signal.alarm(PART_SECONDS_MAX // (20 if arguments.quick else 1))
+    try:
+        return run_part(part, arguments, timing, say)
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError,
+            subprocess.SubprocessError) as error:
+        say(f"{part}: FAILED: {error}")
+        return {"failed": str(error)}
+    finally:
+        signal.alarm(0)
 
 
 def read_results(path):
@@ -107,11 +130,13 @@ def main():
         sys.exit("two cores are needed: one for the generator, one for the program")
     os.makedirs(arguments.cache, exist_ok=True)
     results = read_results(arguments.out)
-    timing = receive.Timing(arguments.short, arguments.rate)
+    timing = receive.Timing(arguments.quick, arguments.rate)
+    signal.signal(signal.SIGALRM, _out_of_time)
     for part in arguments.only.split(","):
-        measured = run_part(part, arguments, timing,
+        measured = try_part(part, arguments, timing,
                             lambda text: print(text, file=sys.stderr, flush=True))
         results.setdefault("parts", {})[part] = {"machine": machine(arguments.programs),
+                                                 "quick": arguments.quick,
                                                  "runs": arguments.runs, "figures": measured}
         with open(arguments.out, "w", encoding="utf-8") as file:
             json.dump(results, file, indent=1)

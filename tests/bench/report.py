@@ -31,6 +31,8 @@ def _rate(runs):
     rates = [run["rate"] for run in runs if run["rate"]]
     if not rates:
         return "not measured"
+    if not any(rate["flows"] for rate in rates):
+        return "none without loss"
     text = spread([rate["flows"] / 1e6 for rate in rates], "{:.2f}")
     bound = any(rate["generator_bound"] for rate in rates)
     return f"{text}, all that the generator sends" if bound else text
@@ -47,9 +49,10 @@ def receive(figures):
     for row in figures:
         lost = max(run["lost"] for run in row["runs"])
         cost = spread(_costs(row)) + (f", {100 * lost:.1f}% lost" if lost > 0.001 else "")
-        ratio = statistics.median(_costs(row)) / floors[row["input"]]
+        floor = floors.get(row["input"])
+        ratio = f"{statistics.median(_costs(row)) / floor:.1f}" if floor else "floor not measured"
         memory = statistics.median(run["memory_kib"] for run in row["runs"]) / 1024
-        rows.append([row["input"], row["program"], cost, f"{ratio:.1f}", _rate(row["runs"]),
+        rows.append([row["input"], row["program"], cost, ratio, _rate(row["runs"]),
                      f"{memory:.0f}"])
     return table(["input", "program", "ns a flow", "times the floor", "million flows/s", "MiB"],
                  rows)
@@ -120,7 +123,16 @@ TABLES = {"receive": receive, "bursts": receive, "workers": workers, "curves": c
 
 def origin(part):
     machine = part["machine"]
-    return f"*{machine['date']}, commit {machine['commit']}, medians of {part['runs']} runs.*"
+    runs = f"{part['runs']} short runs" if part.get("quick") else f"{part['runs']} runs"
+    return f"*{machine['date']}, commit {machine['commit']}, medians of {runs}.*"
+
+
+def show(name, part, folder):
+    """The part's tables and plots; of one that failed, why."""
+    figures = part["figures"]
+    if isinstance(figures, dict) and "failed" in figures:
+        return f"Not measured: {figures['failed']}."
+    return TABLES[name](figures) + plots(name, figures, folder)
 
 
 def machine(parts):
@@ -131,7 +143,8 @@ def machine(parts):
     rows = [[name, text.rpartition("Version: ")[2]]
             for name, text in newest["programs"].items() if text]
     lines += [table(["program", "version"], rows)]
-    commands = [row["runs"][0]["command"] for name in ("receive", "bursts") if name in parts
+    commands = [row["runs"][0]["command"] for name in ("receive", "bursts")
+                if isinstance(parts.get(name, {}).get("figures"), list)
                 for row in parts[name]["figures"]]
     if commands:
         lines += ["", "```sh", *dict.fromkeys(commands), "```"]
@@ -179,8 +192,7 @@ def main():
         text = file.read()
     folder = os.path.splitext(arguments.document)[0]
     for name, part in parts.items():
-        made = TABLES[name](part["figures"]) + plots(name, part["figures"], folder)
-        text = fill(text, name, f"{made}\n\n{origin(part)}")
+        text = fill(text, name, f"{show(name, part, folder)}\n\n{origin(part)}")
     text = fill(text, "machine", machine(parts))
     with open(arguments.document, "w", encoding="utf-8") as file:
         file.write(text)

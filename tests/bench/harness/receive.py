@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import subprocess
 import tempfile
 import time
 
@@ -14,14 +15,14 @@ RATE_FIRST, RATE_MAX = 20000, 2000000
 
 
 class Timing:
-    """How long everything runs; short for a look, long for the record."""
+    """How long everything runs."""
 
-    def __init__(self, short, rate=20000):
+    def __init__(self, quick, rate=20000):
         self.rate = rate  # datagrams a second while processor time is measured
-        self.warm_seconds = 0.2 if short else 0.5
-        self.paced_seconds = 1.0 if short else 3.0
-        self.probe_seconds = 0.5 if short else 1.6
-        self.hold_seconds = 1.0 if short else 6.0
+        self.warm_seconds = 0.2 if quick else 0.5
+        self.paced_seconds = 1.0 if quick else 3.0
+        self.probe_seconds = 0.5 if quick else 1.6
+        self.hold_seconds = 1.5 if quick else 6.0
 
 
 def _warm(programs, options, timing, more_seconds=0.0):
@@ -121,8 +122,9 @@ def measure_once(programs, name, start, timing, hint, with_rate):
                     "memory_kib": run.memory_kib(), "command": _shown(command, folder)}
 
 
-def measure(programs, runs, timing, say, inputs=None, with_rate=True):
-    """All programs on all inputs, `runs` times in turn, so that a slow moment meets everyone."""
+def measure(programs, runs, timing, say, inputs, rate_runs):
+    """All programs on all inputs, `runs` times in turn, so that a slow moment meets everyone. The
+    rate is searched for in the last `rate_runs` of them. A program that fails is left out."""
     rows = []
     for name in inputs or program.INPUTS:
         made = {title: [] for title in program.receivers(name)}
@@ -130,7 +132,12 @@ def measure(programs, runs, timing, say, inputs=None, with_rate=True):
             for title, start in program.receivers(name).items():
                 last = made[title][-1]["rate"] if made[title] else None
                 hint = last["datagrams"] if last else None
-                once = measure_once(programs, name, start, timing, hint, with_rate)
+                with_rate = turn >= runs - rate_runs
+                try:
+                    once = measure_once(programs, name, start, timing, hint, with_rate)
+                except (RuntimeError, subprocess.SubprocessError, ZeroDivisionError) as error:
+                    say(f"{name}: {title}: FAILED: {error}")
+                    continue
                 if once is not None:
                     made[title].append(once)
                     say(f"{name}: {title}: run {turn + 1}: {once['processor_ns']:.0f} ns")

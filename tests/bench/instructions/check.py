@@ -118,7 +118,7 @@ def main():
     baseline = read_baseline()
     reason = reason_to_skip(arguments, baseline)
     if reason is not None:
-        print(f"skipped: {reason}")
+        print(f"LEFT OUT: instructions: {reason}")
         return SKIPPED
     counts = count_all(arguments.programs, arguments.only)
     grown = compare(counts, baseline["instructions"])
