@@ -19,6 +19,7 @@ from support import process  # noqa: E402
 
 FILES = sorted(glob.glob(os.path.join(ROOT, "compose", "*", "docker-compose.yml")))
 PROFILES = ("traffic",)
+PROGRAMS = {"collector": process.COLLECTOR, "enricher": process.ENRICHER}
 # Of a tag two numbers at least: what a moving tag stands for is nobody's choice.
 PINNED = re.compile(r"^[\w./-]+:v?\d+\.\d+[\w.-]*$")
 VARIABLE_WITHOUT_VALUE = re.compile(r"^(\w+)=$", re.M)
@@ -39,22 +40,24 @@ def compose(path, environment_file, *arguments):
 
 
 class ComposeTest(unittest.TestCase):
-    def setUp(self):
+    @classmethod
+    def setUpClass(cls):
         scratch = tempfile.TemporaryDirectory(prefix="compose-test-")
-        self.addCleanup(scratch.cleanup)
-        self.scratch = scratch.name
+        cls.addClassCleanup(scratch.cleanup)
+        cls.scratch = scratch.name
+        cls.said = {path: compose(path, cls.environment(os.path.dirname(path)), "config")
+                    for path in FILES}
 
     def each(self):
         """(folder, the file as docker-compose understands it) of every compose file."""
         import yaml  # what docker-compose itself is built on
-        for path in FILES:
-            folder = os.path.dirname(path)
-            done = compose(path, self.environment(folder), "config")
+        for path, done in self.said.items():
             self.assertEqual(done.returncode, 0, done.stderr)
-            yield folder, yaml.safe_load(done.stdout)
+            yield os.path.dirname(path), yaml.safe_load(done.stdout)
 
-    def environment(self, folder):
-        filled = os.path.join(self.scratch, os.path.basename(folder) + ".env")
+    @classmethod
+    def environment(cls, folder):
+        filled = os.path.join(cls.scratch, os.path.basename(folder) + ".env")
         example = os.path.join(folder, ".env.example")
         with open(filled, "w", encoding="utf-8") as out:
             if os.path.exists(example):
@@ -63,9 +66,8 @@ class ComposeTest(unittest.TestCase):
         return filled
 
     def test_accepted_without_a_warning(self):
-        for path in FILES:
+        for path, done in self.said.items():
             with self.subTest(os.path.relpath(path, ROOT)):
-                done = compose(path, self.environment(os.path.dirname(path)), "config", "-q")
                 self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_every_password_is_asked_for(self):
@@ -148,6 +150,33 @@ class ComposeTest(unittest.TestCase):
                     self.assertIn("max-size", service["logging"]["options"])
                     if "profiles" not in service and service["image"] not in ours:
                         self.assertIn("test", service["healthcheck"])
+
+    def test_our_programs_take_what_they_are_told(self):
+        """Their -check, with the files that are mounted; what volumes hold is in a folder."""
+        for _, config in self.each():
+            images = {service["image"]: PROGRAMS[self.target(service["build"])]
+                      for service in config["services"].values() if "build" in service}
+            for name, service in config["services"].items():
+                # A list of words, unless a shell of the image's own joins programs.
+                if service["image"] in images and "entrypoint" not in service:
+                    with self.subTest(service=name):
+                        self.check(images[service["image"]], service)
+
+    def check(self, program, service):
+        places = {target: source if source.startswith("/") else self.scratch for source, target in
+                  (volume.split(":")[:2] for volume in service.get("volumes", ()))}
+
+        def there(text):
+            for target, source in places.items():
+                text = text.replace(target, source)
+            return text
+
+        environment = {name: there(str(value))
+                       for name, value in service.get("environment", {}).items()}
+        done = subprocess.run([program, "-check", *map(there, service["command"])],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              env=environment)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_who_waits_for_health_waits_for_one_that_has_it(self):
         for _, config in self.each():
