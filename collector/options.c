@@ -240,6 +240,7 @@ static size_t output_rows(struct option *out, struct collector_options *o)
          "not src_addr in 10.0.0.0/8; see docs/filter.md",
          NULL},
         {"transport", OPTION_STRING, &o->transport, "Output by `name`: file or nats", NULL},
+        {"transport.kafka.", OPTION_ABSENT, NULL, SINK_KAFKA_ABSENT, NULL},
         {"transport.file", OPTION_STRING, &o->sink.path, "Output `path`; empty is stdout", NULL},
         {"transport.file.sep", OPTION_STRING, &o->sink.separator,
          "Written after each flow, as it is; may be empty", NULL},

@@ -72,6 +72,7 @@ static size_t output_rows(struct option *out, struct enricher_options *o)
          NULL},
         {"transport", OPTION_STRING, &o->transport, "where flows go: file, nats or clickhouse",
          NULL},
+        {"transport.kafka.", OPTION_ABSENT, NULL, SINK_KAFKA_ABSENT, NULL},
         {"transport.file", OPTION_STRING, &o->file, "`file` to append to; empty for stdout", NULL},
         {"transport.file.sep", OPTION_STRING, &o->separator, "`text` after each flow", NULL},
         {"transport.file.buffer", OPTION_BYTES, &o->buffer_bytes,

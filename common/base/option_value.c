@@ -136,6 +136,8 @@ bool option_value_read(enum option_kind kind, const char *text, union option_val
         return read_bytes(text, out);
     case OPTION_DURATION_NS:
         return read_duration(text, out);
+    case OPTION_ABSENT:
+        break;
     }
     return false;
 }
@@ -156,6 +158,8 @@ const char *option_value_wanted(enum option_kind kind)
         return "a number of bytes such as 65536, 512KiB or 64MiB";
     case OPTION_DURATION_NS:
         return "a duration such as 300ms, 10s or 1m30s";
+    case OPTION_ABSENT:
+        break;
     }
     return "";
 }
@@ -178,6 +182,8 @@ void option_value_store(const struct option *option, const union option_value *v
         break;
     case OPTION_BYTES:
         *(uint64_t *)option->target = value->bytes;
+        break;
+    case OPTION_ABSENT:
         break;
     }
 }

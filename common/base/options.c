@@ -21,6 +21,15 @@ static void put_line(struct buf *line)
     (void)written; // nowhere left to complain
 }
 
+const char *option_absence(const struct option *options, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (options[i].kind == OPTION_ABSENT &&
+            strncmp(options[i].name, name, strlen(options[i].name)) == 0)
+            return options[i].help;
+    return NULL;
+}
+
 static enum options_result unknown(const struct option *options, size_t count, const char *argument,
                                    const char *name, size_t len)
 {
@@ -30,11 +39,15 @@ static enum options_result unknown(const struct option *options, size_t count, c
     snprintf(given, sizeof given, "%.*s", (int)(len < INT_MAX ? len : INT_MAX), name);
     struct nearest nearest = {.text = given};
     for (size_t i = 0; i < count; i++)
-        nearest_offer(&nearest, options[i].name);
+        if (options[i].kind != OPTION_ABSENT)
+            nearest_offer(&nearest, options[i].name);
     buf_json_escaped(&line, argument, (size_t)(name - argument));
     buf_json_escaped(&line, given, strlen(given));
     buf_text(&line, ": unknown flag");
-    if (nearest.name != NULL)
+    const char *reason = option_absence(options, count, given);
+    if (reason != NULL)
+        buf_printf(&line, ": %s", reason);
+    else if (nearest.name != NULL)
         buf_printf(&line, ", the nearest is -%s", nearest.name);
     else
         buf_text(&line, ", -h lists those there are");
@@ -63,7 +76,8 @@ static const struct option *find(const struct option *options, size_t count, con
                                  size_t len)
 {
     for (size_t i = 0; i < count; i++)
-        if (strlen(options[i].name) == len && memcmp(options[i].name, name, len) == 0)
+        if (options[i].kind != OPTION_ABSENT && strlen(options[i].name) == len &&
+            memcmp(options[i].name, name, len) == 0)
             return &options[i];
     return NULL;
 }

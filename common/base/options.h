@@ -17,6 +17,7 @@ enum option_kind {
     OPTION_SECRET,      // const char *; never shown, and NAME.file reads it from a file
     OPTION_URLS,        // const char *; who logs in by it is not shown; NAME.file as well
     OPTION_ACTION,      // bool, something to do instead of running: a flag only
+    OPTION_ABSENT,      // no target; names that begin so are refused, with the help as the reason
 };
 
 struct option {
@@ -44,6 +45,9 @@ struct option_given {
 // The option that a name stands for, its text left open. False when there is none.
 bool option_find(const struct option *options, size_t count, const char *name, size_t len,
                  struct option_given *given);
+
+// Why there is no option of that name; NULL: nothing is known.
+const char *option_absence(const struct option *options, size_t count, const char *name);
 
 // Reads argv[1..argc-1] and visits each flag, whose text is one of its kind; *rest is the index of
 // the first argument not taken. A visit that returns anything but OPTIONS_OK has said why; it ends.

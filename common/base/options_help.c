@@ -19,6 +19,7 @@ static const char *value_name(enum option_kind kind)
         return "URLs";
     case OPTION_BOOL:
     case OPTION_ACTION:
+    case OPTION_ABSENT:
         return "";
     case OPTION_INT:
         return "n";
@@ -81,6 +82,8 @@ static bool has_default(const struct option *option)
         return *(int64_t *)option->target != 0;
     case OPTION_BYTES:
         return *(uint64_t *)option->target != 0;
+    case OPTION_ABSENT:
+        break;
     }
     return false;
 }
@@ -109,6 +112,8 @@ static void put_default(struct buf *out, const struct option *option)
         break;
     case OPTION_DURATION_NS:
         put_duration_default(out, *(int64_t *)option->target);
+        break;
+    case OPTION_ABSENT:
         break;
     }
 }
@@ -143,7 +148,8 @@ void options_help(const struct option *options, size_t count, const char *synops
     for (size_t i = 0; i < count; i++) {
         if (options[i].group != NULL)
             buf_printf(&out, "\n%s\n", options[i].group);
-        put_option(&out, &options[i]);
+        if (options[i].kind != OPTION_ABSENT)
+            put_option(&out, &options[i]);
     }
     for (size_t done = 0; done < out.len;) {
         ssize_t written = write(fd, room + done, out.len - done);

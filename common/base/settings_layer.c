@@ -73,8 +73,12 @@ static int fail_unknown(struct conf *conf, const struct settings *settings, cons
                         unsigned line)
 {
     struct nearest nearest = {.text = name};
+    const char *reason = option_absence(settings->rows, settings->count, name);
+    if (reason != NULL)
+        return conf_fail(conf, line, "unknown setting \"%.*s\": %s", SHOWN_MAX, name, reason);
     for (size_t i = 0; i < settings->count; i++)
-        nearest_offer(&nearest, settings->rows[i].name);
+        if (settings->rows[i].kind != OPTION_ABSENT)
+            nearest_offer(&nearest, settings->rows[i].name);
     if (nearest.name != NULL)
         return conf_fail(conf, line, "unknown setting \"%.*s\", did you mean \"%s\"?", SHOWN_MAX,
                          name, nearest.name);
@@ -148,7 +152,8 @@ static bool find_variable(const struct settings *settings, const char *name, siz
     for (size_t i = 0; i < settings->count; i++) {
         const struct option *option = &settings->rows[i];
         bool in_file;
-        if (option->kind == OPTION_ACTION || !is_variable(settings, option, name, len, &in_file) ||
+        if (option->kind == OPTION_ACTION || option->kind == OPTION_ABSENT ||
+            !is_variable(settings, option, name, len, &in_file) ||
             (given->option != NULL && in_file))
             continue;
         given->option = option;

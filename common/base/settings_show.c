@@ -44,7 +44,8 @@ static const char *nearest_option(const struct settings *settings, const char *v
     for (char *at = name; *at != '\0'; at++)
         *at = *at == '_' ? '.' : (char)tolower((unsigned char)*at);
     for (size_t row = 0; row < settings->count; row++)
-        nearest_offer(&nearest, settings->rows[row].name);
+        if (settings->rows[row].kind != OPTION_ABSENT)
+            nearest_offer(&nearest, settings->rows[row].name);
     return nearest.name;
 }
 
@@ -125,6 +126,8 @@ static void put_value(struct buf *out, const struct option *option)
         break;
     case OPTION_DURATION_NS:
         put_duration(out, *(int64_t *)option->target);
+        break;
+    case OPTION_ABSENT:
         break;
     }
 }

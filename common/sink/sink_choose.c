@@ -24,7 +24,7 @@ const struct sink_ops *sink_choose(const struct settings *settings, const char *
         return ops;
     put_names(&names, more);
     if (strcmp(name, "kafka") == 0)
-        buf_text(&names, ": Kafka is not built in, NATS JetStream takes its place");
+        buf_text(&names, ": " SINK_KAFKA_ABSENT);
     room[names.len] = '\0';
     (void)settings_refuse(settings, "transport", "%s", room);
     return NULL;
