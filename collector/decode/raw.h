@@ -10,8 +10,8 @@
 #include "collector/decode/decode.h"
 
 // A message of one datagram is at most so long; a larger one is dropped and counted as
-// REASON_OUTPUT_TOO_LARGE. The largest datagram fits with elements of two bytes and more.
-#define RAW_BYTES_MAX (4u << 20)
+// REASON_OUTPUT_TOO_LARGE. The largest datagram fits with elements of four bytes and more.
+#define RAW_BYTES_MAX (1u << 20)
 
 enum raw_kind {
     RAW_OFF,

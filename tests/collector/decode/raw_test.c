@@ -209,7 +209,7 @@ static void a_message_that_grows_too_large_is_dropped(void **state)
     assert_int_equal(rig->ledger.flows_made, 1);
     assert_int_equal(rig->ledger.reasons[REASON_OUTPUT_TOO_LARGE], 1);
     message_ipfix(&m);
-    put_data(256, 40);
+    put_data(256, 4);
     assert_int_equal(send(rig), 1);
 }
 
