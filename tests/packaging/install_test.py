@@ -121,7 +121,7 @@ class InstallTest(unittest.TestCase):
             with open(path, encoding="utf-8") as file:
                 unit = file.read()
             self.assertRegex(unit, rf"(?m)^ExecStart=/\S+/bin/{name} \$")
-            self.assertIn("ExecReload=/bin/kill -HUP $MAINPID\n", unit)
+            self.assertIn('ExecReload=/bin/sh -c "kill -HUP $MAINPID"\n', unit)
             self.assertNotIn("@CMAKE", unit)
 
 

@@ -26,6 +26,18 @@ from support import clean_root, dockerfile, netflow, process  # noqa: E402
 FIXTURES = os.path.join(TESTS, "fixtures")
 DEMO_FLOWS = 418
 PACKAGE = "goflow2plus"
+BOOT_SECONDS = 300
+PROBE_UNIT = """[Unit]
+SuccessAction=poweroff
+FailureAction=poweroff
+
+[Service]
+Type=oneshot
+ExecStart=/bin/bash /probe.sh
+
+[Install]
+WantedBy=multi-user.target
+"""
 
 
 class Image:
@@ -169,6 +181,49 @@ class RootTest(unittest.TestCase):
                 path = re.search(rf"{re.escape(library)} => (\S+)", listed).group(1)
                 owner = image.root.run("dpkg", "-S", f"*{os.path.basename(path)}").split(":")[0]
                 self.assertIn(owner, depends, library)
+
+    def test_systemd_starts_reloads_and_stops_them(self):
+        if shutil.which("systemd-nspawn") is None:
+            process.left_out(self.id(), "systemd-container is not installed")
+            return
+        with clean_root.Root(self.images["collector"].root.path) as root:
+            root.run("sh", "-c", "apt-get update -q && apt-get install -y -q --no-install-recommends "
+                                 "systemd systemd-sysv dbus")
+            facts = self.boot(root)
+            if facts is None:
+                process.left_out(self.id(), "systemd cannot be booted in a container here")
+                return
+        self.assertRegex(facts.pop("user"), "^6[1-5][0-9]{3}$")  # one that systemd made up
+        # CAP_NET_ADMIN, bit 12, and no other.
+        self.assertEqual(int(facts.pop("capabilities"), 16), 1 << 12)
+        self.assertEqual(facts, {"healthy": "0", "flow": "0", "reload": "0", "buffers": "0",
+                                 "flow_after_reload": "0", "same_process": "0", "enricher_after_reload": "active",
+                                 "goflow2plus": "success 0", "enricher": "success 0"})
+
+    def boot(self, root):
+        """What service_probe.sh found; None when it was not reached."""
+        shutil.copy(os.path.join(TESTS, "packaging/service_probe.sh"), root.inside("/probe.sh"))
+        with open(root.inside("/datagram"), "wb") as file:
+            file.write(netflow.v5(1, ["10.0.0.1"]))
+        folder = root.inside("/etc/systemd/system")
+        with open(os.path.join(folder, "probe.service"), "w", encoding="utf-8") as file:
+            file.write(PROBE_UNIT)
+        os.makedirs(os.path.join(folder, "multi-user.target.wants"), exist_ok=True)
+        os.symlink("/etc/systemd/system/probe.service",
+                   os.path.join(folder, "multi-user.target.wants/probe.service"))
+        subprocess.run(["systemd-nspawn", "-q", "-D", root.path, "--private-network",
+                        "--register=no", "--keep-unit", "--boot"], stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=BOOT_SECONDS)
+        if not os.path.exists(root.inside("/probe.facts")):
+            return None
+        with open(root.inside("/probe.log"), encoding="utf-8") as file:
+            print(file.read())
+        with open(root.inside("/probe.facts"), encoding="utf-8") as file:
+            found = {}
+            for line in file:
+                name, _, value = line.strip().partition("=")
+                found[name] = value
+            return found
 
     def test_the_version_is_that_of_the_programs(self):
         for program in ("goflow2plus", "enricher"):

@@ -1,0 +1,51 @@
+#!/bin/bash
+# Runs once in a booted root, as an administrator would: starts both services, sends a datagram, moves
+# the file away, reloads, sends another, and stops. What came of it goes to /probe.facts.
+exec >/probe.log 2>&1
+set -x
+state=/var/lib/goflow2plus
+facts=/probe.facts
+
+fact() {
+    echo "$1=$2" >>"$facts"
+}
+
+# until COMMAND...: true within ten seconds.
+until_it() {
+    for _ in $(seq 100); do
+        if "$@"; then
+            return 0
+        fi
+        sleep 0.1
+    done
+    return 1
+}
+
+has_flow() {
+    [ -s "$state/flows.json" ]
+}
+
+systemctl start goflow2plus enricher
+until_it goflow2plus -health
+fact healthy $?
+pid=$(systemctl show --value -p MainPID goflow2plus)
+fact user "$(stat -c %u "/proc/$pid")"
+fact capabilities "$(sed -n 's/^CapEff:\s*//p' "/proc/$pid/status")"
+fact buffers "$(journalctl -u goflow2plus -o cat | grep -c 'receive buffer')"
+cat /datagram >/dev/udp/127.0.0.1/2055
+until_it has_flow
+fact flow $?
+mv "$state/flows.json" "$state/flows.old"
+systemctl reload goflow2plus enricher
+fact reload $?
+until_it test -e "$state/flows.json"
+cat /datagram >/dev/udp/127.0.0.1/2055
+until_it has_flow
+fact flow_after_reload $?
+fact same_process "$([ "$pid" = "$(systemctl show --value -p MainPID goflow2plus)" ] && echo 0)"
+fact enricher_after_reload "$(systemctl is-active enricher)"
+systemctl stop goflow2plus enricher
+for unit in goflow2plus enricher; do
+    fact "$unit" "$(systemctl show --value -p Result "$unit") $(systemctl show --value -p NRestarts "$unit")"
+done
+journalctl -u goflow2plus -u enricher --no-pager -o cat
