@@ -18,7 +18,7 @@ FOLDERS = ("collector", "common", "compose", "docs", "enricher", "library", "pac
 TREE_PATH = re.compile(rf"^(?:{'|'.join(FOLDERS)})/[\w./*-]+$")
 FLAG = re.compile(r"^-([a-z][a-z0-9.-]{2,}|h|v)(?=[ =,]|$)")
 # Flags of GoFlow2 that are named to say that they are not here, and those of other programs.
-FOREIGN = re.compile(r"^(check|transport\.kafka|ldflags|transport\.nats\.tls$)")
+FOREIGN = re.compile(r"^(transport\.kafka|ldflags|transport\.nats\.tls$)")
 
 
 def flags():
