@@ -67,8 +67,9 @@ class ExampleTest(unittest.TestCase):
         subprocess.run(["cc", *WARNINGS, "-fsyntax-only", name], cwd=self.folder, check=True)
 
     def test_python(self):
-        if shutil.which("protoc") is None or subprocess.run(
-                [PYTHON, "-c", "import google.protobuf"], stderr=subprocess.DEVNULL).returncode != 0:
+        there = subprocess.run([PYTHON, "-c", "import google.protobuf"],
+                               stderr=subprocess.DEVNULL).returncode == 0
+        if shutil.which("protoc") is None or not there:
             process.left_out(self.id(), "protobuf-compiler or python3-protobuf is not installed")
             return
         line, = [line for line in document.commands(self.text) if "--python_out" in line]

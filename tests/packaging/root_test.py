@@ -152,7 +152,8 @@ class RootTest(unittest.TestCase):
             print(f"building {stage.name}", flush=True)
             builder.build(stage)
         cls.images = builder.images
-        cls.package, = glob.glob(builder.images["build"].root.inside("/src/build-package/goflow2plus_*.deb"))
+        cls.package, = glob.glob(cls.images["build"].root.inside(
+            "/src/build-package/goflow2plus_*.deb"))
 
     def field(self, name):
         return subprocess.run(["dpkg-deb", "-f", self.package, name], stdout=subprocess.PIPE,
@@ -187,8 +188,9 @@ class RootTest(unittest.TestCase):
             process.left_out(self.id(), "systemd-container is not installed")
             return
         with clean_root.Root(self.images["collector"].root.path) as root:
-            root.run("sh", "-c", "apt-get update -q && apt-get install -y -q --no-install-recommends "
-                                 "systemd systemd-sysv dbus")
+            root.run("apt-get", "update", "-q")
+            root.run("apt-get", "install", "-y", "-q", "--no-install-recommends", "systemd",
+                     "systemd-sysv", "dbus")
             facts = self.boot(root)
             if facts is None:
                 process.left_out(self.id(), "systemd cannot be booted in a container here")
@@ -197,7 +199,8 @@ class RootTest(unittest.TestCase):
         # CAP_NET_ADMIN, bit 12, and no other.
         self.assertEqual(int(facts.pop("capabilities"), 16), 1 << 12)
         self.assertEqual(facts, {"healthy": "0", "flow": "0", "reload": "0", "buffers": "0",
-                                 "flow_after_reload": "0", "same_process": "0", "enricher_after_reload": "active",
+                                 "flow_after_reload": "0", "same_process": "0",
+                                 "enricher_after_reload": "active",
                                  "goflow2plus": "success 0", "enricher": "success 0"})
 
     def boot(self, root):
@@ -249,9 +252,9 @@ class RootTest(unittest.TestCase):
         image = self.images["enricher"]
         for name in ("demo.pcap", "demo-context.yaml", "demo-asn.mmdb", "demo-country.mmdb"):
             shutil.copy(os.path.join(FIXTURES, name), image.root.inside("/tmp"))
-        pipeline = ("goflow2plus -read /tmp/demo.pcap -format=bin -transport.file.sep= 2>/dev/null |"
-                    "enricher -addr= -context.config /tmp/demo-context.yaml -db.asn /tmp/demo-asn.mmdb"
-                    " -db.country /tmp/demo-country.mmdb 2>/dev/null")
+        pipeline = ("goflow2plus -read /tmp/demo.pcap -format=bin -transport.file.sep= 2>/dev/null "
+                    "| enricher -addr= -context.config /tmp/demo-context.yaml"
+                    " -db.asn /tmp/demo-asn.mmdb -db.country /tmp/demo-country.mmdb 2>/dev/null")
         lines = image.run("sh", "-c", pipeline).splitlines()
         self.assertEqual(len(lines), DEMO_FLOWS)
         self.assertTrue(any('"source_group"' in line for line in lines))

@@ -30,10 +30,11 @@ MAPPING = ("-format=json", "-mapping", os.path.join(ELK, "mapping.yaml"))
 DEFAULT_RATE = "-sampling.default=0.0.0.0/0=1,::/0=1"  # as in docker-compose.yml
 NUMBERS = ("time_flow_start_ns", "sequence_num", "in_if", "out_if", "src_port", "dst_port",
            "src_vlan", "dst_vlan", "sampling_rate", "bytes")
-LINE = {"type": "SFLOW_5", "time_flow_start_ns": 1700000000314899647, "sampler_address": "192.0.2.1",
-        "sequence_num": 7, "in_if": 3, "out_if": 0, "src_addr": "192.0.2.10",
-        "dst_addr": "2001:db8::1", "etype": "IPv4", "proto": "TCP", "src_port": 443,
-        "dst_port": 50000, "src_vlan": 10, "dst_vlan": 20, "sampling_rate": 1000, "bytes": 58}
+LINE = {"type": "SFLOW_5", "time_flow_start_ns": 1700000000314899647,
+        "sampler_address": "192.0.2.1", "sequence_num": 7, "in_if": 3, "out_if": 0,
+        "src_addr": "192.0.2.10", "dst_addr": "2001:db8::1", "etype": "IPv4", "proto": "TCP",
+        "src_port": 443, "dst_port": 50000, "src_vlan": 10, "dst_vlan": 20, "sampling_rate": 1000,
+        "bytes": 58}
 
 
 def collect(path, *arguments):

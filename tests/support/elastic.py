@@ -1,8 +1,8 @@
 """What the ingest pipeline of Elastic's goflow2 integration makes of a line of JSON.
 
 It is told here in our own words, rule by rule, with one difference: what the pipeline lets pass
-although no index would take it (a port that is no number) is refused here as well. Looking up places
-and networks, which needs databases of Elastic, is left out.
+although no index would take it (a port that is no number) is refused here as well. Looking up
+places and networks, which needs databases of Elastic, is left out.
 """
 
 import datetime
