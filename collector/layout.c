@@ -16,6 +16,27 @@ static bool given(const char *text)
     return text != NULL && *text != '\0';
 }
 
+// Flows are compared as they are decoded: without its files enrichment is no part of them.
+static void warn_unfilled(const struct filter *filter, unsigned columns)
+{
+    static const struct {
+        unsigned columns;
+        uint64_t fields;
+        const char *flag;
+    } kinds[] = {
+        {FORMAT_COUNTRY, FLOW_BIT(FLOW_SRC_COUNTRY) | FLOW_BIT(FLOW_DST_COUNTRY), "-db.country"},
+        {FORMAT_AS_NAME, FLOW_BIT(FLOW_SRC_AS_NAME) | FLOW_BIT(FLOW_DST_AS_NAME), "-db.asn"},
+        {FORMAT_CONTEXT,
+         FLOW_BIT(FLOW_SRC_GROUP) | FLOW_BIT(FLOW_DST_GROUP) | FLOW_BIT(FLOW_SRC_CONTEXT) |
+             FLOW_BIT(FLOW_DST_CONTEXT),
+         "-context.config"},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if ((filter_fields(filter) & kinds[i].fields) != 0 && (columns & kinds[i].columns) == 0)
+            log_warn("-filter looks at a field that is never filled here", "without",
+                     kinds[i].flag);
+}
+
 static int load(struct layout *layout, const struct layout_options *options,
                 const struct formatter *formatter)
 {
@@ -31,6 +52,7 @@ static int load(struct layout *layout, const struct layout_options *options,
         layout->filter = filter_open(options->filter, formatter);
         if (layout->filter == NULL)
             return -1;
+        warn_unfilled(layout->filter, options->columns);
     }
     layout->format = format_compile(options->kind, options->columns, formatter);
     if (layout->format == NULL)

@@ -130,6 +130,20 @@ class FilterTest(unittest.TestCase):
             self.assertEqual(collector.stop(), 0)
             self.assertEqual(collector.ledger()["flows"]["filtered"], 2)
 
+    def test_what_is_never_filled_is_told(self):
+        told = "-filter looks at a field that is never filled here"
+        for expression, without in (("src_country == NL", "-db.country"),
+                                    ("dst_as_name == x", "-db.asn"),
+                                    ("src_context.site == hq", "-context.config"),
+                                    ("bytes and src_group", "-context.config")):
+            choice = ["-filter", expression]
+            log = process.run([process.COLLECTOR, "-read", DEMO, *choice])[2]
+            self.assertIn(f'msg="{told}" without={without}\n', log)
+            log = process.run([process.COLLECTOR, "-read", DEMO, *choice, *ENRICHMENT])[2]
+            self.assertNotIn(told, log)
+            self.assertNotIn(told, process.run([process.ENRICHER, *choice])[2])
+        self.assertNotIn(told, process.run([process.COLLECTOR, "-read", DEMO, "-filter=src_as"])[2])
+
     def test_a_wrong_expression_ends_the_start(self):
         for program in ([process.COLLECTOR, "-read", DEMO], [process.ENRICHER]):
             status, output, log = process.run([*program, "-filter", "src_port == 1 or dst_prt"])
