@@ -1,207 +1,13 @@
-// The enricher: flows in on stdin, what is known of their addresses added, flows out.
 #include "common/base/http.h"
-#include "common/base/ledger.h"
 #include "common/base/log.h"
-#include "common/enrich/reload.h"
 #include "common/sink/clickhouse_migrate.h"
+#include "enricher/enricher.h"
 #include "enricher/enricher_check.h"
-#include "enricher/formatting.h"
-#include "enricher/monitor.h"
-#include "enricher/options.h"
-#include "enricher/source/nats.h"
-#include "enricher/source/stdin.h"
-#include "enricher/worker.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #define EXIT_USAGE 2
-
-// What main makes and unmakes.
-struct enricher {
-    struct enricher_options options;
-    struct formatting *formatting;
-    struct source *source;
-    struct sink *sink;
-    struct worker *worker;
-    struct reload *reload;
-    struct snapshot_facts facts; // of the first snapshot
-    struct monitor *monitor;
-    int signal_fd;
-    int drain_ms;
-};
-
-// Before the first thread, which then inherits the mask: signals come through the descriptor.
-static int open_signals(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN); // the sink reports a reader that went away
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static void adopt(void *user, struct snapshot *snapshot)
-{
-    worker_offer(user, snapshot);
-}
-
-static int start_monitor(struct enricher *e)
-{
-    const struct monitor_options options = {.address = e->options.address,
-                                            .worker = e->worker,
-                                            .reload = e->reload,
-                                            .sink = e->sink,
-                                            .facts = e->facts};
-    if (*options.address == '\0')
-        return 0;
-    e->monitor = monitor_start(&options);
-    return e->monitor == NULL ? -1 : 0;
-}
-
-static int open_pipeline(struct enricher *e)
-{
-    const struct enricher_options *o = &e->options;
-    struct snapshot *snapshot = snapshot_new(&o->snapshot);
-    if (snapshot == NULL)
-        return -1;
-    reload_log("starting enricher", snapshot);
-    snapshot_facts(snapshot, &e->facts);
-    e->formatting = formatting_new(o);
-    e->source = o->from_nats ? nats_source_open(&o->nats_source) : stdin_open(STDIN_FILENO);
-    e->sink = o->sink_ops->open(&o->sink);
-    if (e->formatting == NULL || e->source == NULL || e->sink == NULL) {
-        snapshot_unref(snapshot);
-        return -1;
-    }
-    const struct worker_options options = {
-        .source = e->source,
-        .sink = e->sink,
-        .format = e->formatting->format,
-        .filter = e->formatting->filter,
-        .enrich = {.sampling_rate = (uint64_t)o->sampling_rate},
-        .drain_ms = e->drain_ms,
-    };
-    e->worker = worker_start(&options, snapshot);
-    if (e->worker == NULL)
-        return -1;
-    e->reload = reload_start(&o->snapshot, adopt, e->worker);
-    return e->reload == NULL ? -1 : start_monitor(e);
-}
-
-static void reload_format(struct enricher *e)
-{
-    struct formatting *formatting = formatting_new(&e->options);
-    if (formatting == NULL) {
-        log_error("mapping not reloaded, what was loaded before stays", "file",
-                  e->options.mapping_path);
-        return;
-    }
-    worker_offer_formatting(e->worker, formatting);
-    log_info("reloaded the mapping", "file", e->options.mapping_path);
-}
-
-static void hang_up(struct enricher *e)
-{
-    int result = sink_reopen(e->sink);
-    if (result != 0)
-        log_error("output cannot be opened again, the old one stays", "file", e->options.file,
-                  "error", strerror(-result));
-    if (*e->options.mapping_path != '\0')
-        reload_format(e);
-    reload_request(e->reload);
-}
-
-// Asked to end: the worker finishes and drains. A second signal, or the end of the time for it,
-// cuts that short.
-static void stop(struct enricher *e, bool *stopping)
-{
-    if (*stopping)
-        sink_abandon(e->sink);
-    *stopping = true;
-    monitor_ending(e->monitor);
-    worker_stop(e->worker);
-}
-
-static void take_signals(struct enricher *e, bool *stopping)
-{
-    struct signalfd_siginfo info;
-    while (read(e->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGHUP)
-            hang_up(e);
-        else
-            stop(e, stopping);
-    }
-}
-
-static void serve(struct enricher *e)
-{
-    bool stopping = false;
-    for (;;) {
-        struct pollfd fds[] = {
-            {.fd = worker_done_fd(e->worker), .events = POLLIN},
-            {.fd = e->signal_fd, .events = POLLIN},
-        };
-        int ready = poll(fds, 2, stopping ? e->drain_ms : -1);
-        if (fds[0].revents != 0)
-            return;
-        if (ready == 0)
-            sink_abandon(e->sink);
-        if (fds[1].revents != 0)
-            take_signals(e, &stopping);
-    }
-}
-
-// 0, or -1 when something failed on the way.
-static int close_pipeline(struct enricher *e)
-{
-    int result = -1;
-    monitor_ending(e->monitor);
-    if (e->worker != NULL) {
-        worker_stop(e->worker); // it may run when the start failed half-way
-        result = worker_join(e->worker);
-    }
-    monitor_stop(e->monitor);
-    reload_end(e->reload);
-    if (e->sink != NULL)
-        sink_close(e->sink);
-    if (e->worker != NULL) {
-        ledger_log(worker_ledger(e->worker));
-        worker_free(e->worker);
-    }
-    if (e->source != NULL)
-        source_close(e->source);
-    formatting_free(e->formatting);
-    return result;
-}
-
-static int run(struct enricher *e)
-{
-    int64_t drain_ms = e->options.drain_ns / 1000000;
-    e->drain_ms = drain_ms > INT_MAX ? INT_MAX : (int)drain_ms;
-    e->signal_fd = open_signals();
-    if (e->signal_fd < 0) {
-        log_error("signals cannot be received", "error", strerror(errno));
-        return EXIT_FAILURE;
-    }
-    bool opened = open_pipeline(e) == 0;
-    if (opened)
-        serve(e);
-    bool closed = close_pipeline(e) == 0;
-    close(e->signal_fd);
-    return opened && closed ? EXIT_SUCCESS : EXIT_FAILURE;
-}
 
 static int print_schema(const struct clickhouse_options *options)
 {
@@ -213,9 +19,8 @@ static int print_schema(const struct clickhouse_options *options)
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int act(struct enricher *e)
+static int run(struct enricher_options *o)
 {
-    struct enricher_options *o = &e->options;
     if (o->version) {
         puts("Enricher " ENRICHER_VERSION);
         return EXIT_SUCCESS;
@@ -234,16 +39,16 @@ static int act(struct enricher *e)
         return print_schema(&o->clickhouse);
     if (o->clickhouse.migrate)
         return clickhouse_migrate(&o->clickhouse) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-    return run(e);
+    return enricher_run(o);
 }
 
 int main(int argc, char *argv[])
 {
-    struct enricher enricher = {.signal_fd = -1};
+    struct enricher_options options;
     int status = EXIT_USAGE;
-    switch (enricher_options_parse(&enricher.options, argc, argv)) {
+    switch (enricher_options_parse(&options, argc, argv)) {
     case OPTIONS_OK:
-        status = act(&enricher);
+        status = run(&options);
         break;
     case OPTIONS_HELP:
         status = EXIT_SUCCESS;
@@ -254,6 +59,6 @@ int main(int argc, char *argv[])
     case OPTIONS_BAD:
         break;
     }
-    enricher_options_free(&enricher.options);
+    enricher_options_free(&options);
     return status;
 }
