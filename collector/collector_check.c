@@ -107,9 +107,13 @@ static void put_mapping(struct check *check, const struct collector_options *o,
 static void check_flows(struct check *check, const struct collector_options *o)
 {
     const struct layout_options options = collector_options_layout(o);
-    if (*o->mapping_path == '\0' && *o->filter == '\0')
+    if (*o->mapping_path == '\0' && *o->filter == '\0' && o->raw == RAW_OFF)
         return;
     check_heading(check, "flows");
+    if (o->raw != RAW_OFF) {
+        check_line(check, "none: one message of each datagram instead");
+        return;
+    }
     struct layout *layout = layout_new(&options);
     if (layout == NULL) {
         check->failed = true;

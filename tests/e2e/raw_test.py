@@ -42,6 +42,12 @@ class RawTest(unittest.TestCase):
                       self.refuse("-produce=raw", "-filter=proto == 6"))
         self.assertIn("-produce: got \"rwa\", wanted sample or raw", self.refuse("-produce=rwa"))
 
+    def test_the_check_says_it(self):
+        status, output, log = process.run([process.COLLECTOR, "-check", "-produce=raw", "-addr=",
+                                           "-listen=flow://127.0.0.1:0"])
+        self.assertEqual(status, 0, log)
+        self.assertIn(b"one message of each datagram instead", output)
+
     def test_a_mapping_has_no_effect(self):
         status, output, log = process.run([process.COLLECTOR, "-read", DEMO, "-produce=raw",
                                            "-mapping", SAMPLE])
