@@ -2,6 +2,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/log.h"
+#include "common/base/mute.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -21,6 +22,7 @@
 #define WRITE_MS          5000 // and one that takes no bytes after this
 #define IO_BYTES          (256 << 10)
 #define COMPLAINT_MS      60000
+#define REFUSALS_MAX      8 // that are logged in that time: each message sent may be refused
 #define NKEY_FILE_MAX     4096
 #define NKEY_PUBLIC_LEN   56
 #define THREADS_END_MS    2000
@@ -41,6 +43,7 @@ struct nats_link {
     int64_t complained_ms;
     char complaint[256];
     atomic_ullong generation;
+    struct mute refusals; // the library's thread for such callbacks
 
     pthread_mutex_t lock; // guards `callbacks`
     pthread_cond_t quiet;
@@ -93,12 +96,17 @@ static void on_complete(void *user)
 static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status,
                      void *user)
 {
-    (void)user;
+    struct nats_link *link = user;
     const char *text = natsStatus_GetText(status);
+    uint64_t skipped = 0;
     if (status == NATS_SLOW_CONSUMER || subscription != NULL)
         return;
+    enum mute_answer answer = mute_ask(&link->refusals, now_ms() * 1000000, &skipped);
+    if (skipped != 0)
+        log_warn("more was refused", "times", log_unsigned(skipped).text);
     (void)natsConnection_GetLastError(connection, &text);
-    log_warn("NATS server refuses", "error", text);
+    if (answer == MUTE_WRITE)
+        log_warn("NATS server refuses", "servers", link->servers, "error", text);
 }
 
 static natsStatus set_servers(natsOptions *options, const char *list)
@@ -286,6 +294,8 @@ struct nats_link *nats_link_open(const struct nats_access *access,
     if (atomic_fetch_add(&links, 1) == 0)
         mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
     link->user = *user;
+    link->refusals = (struct mute){.lines = REFUSALS_MAX,
+                                   .interval_ns = COMPLAINT_MS * INT64_C(1000000)};
     link->tried_ms = -AGAIN_MS;
     pthread_mutex_init(&link->lock, NULL);
     pthread_cond_init(&link->quiet, NULL);

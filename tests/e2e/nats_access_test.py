@@ -1,17 +1,24 @@
 #!/usr/bin/env python3
 """How a NATS server is reached: every kind of credentials, right and wrong."""
 
-import base64
-import binascii
 import os
+import re
 import shutil
+import socket
 import sys
 import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 
-from support import nats, nats_case, process  # noqa: E402
+from support import nats, nats_case, netflow, nkey, process  # noqa: E402
+
+
+def documented_permissions():
+    """{program: subjects to publish to} of the table in docs/jetstream.md, with its defaults."""
+    with open(os.path.join(TESTS, "..", "docs", "jetstream.md"), encoding="utf-8") as file:
+        rows = re.findall(r"^\| ([^|]+) \| ((?:`[^`]*`,? ?)+)\|$", file.read(), re.MULTILINE)
+    return {title: re.findall(r"`([^`]*)`", subjects) for title, subjects in rows}
 
 
 class AccessTest(nats_case.NatsCase):
@@ -75,44 +82,112 @@ class AccessTest(nats_case.NatsCase):
                     collector.wait_for_log("NATS cannot be reached, trying again")
                     self.assertNotIn("NATS connected", collector.log())
 
-    def user_key(self):
-        """Seed and public key of a user in the nkey encoding."""
-        def derived(*arguments):
-            status, out, _ = process.run(["openssl", *arguments, "-outform", "DER"])
-            self.assertEqual(status, 0)
-            return out[-32:]  # the raw key stands at the end
+    def assert_passes(self, server, *credentials):
+        """Flows go into the server and out of it with these, which are flags without prefix."""
+        collector = self.collector(server, *(f"-transport.nats.{flag}" for flag in credentials))
+        self.sender.send(collector.port, 30)
+        self.assertEqual(collector.stop(), 0)
+        self.assert_books(collector, made=30, delivered=30)
+        enricher = self.start(process.Process(
+            [process.ENRICHER, "-source=nats", "-source.nats.servers", server.url,
+             *(f"-source.nats.{flag}" for flag in credentials), "-format=json"]))
+        process.wait_until(lambda: enricher.output().count(b"\n") == 30, "the flows")
+        self.assertEqual(enricher.stop(), 0)
+        for ended in (collector, enricher):
+            self.assertNotIn("secret", ended.log())
 
-        def encoded(data):
-            return base64.b32encode(
-                data + binascii.crc_hqx(data, 0).to_bytes(2, "little")).decode().rstrip("=")
-        private = self.path("user.key")
-        process.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", private])
-        user, any_seed = 20 << 3, 18 << 3
-        return (encoded(bytes([any_seed | user >> 5, (user & 31) << 3]) +
-                        derived("pkey", "-in", private)),
-                encoded(bytes([user]) + derived("pkey", "-in", private, "-pubout")))
+    def assert_refused(self, server, *credentials):
+        collector = self.collector(server, *(f"-transport.nats.{flag}" for flag in credentials),
+                                   "-drain=0s")
+        enricher = self.start(process.Process(
+            [process.ENRICHER, "-source=nats", "-source.nats.servers", server.url,
+             *(f"-source.nats.{flag}" for flag in credentials), "-drain=0s"]))
+        for program in (collector, enricher):
+            program.wait_for_log("NATS cannot be reached, trying again")
+            self.assertIn("Authorization Violation", program.log())
+            self.assertNotIn("NATS connected", program.log())
+            self.assertEqual(program.stop(), 0)
+            self.assertNotIn("secret", program.log())
 
-    @unittest.skipIf(shutil.which("openssl") is None, "no openssl")
-    def test_user_token_and_nkey(self):
-        seed, public = self.user_key()
-        nkey = self.path("user.nk")
-        with open(nkey, "w", encoding="utf-8") as file:
-            file.write(f"{seed}\n{public}\n")
-        cases = {
-            'token: "t"': ("-transport.nats.token=t", ""),
-            'user: "u", password: "p"': ("", "u:p@"),
-            f'users: [{{nkey: "{public}"}}]': (f"-transport.nats.nkey={nkey}", ""),
-        }
-        for config, (argument, login) in cases.items():
-            with self.subTest(config):
-                server = self.server(f"authorization {{ {config} }}")
-                server.url = server.url.replace("//", f"//{login}")
-                arguments = [argument] if argument else []
-                collector = self.collector(server, *arguments)
+    def with_login(self, server, login):
+        server.url = server.url.replace("//", f"//{login}@")
+        return server
+
+    def test_plain(self):
+        self.assert_passes(self.server())
+
+    def test_user_and_password(self):
+        config = 'authorization { user: "u", password: "secret" }'
+        self.assert_passes(self.with_login(self.server(config), "u:secret"))
+        self.assert_refused(self.with_login(self.server(config), "u:secrets"))
+
+    def test_token(self):
+        server = self.server('authorization { token: "secret" }')
+        self.assert_passes(server, "token=secret")
+        self.assert_refused(server, "token=secrets")
+
+    def need_keys(self):
+        if nkey.missing():
+            process.left_out(self.id(), "openssl is not installed")
+            self.skipTest("no openssl")
+
+    def test_nkey(self):
+        self.need_keys()
+        known, stranger = (nkey.Key(self.scratch, name, nkey.USER) for name in ("one", "another"))
+        for key in (known, stranger):
+            nkey.write_user(self.path(key.name), key)
+        server = self.server(f'authorization {{ users: [{{nkey: "{known.public}"}}] }}')
+        self.assert_passes(server, "nkey=" + self.path("one"))
+        self.assert_refused(server, "nkey=" + self.path("another"))
+
+    def test_credentials_file(self):
+        self.need_keys()
+        operator = nkey.Operator(self.scratch)
+        other = nkey.Key(self.scratch, "other", nkey.ACCOUNT)
+        server = self.server(operator.config)
+        self.assert_passes(server, "creds=" + operator.user("one"))
+        self.assert_refused(server, "creds=" + operator.user("another", issuer=other))
+
+    def permitted(self, publish, subscribe=("_INBOX.>",)):
+        """A server whose user may publish and subscribe to these; with a password for the rest."""
+        def quoted(subjects):
+            return ", ".join(f'"{subject}"' for subject in subjects)
+        return self.with_login(self.server(f"""authorization {{ users: [
+            {{user: "u", password: "p", permissions: {{publish: [{quoted(publish)}],
+                                                      subscribe: [{quoted(subscribe)}]}}}},
+            {{user: "admin", password: "secret"}}] }}"""), "u:p")
+
+    def test_the_permissions_that_are_documented_are_enough(self):
+        wanted = documented_permissions()
+        self.assertEqual(len(wanted), 4)
+        server = self.permitted(sum(wanted.values(), []))
+        collectors = [self.collector(server, "-templates.nats.bucket=templates",
+                                     "-loglevel=debug") for _ in range(2)]
+        template = netflow.v9_template(256, [(netflow.SRC_ADDR, 4)])
+        for collector in collectors:
+            collector.wait_for_log("templates of other collectors are read")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.sendto(netflow.v9(0, 7, template), ("127.0.0.1", collectors[0].port))
+            out.sendto(netflow.v9(1, 7, netflow.v9_data(256, (nats_case.FIRST_ID, 4))),
+                       ("127.0.0.1", collectors[1].port))
+        enricher = self.enricher(server)
+        with nats.Client(server, {"user": "admin", "pass": "secret"}) as client:
+            process.wait_until(lambda: client.count("goflow2-enriched") == 1, "the flow")
+        for program in (*collectors, enricher):
+            self.assertEqual(program.stop(), 0)
+            self.assertNotIn("refuses", program.log())
+
+    def test_what_permission_is_missing_is_said(self):
+        cases = {"goflow2.messages": (("nothing",), ("_INBOX.>",)),
+                 "_INBOX.": ((">",), ("nothing",))}
+        for subject, permissions in cases.items():
+            with self.subTest(subject):
+                collector = self.collector(self.permitted(*permissions), "-drain=0s")
                 self.sender.send(collector.port, 30)
+                process.wait_until(lambda: re.search(f'Permissions Violation.*{subject}',
+                                                     collector.log()), "the refusal in the log")
                 self.assertEqual(collector.stop(), 0)
-                self.assert_books(collector, made=30, delivered=30)
-                self.assertNotIn("u:p", collector.log())
+                self.assert_books(collector, made=30, delivered=0, failed=30)
 
 
 if __name__ == "__main__":
