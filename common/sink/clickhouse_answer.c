@@ -68,6 +68,12 @@ enum clickhouse_verdict clickhouse_answer_judge(long status, int code)
     return CLICKHOUSE_UNKNOWN;
 }
 
+// A column is there: 15 in new engines, 44 in old ones.
+bool clickhouse_answer_exists(int code)
+{
+    return code == 15 || code == 44 || code == 57 /* table */ || code == 82 /* database */;
+}
+
 const char *clickhouse_answer_advice(int code)
 {
     for (size_t i = 0; i < COUNT(CODES); i++)

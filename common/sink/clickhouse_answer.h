@@ -4,6 +4,7 @@
 // Constant data; any thread.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum clickhouse_verdict {
@@ -14,14 +15,15 @@ enum clickhouse_verdict {
     CLICKHOUSE_UNKNOWN, // it failed, and may have been done all the same, in whole or in part
 };
 
-#define CLICKHOUSE_CODE_TABLE_EXISTS    57
-#define CLICKHOUSE_CODE_DATABASE_EXISTS 82
 
 // The number of the exception that a body tells of, "Code: 60, ..."; 0 when it does not.
 int clickhouse_answer_code(const char *body);
 
 // Judges an answer by its HTTP status and the number of the exception, 0 when there is none.
 enum clickhouse_verdict clickhouse_answer_judge(long status, int code);
+
+// Whether it says that what was to be made is there.
+bool clickhouse_answer_exists(int code);
 
 // What the operator can do about it, or NULL.
 const char *clickhouse_answer_advice(int code);

@@ -274,6 +274,8 @@ void clickhouse_http_send(struct clickhouse_http *http, const struct clickhouse_
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->len);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+    // On a connection that was used before the library sends again by itself what was not answered.
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, request->query != NULL ? 1L : 0L);
     judge(http, curl_easy_perform(curl), reply);
 out:
     curl_slist_free_all(headers);

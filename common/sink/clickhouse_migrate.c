@@ -44,8 +44,7 @@ static int apply(struct migration *m)
         .timeout_ms = m->options->timeout_ns / NS_PER_MS,
     };
     clickhouse_http_send(m->http, &request, &m->reply);
-    if (m->reply.verdict == CLICKHOUSE_DONE || m->reply.code == CLICKHOUSE_CODE_TABLE_EXISTS ||
-        m->reply.code == CLICKHOUSE_CODE_DATABASE_EXISTS)
+    if (m->reply.verdict == CLICKHOUSE_DONE || clickhouse_answer_exists(m->reply.code))
         return 0;
     return fail(m);
 }

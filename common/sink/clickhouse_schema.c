@@ -190,7 +190,7 @@ void clickhouse_schema_last(struct buf *out, const struct clickhouse_schema *s)
 void clickhouse_schema_add(struct buf *out, const struct clickhouse_schema *s, unsigned column)
 {
     buf_text(out, "ALTER TABLE ");
-    name(out, s, " ADD COLUMN IF NOT EXISTS ");
+    name(out, s, s->profile == CLICKHOUSE_FULL ? " ADD COLUMN IF NOT EXISTS " : " ADD COLUMN ");
     define(out, column, s->profile);
 }
 

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""The writer of ClickHouse against Debian's server, and what goes wrong: the server or the enricher
+killed, a wrong password, a server that is away."""
+
+import os
+import sys
+import unittest
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, TESTS)
+
+from e2e import clickhouse_case as case  # noqa: E402
+from support import clickhouse, process  # noqa: E402
+
+
+@unittest.skipIf(clickhouse.missing(), "no clickhouse-server")
+class DebianCase(case.Case):
+    def make_server(self):
+        server = clickhouse.Server().start()
+        self.addCleanup(server.__exit__)
+        return server
+
+    def refuse_addresses(self, addresses):
+        """A column that throws, as an operator's own might."""
+        refused = ", ".join(f"'{clickhouse.mapped(value)}'" for value in addresses)
+        self.server.query("ALTER TABLE flows.flows ADD COLUMN allowed UInt8 MATERIALIZED "
+                          f"throwIf(IPv6NumToString(src_addr) IN ({refused}))")
+
+
+class TableTest(case.Table, DebianCase):
+    pass
+
+
+class DeliveryTest(case.Delivery, DebianCase):
+    def test_a_wrong_password_is_told_and_waited_for(self):
+        self.migrate()
+        path = os.path.join(self.scratch, "password")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("wrong\n")
+        flags = self.flags("-clickhouse.user=writer", "-clickhouse.password.file", path)
+        enricher, _ = self.start_idle(*flags)
+        enricher.wait_for_log("see -clickhouse.user and -clickhouse.password")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("it's \"secret\"\n")
+        enricher.wait_for_log("ClickHouse answers again")
+
+    def test_a_server_that_is_away_is_waited_for(self):
+        self.migrate()
+        self.server.kill()
+        with open(os.path.join(self.scratch, "flows"), "w+b") as file:
+            file.write(case.make_frames(0, 1000))
+            file.seek(0)
+            enricher = self.start(*self.flags(), stdin=file)
+        enricher.wait_for_log("ClickHouse does not answer as it should, trying again")
+        self.server.start()
+        self.assertEqual(enricher.wait(), 0, enricher.log())
+        self.assert_once(1000)
+
+    def test_a_process_that_ends_without_its_server_says_what_is_lost(self):
+        self.migrate()
+        enricher, pipe = self.start_idle(*self.flags("-drain=200ms"))
+        enricher.wait_for_log("ClickHouse connected")
+        self.server.kill()
+        os.write(pipe, case.make_frames(0, 20))
+        enricher.wait_for_log("trying again")
+        enricher.stop()
+        self.assert_books(enricher.log(), made=20, delivered=0, failed=20)
+
+
+class StreamTest(DebianCase, case.Stream):
+    pass
+
+
+if __name__ == "__main__":
+    if clickhouse.missing():
+        process.left_out("the writer of ClickHouse", "clickhouse-server is not installed")
+    unittest.main()
