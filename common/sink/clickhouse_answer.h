@@ -15,7 +15,6 @@ enum clickhouse_verdict {
     CLICKHOUSE_UNKNOWN, // it failed, and may have been done all the same, in whole or in part
 };
 
-
 // The number of the exception that a body tells of, "Code: 60, ..."; 0 when it does not.
 int clickhouse_answer_code(const char *body);
 

@@ -17,7 +17,10 @@ import urllib.request
 
 from support import nats, process
 
-SERVER = shutil.which("clickhouse-server") or "/usr/sbin/clickhouse-server"
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin",
+                          os.path.join(ROOT, ".cache", "clickhouse", "usr", "sbin")))
+SERVER = shutil.which("clickhouse-server", path=PLACES)
 
 CONFIG = """<yandex>
 <logger><level>information</level><log>{folder}/log</log><errorlog>{folder}/errors</errorlog></logger>
@@ -37,7 +40,7 @@ USERS = """<yandex><profiles><default></default></profiles><quotas><default></de
 
 
 def missing():
-    return not os.access(SERVER, os.X_OK)
+    return SERVER is None
 
 
 class Error(Exception):
