@@ -302,6 +302,52 @@ static void counters_and_discarded_packets_are_shown(void **state)
         assert_int_equal(send_bytes(rig, m.bytes, len), len >= 28);
 }
 
+static void keep_text(void *user, const struct flow *flow, const char *bytes, size_t len)
+{
+    char *text = user;
+    (void)flow;
+    assert_true(len < 256);
+    memcpy(text, bytes, len);
+    text[len] = '\0';
+}
+
+static void assert_line(enum raw_kind kind, uint64_t received_ns, const char *expected)
+{
+    char text[256] = "";
+    struct ledger ledger = {.datagrams_received = 0};
+    const struct decode_options options = {.hash_seed = 1};
+    struct decoder *decoder = decoder_new(&options, &ledger, ignore, NULL);
+    const struct raw_options raw_options = {
+        .kind = kind, .decoder = decoder, .ledger = &ledger, .emit = keep_text, .user = text};
+    struct raw *raw = raw_new(&raw_options);
+    message_ipfix(&m);
+    message_end(&m);
+    const struct datagram datagram = {
+        .data = m.bytes,
+        .len = m.len,
+        .source = {.bytes = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}, .len = 16},
+        .port = 4739,
+        .received_ns = received_ns};
+    raw_run(raw, DECODE_NETFLOW, &datagram);
+    assert_string_equal(text, expected);
+    raw_free(raw);
+    decoder_free(decoder);
+}
+
+// Go leaves out the zeros at a fraction's end, and the fraction that is only zeros.
+static void senders_and_times_are_as_go_prints_them(void **state)
+{
+    const uint64_t second_ns = UINT64_C(1700000000000000000);
+    (void)state;
+    assert_line(RAW_JSON, second_ns + 120000000,
+                "{\"type\":\"ipfix\",\"message\":{\"version\":10,\"length\":16,"
+                "\"export-time\":1700000000,\"sequence-number\":99,\"observation-domain-id\":5,"
+                "\"flow-sets\":null},\"src\":\"[2001:db8::1]:4739\","
+                "\"time_received\":\"2023-11-14T22:13:20.12Z\"}");
+    assert_line(RAW_TEXT, second_ns,
+                "2023-11-14 22:13:20 +0000 UTC [2001:db8::1]:4739: IPFIX count:0 seq:99");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -312,6 +358,7 @@ int main(void)
         TEST(a_message_that_grows_too_large_is_dropped),
         TEST(a_cut_message_is_still_one_of_json),
         TEST(counters_and_discarded_packets_are_shown),
+        TEST(senders_and_times_are_as_go_prints_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

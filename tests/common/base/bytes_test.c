@@ -1,4 +1,5 @@
 // The bounded reader and writer, JSON escaping, and the ledger's equations.
+#include "common/base/base64.h"
 #include "common/base/buf.h"
 #include "common/base/cursor.h"
 #include "common/base/copy.h"
@@ -114,6 +115,27 @@ static void escapes(void **state)
     }
 }
 
+// RFC 4648, section 10, and the two digits that are neither letters nor numbers.
+static void base64_is_padded(void **state)
+{
+    static const char *const cases[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"},
+                                           {"\xfb\xff\xbf", "+/+/"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char room[16];
+        struct buf b = buf_over(room, sizeof room);
+        buf_base64(&b, cases[i][0], strlen(cases[i][0]));
+        assert_int_equal(b.len, strlen(cases[i][1]));
+        assert_memory_equal(room, cases[i][1], b.len);
+    }
+}
+
 static void a_ledger_balances(void **state)
 {
     (void)state;
@@ -221,6 +243,7 @@ int main(void)
         cmocka_unit_test(a_buffer_never_writes_past_its_end),
         cmocka_unit_test(long_text_is_escaped_in_pieces),
         cmocka_unit_test(escapes),
+        cmocka_unit_test(base64_is_padded),
         cmocka_unit_test(a_ledger_balances),
         cmocka_unit_test(reasons_have_distinct_labels),
         cmocka_unit_test(log_levels),
