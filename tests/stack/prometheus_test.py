@@ -89,7 +89,8 @@ class ServedTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         with process.Collector("-addr=127.0.0.1:0") as collector, \
-                process.Process([process.ENRICHER, "-addr=127.0.0.1:0", *cls.enrichment()],
+                process.Process([process.ENRICHER, "-addr=127.0.0.1:0", *cls.enrichment(),
+                                 "-transport=clickhouse", "-clickhouse.url=http://127.0.0.1:1"],
                                 stdin=subprocess.PIPE) as enricher:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
                 out.sendto(netflow.v5(0, ["10.0.0.1"]), ("127.0.0.1", collector.port))

@@ -60,6 +60,23 @@ BOOKS = [
                description="Nothing that is counted here was lost; docs/metrics.md."),
 ]
 
+DELIVERING = [
+    timeseries("From collectors to enrichers", [
+        prometheus(rate("flows_delivered_total", '{job="collector"}'), "into the stream"),
+        prometheus(rate("flows_made_total", '{job="enricher"}'), "out of it")], "cps",
+        description="Out below in for long: enrichers or ClickHouse are too slow."),
+    timeseries("Rows of ClickHouse", prometheus(
+        f"sum by (result) (rate({metric('clickhouse_rows_total')}[$__rate_interval]))",
+        "{{result}}"), "cps", description="present: a flow came again, and was there already."),
+    timeseries("Time of an insert", prometheus(
+        f"sum by (instance) (rate({metric('clickhouse_insert_seconds_sum')}[$__rate_interval])) / "
+        f"sum by (instance) (rate({metric('clickhouse_insert_seconds_count')}[$__rate_interval]))",
+        "{{instance}}"), "s"),
+    timeseries("Inserts", prometheus(
+        f"sum by (attempt) (rate({metric('clickhouse_inserts_total')}[$__rate_interval]))",
+        "{{attempt}}"), "ops", description="again: the outcome of the first attempt was not known."),
+]
+
 RECEIVING = [
     timeseries("Datagrams received", by_instance("datagrams_received_total"), "pps"),
     timeseries("Bytes received", by_instance("received_bytes_total"), "Bps"),
@@ -139,8 +156,8 @@ PROGRAMS = [
 DASHBOARD = dashboard(
     "flows-operations", "Flows: operations",
     "Whether collectors and enrichers are well, and what was lost where.",
-    [row("Is anything lost?"), *LOST, row("The books"), *BOOKS, row("Receiving"), *RECEIVING,
-     row("Exporters"), *EXPORTERS, row("Programs"), *PROGRAMS],
+    [row("Is anything lost?"), *LOST, row("The books"), *BOOKS, row("Delivering"), *DELIVERING,
+     row("Receiving"), *RECEIVING, row("Exporters"), *EXPORTERS, row("Programs"), *PROGRAMS],
     [variable("instance", "Program", "label_values(goflow2plus_output_up, instance)", OPERATIONS),
      variable("exporter", "Exporter", "label_values(goflow2plus_exporter_flows_total, exporter)",
               OPERATIONS)],

@@ -30,10 +30,10 @@ def prometheus(expression, legend="", instant=False):
 
 def panel(kind, title, queries, width, height, unit, description="", options=None, custom=None,
           **more):
-    queries = queries if isinstance(queries, (list, tuple)) else [queries]
+    queries = listed(queries)
     defaults = {"unit": unit, "color": {"mode": "palette-classic"}, "custom": custom or {},
                 "mappings": [], "thresholds": steps(more.pop("thresholds", ()))}
-    for name in ("min", "max", "decimals", "noValue"):
+    for name in ("min", "max", "decimals", "noValue", "displayName"):
         if name in more:
             defaults[name] = more.pop(name)
     return {
@@ -45,6 +45,10 @@ def panel(kind, title, queries, width, height, unit, description="", options=Non
         "gridPos": {"w": width, "h": height}, **more}
 
 
+def listed(one_or_more):
+    return one_or_more if isinstance(one_or_more, (list, tuple)) else [one_or_more]
+
+
 def steps(thresholds):
     """Colours from values on, as (value, colour); green below."""
     return {"mode": "absolute", "steps": [
@@ -53,6 +57,9 @@ def steps(thresholds):
 
 
 def timeseries(title, queries, unit, width=12, height=8, stacked=False, **more):
+    """Lines over time. A column called series, of a query of ClickHouse, names them."""
+    if any(query.get("rawSql") and " AS series" in query["rawSql"] for query in listed(queries)):
+        more["displayName"] = "${__field.labels.series}"
     custom = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 60 if stacked else 10,
               "showPoints": "never", "spanNulls": False,
               "stacking": {"mode": "normal" if stacked else "none", "group": "A"}}
