@@ -274,7 +274,7 @@ static size_t operations_rows(struct option *out, struct collector_options *o)
          "not. With -read only when it is given",
          "Operations"},
         {"templates.path", OPTION_STRING, &o->templates_path,
-         "`path` of the page of templates; empty: none", NULL},
+         "Page of templates at this `path`; empty: none", NULL},
         {"status", OPTION_ACTION, &o->status,
          "Ask the collector that runs at -addr for its exporters, and print them", NULL},
         {"health", OPTION_ACTION, &o->health,

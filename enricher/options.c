@@ -16,22 +16,24 @@
 #define DEFAULT_DRAIN_NS     INT64_C(5000000000)
 
 static const char SYNOPSIS[] =
-    "enricher [options]\n\n"
-    "Reads flows, as goflow2plus -format=bin -transport.file.sep= writes them, and adds\n"
-    "the names and tags of context.yaml, the AS and the country of both addresses. SIGHUP reads\n"
-    "mapping, context and databases again.\n"
+    "enricher [flags]\n"
+    "\n"
+    "Reads flows, as goflow2plus -format=bin -transport.file.sep= writes them, and adds the\n"
+    "names and tags of context.yaml, the AS and the country of both addresses. Logs go to\n"
+    "stderr. SIGHUP reads mapping, context and databases again; SIGTERM finishes what was read\n"
+    "and ends.\n"
     "\n"
     "What a flag says can also stand in the environment (-source.nats.stream as\n"
     "ENRICHER_SOURCE_NATS_STREAM) or in the yaml file of -config (source.nats: {stream: flows});\n"
     "a flag goes before the environment, and that before the file. None of it is read again\n"
-    "while it runs.\n";
+    "while it runs.";
 
 // Each writes one group of flags at `out` and returns how many.
 static size_t check_rows(struct option *out, struct enricher_options *o)
 {
     const struct option rows[] = {
         {"check", OPTION_ACTION, &o->check,
-         "read all files that are named, print what would run, and exit with 0 or 1", NULL},
+         "Read all files that are named, print what would run, and exit with 0 or 1", NULL},
     };
     memcpy(out, rows, sizeof rows);
     return COUNT(rows);
@@ -40,7 +42,7 @@ static size_t check_rows(struct option *out, struct enricher_options *o)
 static size_t input_rows(struct option *out, struct enricher_options *o)
 {
     const struct option rows[] = {
-        {"source", OPTION_STRING, &o->source_name, "where flows come from: stdin or nats", "Input"},
+        {"source", OPTION_STRING, &o->source_name, "Input by `name`: stdin or nats", "Input"},
     };
     memcpy(out, rows, sizeof rows);
     return COUNT(rows);
@@ -50,11 +52,12 @@ static size_t enrichment_rows(struct option *out, struct enricher_options *o)
 {
     const struct option rows[] = {
         {"context.config", OPTION_STRING, &o->context_path,
-         "`file` that names networks and their tags, see docs/context.md", "Enrichment"},
-        {"db.asn", OPTION_STRING, &o->asn_path, "MaxMind `file` of autonomous systems", NULL},
-        {"db.country", OPTION_STRING, &o->country_path, "MaxMind `file` of countries", NULL},
+         "Networks and their tags, a yaml `file`; see docs/context.md", "Enrichment"},
+        {"db.asn", OPTION_STRING, &o->asn_path, "MaxMind ASN database `file`", NULL},
+        {"db.country", OPTION_STRING, &o->country_path, "MaxMind country or city database `file`",
+         NULL},
         {"samplingrate", OPTION_INT, &o->sampling_rate,
-         "sampling `rate` to set in every flow; 0 keeps what the flow has", NULL},
+         "Sampling `rate` to set in every flow; 0 keeps what the flow has", NULL},
     };
     memcpy(out, rows, sizeof rows);
     return COUNT(rows);
@@ -63,37 +66,42 @@ static size_t enrichment_rows(struct option *out, struct enricher_options *o)
 static size_t output_rows(struct option *out, struct enricher_options *o)
 {
     const struct option rows[] = {
-        {"format", OPTION_STRING, &o->format_name, "json, text or bin", "Output"},
+        {"format", OPTION_STRING, &o->format_name,
+         "Format by `name`: bin (length-prefixed protobuf), json or text", "Output"},
         {"mapping", OPTION_STRING, &o->mapping_path,
-         "yaml `file` whose formatter block says what is printed; read again on SIGHUP", NULL},
+         "What is printed and how, the formatter block of a yaml `file`; read again on SIGHUP",
+         NULL},
         {"filter", OPTION_STRING, &o->filter,
-         "only flows for which this `expression` is true once they are enriched, as in\n"
+         "Only flows for which this `expression` is true once they are enriched, as in\n"
          "src_country == NL or dst_context.application == web; see docs/filter.md",
          NULL},
-        {"transport", OPTION_STRING, &o->transport, "where flows go: file, nats or clickhouse",
+        {"transport", OPTION_STRING, &o->transport, "Output by `name`: file, nats or clickhouse",
          NULL},
         {"transport.kafka.", OPTION_ABSENT, NULL, SINK_KAFKA_ABSENT, NULL},
-        {"transport.file", OPTION_STRING, &o->file, "`file` to append to; empty for stdout", NULL},
-        {"transport.file.sep", OPTION_STRING, &o->separator, "`text` after each flow", NULL},
+        {"transport.file", OPTION_STRING, &o->file, "Output `path`; empty is stdout", NULL},
+        {"transport.file.sep", OPTION_STRING, &o->separator,
+         "Written after each flow, as it is; may be empty", NULL},
         {"transport.file.buffer", OPTION_BYTES, &o->buffer_bytes,
-         "`bytes` kept for a reader that is behind", NULL},
+         "Flows kept for a reader that is behind, at least 5MiB", NULL},
         {"drain", OPTION_DURATION_NS, &o->drain_ns,
-         "how long the end waits for the reader of the output", NULL},
+         "How long the end waits for the reader of the output", NULL},
     };
     memcpy(out, rows, sizeof rows);
     return COUNT(rows);
 }
 
-static size_t other_rows(struct option *out, struct enricher_options *o)
+static size_t operations_rows(struct option *out, struct enricher_options *o)
 {
     const struct option rows[] = {
         {"addr", OPTION_STRING, &o->address,
-         "serve /metrics and /__health at this `host:port`; empty: do not", "Other"},
+         "Serve /metrics and /__health at this `host:port`; empty: do not", "Operations"},
         {"health", OPTION_ACTION, &o->health,
-         "ask the enricher that runs at -addr whether it is well, and exit with 0 or 1", NULL},
-        {"loglevel", OPTION_STRING, &o->log_level_name, "debug, info, warn or error", NULL},
-        {"logfmt", OPTION_STRING, &o->log_format, "normal or json", NULL},
-        {"v", OPTION_ACTION, &o->version, "print the version", NULL},
+         "Ask the enricher that runs at -addr whether it is well, and exit with 0 or 1", NULL},
+        {"loglevel", OPTION_STRING, &o->log_level_name,
+         "Log lines from this `level` on: debug, info, warn or error", "Other"},
+        {"logfmt", OPTION_STRING, &o->log_format, "Log lines in this `shape`: normal or json",
+         NULL},
+        {"v", OPTION_ACTION, &o->version, "Print the version", NULL},
     };
     memcpy(out, rows, sizeof rows);
     return COUNT(rows);
@@ -102,20 +110,20 @@ static size_t other_rows(struct option *out, struct enricher_options *o)
 static size_t nats_rows(struct option *out, struct enricher_options *o)
 {
     const struct option rows[] = {
-        {"source.nats.stream", OPTION_STRING, &o->nats_source.stream, "stream by `name`",
+        {"source.nats.stream", OPTION_STRING, &o->nats_source.stream, "Stream by `name`",
          "Input from NATS JetStream"},
         {"source.nats.subject", OPTION_STRING, &o->nats_source.subject,
-         "of the stream only this `subject`; empty: all", NULL},
+         "Of the stream only this `subject`; empty: all", NULL},
         {"source.nats.durable", OPTION_STRING, &o->nats_source.durable,
-         "consumer by `name`, which enrichers share; made when it is not there", NULL},
+         "Consumer by `name`, which enrichers share; made when it is not there", NULL},
         {"source.nats.queue", OPTION_STRING, &o->nats_source.queue,
-         "without JetStream: hear the subject in this `group`", NULL},
-        {"source.nats.fetch", OPTION_INT, &o->nats_source.fetch, "`messages` asked for at a time",
-         NULL},
+         "Without JetStream: hear the subject in this `group`", NULL},
+        {"source.nats.fetch", OPTION_INT, &o->nats_source.fetch,
+         "How many `messages` are asked for at a time", NULL},
         {"source.nats.ack-wait", OPTION_DURATION_NS, &o->nats_source.ack_wait_ns,
-         "a consumer that is made: after which silence a message goes to another", NULL},
+         "A consumer that is made: after which silence a message goes to another", NULL},
         {"source.nats.max-ack-pending", OPTION_INT, &o->nats_source.max_ack_pending,
-         "a consumer that is made: `messages` under way at all enrichers", NULL},
+         "A consumer that is made: `messages` under way at all enrichers", NULL},
     };
     memcpy(out, rows, sizeof rows);
     return COUNT(rows);
@@ -161,7 +169,7 @@ static void add_rows(struct enricher_options *o)
     settings->count += input_rows(rows + settings->count, o);
     settings->count += enrichment_rows(rows + settings->count, o);
     settings->count += output_rows(rows + settings->count, o);
-    settings->count += other_rows(rows + settings->count, o);
+    settings->count += operations_rows(rows + settings->count, o);
     settings->count += nats_rows(rows + settings->count, o);
     settings->count += nats_source_rows(rows + settings->count, &o->nats_source.access);
     settings->count += nats_transport_rows(rows + settings->count, &o->nats);

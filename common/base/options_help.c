@@ -48,23 +48,28 @@ static void put_head(struct buf *out, const struct option *option)
     buf_byte(out, '\n');
 }
 
-static void put_bytes_default(struct buf *out, uint64_t bytes)
+// The largest unit that divides the value says it best.
+struct unit {
+    uint64_t size;
+    const char *name;
+};
+
+static void put_in_units(struct buf *out, uint64_t value, const struct unit *unit)
 {
-    if (bytes % (1 << 20) == 0)
-        buf_printf(out, "(default %lluMiB)", (unsigned long long)(bytes >> 20));
-    else
-        buf_printf(out, "(default %llu)", (unsigned long long)bytes);
+    while (value % unit->size != 0)
+        unit++;
+    buf_printf(out, "(default %llu%s)", (unsigned long long)(value / unit->size), unit->name);
 }
 
-static void put_duration_default(struct buf *out, int64_t ns)
-{
-    if (ns % 1000000000 == 0)
-        buf_printf(out, "(default %llds)", (long long)(ns / 1000000000));
-    else if (ns % 1000000 == 0)
-        buf_printf(out, "(default %lldms)", (long long)(ns / 1000000));
-    else
-        buf_printf(out, "(default %lldns)", (long long)ns);
-}
+static const struct unit BYTES[] = {{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}, {1, ""}};
+
+static const struct unit NANOSECONDS[] = {
+    {UINT64_C(3600000000000), "h"},
+    {UINT64_C(60000000000), "m"},
+    {1000000000, "s"},
+    {1000000, "ms"},
+    {1, "ns"},
+};
 
 // As in Go, a default that is the kind's zero is not worth saying.
 static bool has_default(const struct option *option)
@@ -108,10 +113,10 @@ static void put_default(struct buf *out, const struct option *option)
         buf_printf(out, "(default %lld)", (long long)*(int64_t *)option->target);
         break;
     case OPTION_BYTES:
-        put_bytes_default(out, *(uint64_t *)option->target);
+        put_in_units(out, *(uint64_t *)option->target, BYTES);
         break;
     case OPTION_DURATION_NS:
-        put_duration_default(out, *(int64_t *)option->target);
+        put_in_units(out, (uint64_t) * (int64_t *)option->target, NANOSECONDS);
         break;
     case OPTION_ABSENT:
         break;
@@ -128,12 +133,12 @@ static void put_option(struct buf *out, const struct option *option)
         else if (*at != '`')
             buf_byte(out, *at);
     }
-    if (option->kind == OPTION_SECRET || option->kind == OPTION_URLS)
-        buf_printf(out, "\n        -%s.file reads it from a file", option->name);
     if (has_default(option)) {
         buf_text(out, strchr(option->help, '\n') == NULL ? " " : "\n        ");
         put_default(out, option);
     }
+    if (option->kind == OPTION_SECRET || option->kind == OPTION_URLS)
+        buf_printf(out, "\n        -%s.file reads it from a file", option->name);
     buf_byte(out, '\n');
 }
 

@@ -18,7 +18,7 @@
 #define ACCESS_ROWS(prefix, o, first_group)                                                        \
     {prefix "servers", OPTION_URLS, &(o)->servers,                                                 \
      "Servers, comma-separated `URLs`; a name and a password may stand in them", first_group},     \
-        {prefix "url", OPTION_URLS, &(o)->servers, "The same by another name: `URLs`", NULL},      \
+        {prefix "url", OPTION_URLS, &(o)->servers, "Another name of it: `URLs`", NULL},            \
         {prefix "token", OPTION_SECRET, &(o)->token, "Authentication by this `token`", NULL},      \
         {prefix "creds", OPTION_STRING, &(o)->creds, "Authentication by this credentials `file`",  \
          NULL},                                                                                    \
@@ -76,19 +76,19 @@ size_t nats_transport_rows(struct option *rows, struct nats_options *o)
         ACCESS_ROWS("transport.nats.", &o->access, "Output to NATS JetStream"),
         {"transport.nats.stream", OPTION_STRING, &o->stream, "Stream by `name`", NULL},
         {"transport.nats.subject", OPTION_STRING, &o->subject,
-         "`Subject` of the messages; {type}, {sampler_address} and others stand for a\n"
+         "The messages' `subject`; {type}, {sampler_address} and others stand for a\n"
          "flow's value, {key:N} for its partition",
          NULL},
         {"transport.nats.batch.bytes", OPTION_BYTES, &o->batch_bytes,
-         "Flows packed into one message, in bytes", NULL},
+         "How much is packed into one message", NULL},
         {"transport.nats.batch.flows", OPTION_INT, &o->batch_flows,
-         "The same in `flows`; 1: each flow is a message", NULL},
+         "How many `flows` are; 1: each flow is a message", NULL},
         {"transport.nats.linger", OPTION_DURATION_NS, &o->linger_ns,
          "How long a message waits for more flows", NULL},
         {"transport.nats.window", OPTION_INT, &o->window,
-         "`Messages` kept in memory until they are acknowledged", NULL},
+         "How many `messages` are kept in memory until they are acknowledged", NULL},
         {"transport.nats.spool", OPTION_STRING, &o->spool,
-         "`Directory` for what the window has no room for; empty: none", NULL},
+         "What the window has no room for goes to this `directory`; empty: nowhere", NULL},
         {"transport.nats.spool.bytes", OPTION_BYTES, &o->spool_bytes, "Size of the spool, at most",
          NULL},
         {"transport.nats.create", OPTION_BOOL, &o->making.create,
@@ -115,7 +115,7 @@ size_t nats_transport_rows(struct option *rows, struct nats_options *o)
 
 size_t nats_source_rows(struct option *rows, struct nats_access *o)
 {
-    const struct option table[] = {ACCESS_ROWS("source.nats.", o, "Input from NATS JetStream")};
+    const struct option table[] = {ACCESS_ROWS("source.nats.", o, NULL)};
     _Static_assert(COUNT(table) <= NATS_SOURCE_ROWS, "room of the daemons' tables");
     memcpy(rows, table, sizeof table);
     return COUNT(table);

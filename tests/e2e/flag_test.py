@@ -37,7 +37,7 @@ COLLECTOR = {
     "listen": (TEXT, "sflow://:6343,netflow://:2055"), "produce": (TEXT, "sample"),
     "mapping": (TEXT, ""), "err.cnt": (NUMBER, "10"), "err.int": (DURATION, "10s"),
     "addr": (TEXT, ":8080"), "templates.path": (TEXT, "/templates"),
-    "templates.ttl": (DURATION, ""), "templates.sweep-interval": (DURATION, "60s"),
+    "templates.ttl": (DURATION, ""), "templates.sweep-interval": (DURATION, "1m"),
     "templates.ttl.extend-on-access": (BOOLEAN, ""), "templates.json.path": (TEXT, ""),
     "templates.json.interval": (DURATION, "10s"),
     # GoFlow2+'s.
