@@ -200,12 +200,15 @@ class RootTest(unittest.TestCase):
         self.assertEqual(int(facts.pop("capabilities"), 16), 1 << 12)
         self.assertEqual(facts, {"healthy": "0", "flow": "0", "reload": "0", "buffers": "0",
                                  "flow_after_reload": "0", "same_process": "0",
-                                 "enricher_after_reload": "active",
+                                 "enricher_after_reload": "active", "restarted": "0",
+                                 "after_upgrade": "active inactive",
+                                 "after_purge": "inactive ",
                                  "goflow2plus": "success 0", "enricher": "success 0"})
 
     def boot(self, root):
         """What service_probe.sh found; None when it was not reached."""
         shutil.copy(os.path.join(TESTS, "packaging/service_probe.sh"), root.inside("/probe.sh"))
+        shutil.copy(self.package, root.inside("/package.deb"))
         with open(root.inside("/datagram"), "wb") as file:
             file.write(netflow.v5(1, ["10.0.0.1"]))
         folder = root.inside("/etc/systemd/system")

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs once in a booted root, as an administrator would: starts both services, sends a datagram, moves
-# the file away, reloads, sends another, and stops. What came of it goes to /probe.facts.
+# the file away, reloads, sends another, upgrades, stops and purges. What came of it: /probe.facts.
 exec >/probe.log 2>&1
 set -x
 state=/var/lib/goflow2plus
@@ -44,8 +44,16 @@ until_it has_flow
 fact flow_after_reload $?
 fact same_process "$([ "$pid" = "$(systemctl show --value -p MainPID goflow2plus)" ] && echo 0)"
 fact enricher_after_reload "$(systemctl is-active enricher)"
-systemctl stop goflow2plus enricher
+# The package again, as an upgrade would bring it: what runs is run anew, what does not is left.
+systemctl stop enricher
+dpkg -i /package.deb
+fact restarted "$([ "$pid" != "$(systemctl show --value -p MainPID goflow2plus)" ] && echo 0)"
+fact after_upgrade "$(systemctl is-active goflow2plus) $(systemctl is-active enricher)"
+systemctl stop goflow2plus
 for unit in goflow2plus enricher; do
     fact "$unit" "$(systemctl show --value -p Result "$unit") $(systemctl show --value -p NRestarts "$unit")"
 done
+systemctl start goflow2plus
+dpkg -P goflow2plus
+fact after_purge "$(systemctl is-active goflow2plus) $(ls /var/lib/private)"
 journalctl -u goflow2plus -u enricher --no-pager -o cat
