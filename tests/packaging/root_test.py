@@ -202,7 +202,7 @@ class RootTest(unittest.TestCase):
                                  "flow_after_reload": "0", "same_process": "0",
                                  "enricher_after_reload": "active", "restarted": "0",
                                  "after_upgrade": "active inactive",
-                                 "after_purge": "inactive ",
+                                 "after_purge": "inactive",
                                  "goflow2plus": "success 0", "enricher": "success 0"})
 
     def boot(self, root):
