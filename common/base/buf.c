@@ -67,3 +67,18 @@ void buf_json_escaped(struct buf *b, const void *bytes, size_t len)
         len -= take;
     }
 }
+
+void buf_escaped(struct buf *b, const void *bytes, size_t len)
+{
+    const uint8_t *at = bytes;
+    const uint8_t *end = at + len;
+    while (at != end) {
+        const uint8_t *next = at;
+        while (next != end && *next != '<' && *next != '>' && *next != '&')
+            next++;
+        buf_json_escaped(b, at, (size_t)(next - at));
+        if (next != end)
+            buf_byte(b, (char)*next++);
+        at = next;
+    }
+}

@@ -27,3 +27,6 @@ void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pr
 // replaced by U+FFFD, so that the result is valid JSON whatever the bytes are (RFC 8259, section
 // 7).
 void buf_json_escaped(struct buf *b, const void *bytes, size_t len);
+
+// The same for people to read: <, > and & stand as they are. Valid JSON as well.
+void buf_escaped(struct buf *b, const void *bytes, size_t len);

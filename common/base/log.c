@@ -99,7 +99,7 @@ static bool needs_quotes(const char *text)
 static void put_quoted(struct buf *line, const char *text)
 {
     buf_byte(line, '"');
-    buf_json_escaped(line, text, strlen(text));
+    buf_escaped(line, text, strlen(text));
     buf_byte(line, '"');
 }
 

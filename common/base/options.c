@@ -41,8 +41,8 @@ static enum options_result unknown(const struct option *options, size_t count, c
     for (size_t i = 0; i < count; i++)
         if (options[i].kind != OPTION_ABSENT)
             nearest_offer(&nearest, options[i].name);
-    buf_json_escaped(&line, argument, (size_t)(name - argument));
-    buf_json_escaped(&line, given, strlen(given));
+    buf_escaped(&line, argument, (size_t)(name - argument));
+    buf_escaped(&line, given, strlen(given));
     buf_text(&line, ": unknown flag");
     const char *reason = option_absence(options, count, given);
     if (reason != NULL)
@@ -64,7 +64,7 @@ static enum options_result bad_value(const struct option *option, const char *va
         buf_text(&line, "no value");
     } else {
         buf_byte(&line, '"');
-        buf_json_escaped(&line, value, strnlen(value, VALUE_MAX_LEN));
+        buf_escaped(&line, value, strnlen(value, VALUE_MAX_LEN));
         buf_byte(&line, '"');
     }
     buf_printf(&line, ", wanted %s", option_value_wanted(option->kind));

@@ -102,7 +102,7 @@ static void put_default(struct buf *out, const struct option *option)
     case OPTION_URLS:
         text = *(const char **)option->target;
         buf_text(out, "(default \"");
-        buf_json_escaped(out, text, strlen(text));
+        buf_escaped(out, text, strlen(text));
         buf_text(out, "\")");
         break;
     case OPTION_BOOL:

@@ -96,7 +96,7 @@ static void put_duration(struct buf *out, int64_t ns)
 static void put_text(struct buf *out, const char *text)
 {
     buf_byte(out, '"');
-    buf_json_escaped(out, text, strnlen(text, SHOWN_MAX));
+    buf_escaped(out, text, strnlen(text, SHOWN_MAX));
     buf_byte(out, '"');
 }
 

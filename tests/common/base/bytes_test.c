@@ -174,6 +174,16 @@ static void reasons_have_distinct_labels(void **state)
     }
 }
 
+static void people_read_angle_brackets(void **state)
+{
+    (void)state;
+    char room[64];
+    struct buf out = buf_over(room, sizeof room);
+    buf_escaped(&out, "<a> \"b\" &\n\xff>", 12);
+    buf_byte(&out, '\0');
+    assert_string_equal(room, "<a> \\\"b\\\" &\\n\\ufffd>");
+}
+
 static void log_levels(void **state)
 {
     (void)state;
@@ -247,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_ledger_balances),
         cmocka_unit_test(reasons_have_distinct_labels),
         cmocka_unit_test(log_levels),
+        cmocka_unit_test(people_read_angle_brackets),
         cmocka_unit_test(escapes_wherever_it_stands),
         cmocka_unit_test(copies_exactly),
     };
