@@ -21,6 +21,8 @@ uint64_t filter_float_key(double value)
 // The first range that does not end before the value.
 static bool has_number(const struct filter *filter, const struct filter_set *set, uint64_t value)
 {
+    if (set->range_count == 0)
+        return false;
     const struct filter_range *ranges = filter->ranges + set->ranges;
     uint32_t low = 0;
     for (uint32_t high = set->range_count; low < high;) {
@@ -41,6 +43,8 @@ static bool is_after(const uint64_t a[2], const uint64_t b[2])
 static bool has_wide(const struct filter *filter, const struct filter_set *set,
                      const uint64_t value[2])
 {
+    if (set->wide_count == 0)
+        return false;
     const struct filter_wide *wides = filter->wides + set->wides;
     uint32_t low = 0;
     for (uint32_t high = set->wide_count; low < high;) {
@@ -66,14 +70,17 @@ static bool has_address(const struct filter *filter, const struct filter_set *se
     return has_wide(filter, set, value);
 }
 
+static bool is_same(struct span a, struct span b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
 static bool has_text(const struct filter *filter, const struct filter_test *test, struct span text)
 {
-    const struct span *texts = filter->texts + test->set.texts;
     while (test->operand.padded && text.len != 0 && text.data[text.len - 1] == '\0')
         text.len--;
     for (uint32_t i = 0; i < test->set.text_count; i++)
-        if (texts[i].len == text.len &&
-            (text.len == 0 || memcmp(texts[i].data, text.data, text.len) == 0))
+        if (is_same(filter->texts[test->set.texts + i], text))
             return true;
     return false;
 }
@@ -176,8 +183,7 @@ static bool test_tag(const struct filter *filter, const struct filter_test *test
     const struct span *items = flow_bytes_list(flow, test->operand.field, &count);
     const struct span *name = &test->operand.name;
     for (size_t i = count; i-- > 0;) // of a key given twice the last one counts, as in every map
-        if (wire_entry(items[i], &key, &value) == 0 && key.len == name->len &&
-            (key.len == 0 || memcmp(key.data, name->data, key.len) == 0))
+        if (wire_entry(items[i], &key, &value) == 0 && is_same(key, *name))
             return has_text(filter, test, value);
     return has_text(filter, test, (struct span){NULL, 0});
 }

@@ -138,7 +138,7 @@ def decoder_seeds(packets):
 
 
 def golden_seeds(path):
-    cases = {}
+    cases, bodies = {}, []
     for line in open(path, encoding="utf-8"):
         case = json.loads(line)
         if case["name"].startswith("upstream_test_"):
@@ -152,11 +152,36 @@ def golden_seeds(path):
         for message in case["bin_delimited_hex"]:
             message = bytes.fromhex(message)
             body = message[2 if message[0] & 0x80 else 1:]
+            bodies.append(body)
             write("wire", body)
             write("enrich", body)
     mapping_seeds(cases)
     capture_seeds(cases)
     share_seeds(cases)
+    filter_seeds(bodies)
+    config_seeds()
+
+
+# One of each form; the flow behind them is a golden one.
+EXPRESSIONS = (
+    "src_port == 53 or dst_port in (53, 853, 8000-8080)",
+    "not (src_addr in 10.0.0.0/8 and dst_addr in (192.0.2.0/24, 2001:db8::/32))",
+    "proto != TCP && etype == IPv6 || type >= NETFLOW_V9 and tcp_flags & 0x12 == 2",
+    "src_mac == 00:00:5e:00:53:01 or as_path == 64500 and bgp_communities == 64500:100",
+    "src_country in (NL, 'DE') or src_context.application == \"web\" or dst_context.\"a b\"",
+    "n > 5 and s == text and i in ::/0 and m and b == true and f <= -0.5e3 and not not src_as",
+    "layer_stack == GRE or mpls_label not in (1, 2) or next_hop != 192.0.2.1",
+)
+
+
+def filter_seeds(bodies):
+    for number, expression in enumerate(EXPRESSIONS):
+        write("filter", expression.encode() + b"\0" + bodies[number * len(bodies) // len(EXPRESSIONS)])
+
+
+def config_seeds():
+    write("config", b"format: json\nnats:\n  token.file: /x\ntemplates: {ttl: 30m, size: 64MiB}\n")
+    write("config", b"format: [a, 'b', \"c d\"]\nquick: true\nrate: -5 # five\n---\n")
 
 
 def mapping_seeds(cases):
