@@ -62,18 +62,22 @@ static bool nats_healthy(const struct sink *base)
     return atomic_load(&((const struct nats_sink *)base)->up);
 }
 
-// A message that is not done goes back to the disk, where it was or before what is there; without a
-// spool it is lost.
-static void save(struct nats_sink *sink, struct window_slot *slot)
+// A message that is not done goes back to the disk before what is there, last one first. Those that
+// come from there stay where they are, unless one that does not stands behind them in the window.
+// Without a spool it is lost. Returns whether the message was put before the others.
+static bool save(struct nats_sink *sink, struct window_slot *slot, bool moves)
 {
-    if (slot->done && slot->spool_end != 0)
+    bool there = slot->spool_end != 0;
+    bool stays = slot->done || (there && !moves);
+    int result = 0;
+    if (!stays)
+        result = sink->spool == NULL ? -ENOENT : spool_push_front(sink->spool, slot->message);
+    if (there && (slot->done || (!stays && result == 0)))
         spool_cancel(sink->spool, slot->spool_at);
-    if (slot->done || slot->spool_end != 0)
-        return;
-    int result = sink->spool == NULL ? -ENOENT : spool_push_front(sink->spool, slot->message);
-    if (result != 0)
+    if (result != 0 && !there)
         nats_count(sink, slot->message,
                    result == -ENOSPC ? REASON_SPOOL_FULL : REASON_OUTPUT_FAILED);
+    return !stays && result == 0;
 }
 
 static void save_all(struct nats_sink *sink)
@@ -82,8 +86,9 @@ static void save_all(struct nats_sink *sink)
     uint64_t spool_end = window_reap(&sink->window);
     if (spool_end != 0)
         spool_release(sink->spool, spool_end);
+    bool moves = false;
     for (uint64_t i = sink->window.tail; i-- > sink->window.head;)
-        save(sink, window_find(&sink->window, i));
+        moves |= save(sink, window_find(&sink->window, i), moves);
     if (sink->spool == NULL)
         return;
     spool_facts(sink->spool, &facts);

@@ -61,14 +61,15 @@ static void note_moved(struct nats_sink *sink, const struct nats_message *messag
 }
 
 // The server recognises a message for as long as its duplicates window, counted from when it came
-// there first. A quarter is left for clocks and ways.
+// there first. A quarter is left for clocks and ways. Stored once more it is recognised for as long
+// again.
 static void note_uncertain(struct nats_sink *sink, struct window_slot *slot)
 {
-    const struct nats_message *message = slot->message;
-    if (slot->uncertain || message->sent_ms == 0 ||
-        nats_wall_ms() - message->sent_ms < sink->duplicates_ms * 3 / 4)
+    struct nats_message *message = slot->message;
+    int64_t now_ms = nats_wall_ms();
+    if (message->sent_ms == 0 || now_ms - message->sent_ms < sink->duplicates_ms * 3 / 4)
         return;
-    slot->uncertain = true;
+    message->sent_ms = now_ms;
     nats_count(sink, message, REASON_DELIVERY_UNCERTAIN);
 }
 

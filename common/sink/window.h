@@ -12,7 +12,6 @@
 struct window_slot {
     struct nats_message *message;
     bool done;          // acknowledged or given up: window_settle
-    bool uncertain;     // was counted as delivery_uncertain
     uint32_t sends;     // how often it was sent
     int64_t due_ns;     // when it is to be sent (again), monotonic
     uint64_t spool_at;  // where its record begins and ends in the spool;

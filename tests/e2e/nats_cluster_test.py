@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Three servers, two collectors, two enrichers; what dies at work is started again.
+"""Three servers, two collectors, two enrichers; what dies at work is started again, a connection is
+cut, the context changes.
 
 Every flow must be in the enriched stream exactly once. NATS_TEST_FLOWS says how many there are
 (a million unless given).
@@ -17,7 +18,7 @@ import unittest
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 
-from support import nats, nats_case, process  # noqa: E402
+from support import nats, nats_case, process, proxy  # noqa: E402
 
 FLOWS = int(os.environ.get("NATS_TEST_FLOWS", "1000000"))
 ROUNDS = 100
@@ -27,7 +28,7 @@ PAUSE_SECONDS = 0.02  # between rounds, so that the sockets lose nothing
 def cluster():
     routes = [nats.free_port() for _ in range(3)]
     return [nats.Server(f"""server_name: n{i}
-        cluster {{ name: c, listen: "127.0.0.1:{routes[i]}",
+        cluster {{ name: c, no_advertise: true, listen: "127.0.0.1:{routes[i]}",
                    routes: [{", ".join(f'"nats://127.0.0.1:{port}"' for port in routes)}] }}""")
             for i in range(3)]
 
@@ -40,6 +41,7 @@ class ClusterTest(unittest.TestCase):
             server.start()
             self.addCleanup(server.__exit__)
         self.url = ",".join(server.url for server in self.servers)
+        self.wires = [self.start(proxy.Proxy(server.port)) for server in self.servers]
         self.scratch = tempfile.TemporaryDirectory(prefix="nats-cluster-")
         self.addCleanup(self.scratch.cleanup)
         self.context = os.path.join(self.scratch.name, "context.yaml")
@@ -54,13 +56,13 @@ class ClusterTest(unittest.TestCase):
         self.addCleanup(made.__exit__, None)
         return made
 
-    def output(self):
-        return ("-format=bin", "-transport=nats", "-transport.nats.servers", self.url,
+    def output(self, url=None):
+        return ("-format=bin", "-transport=nats", "-transport.nats.servers", url or self.url,
                 "-transport.nats.replicas=3")
 
-    def collector(self, number):
+    def collector(self, number, url=None):
         spool = os.path.join(self.scratch.name, f"spool{number}")
-        return self.start(process.Collector(*self.output(), "-transport.nats.spool", spool,
+        return self.start(process.Collector(*self.output(url), "-transport.nats.spool", spool,
                                             "-drain=20s"))
 
     def enricher(self):
@@ -98,30 +100,36 @@ class ClusterTest(unittest.TestCase):
         except (AssertionError, OSError, KeyError):
             return False
 
+    def disturb(self, turn, enrichers):
+        if turn == ROUNDS // 6:
+            self.died = self.leader("goflow2")
+            self.died.kill()
+        elif turn == 2 * ROUNDS // 6:
+            enrichers[0].send(signal.SIGKILL)
+            enrichers[0].wait()
+            self.write_context("something-longer-than-before")
+            enrichers[1].send(signal.SIGHUP)
+        elif turn == 3 * ROUNDS // 6:
+            self.assertEqual(sum(wire.cut() for wire in self.wires), 1)
+        elif turn == 4 * ROUNDS // 6:
+            self.died.start()
+            enrichers[0] = self.enricher()
+
     def test_each_flow_once_whatever_dies(self):
-        collectors = [self.collector(i) for i in range(2)]
+        collectors = [self.collector(0, ",".join(wire.url for wire in self.wires)),
+                      self.collector(1)]
         enrichers = [self.enricher() for _ in range(2)]
         for one in (*collectors, *enrichers):
             one.wait_for_log("NATS connected")
         process.wait_until(lambda: self.count("goflow2") == 0 and
                            any("stream made" in c.log() for c in collectors), "the stream")
         sender = nats_case.Sender()
-        died = None
         for turn in range(ROUNDS):
             for collector in collectors:
                 sender.send(collector.port, FLOWS // ROUNDS // 2)
-            if turn == ROUNDS // 5:
-                died = self.leader("goflow2")
-                died.kill()
-            elif turn == 2 * ROUNDS // 5:
-                enrichers[0].send(signal.SIGKILL)
-                enrichers[0].wait()
-                self.write_context("something-longer-than-before")
-                enrichers[1].send(signal.SIGHUP)
-            elif turn == 3 * ROUNDS // 5:
-                died.start()
-                enrichers[0] = self.enricher()
+            self.disturb(turn, enrichers)
             time.sleep(PAUSE_SECONDS)
+        collectors[0].wait_for_log("NATS connection lost")
         for collector in collectors:
             self.assertEqual(collector.stop(), 0)
         books = [collector.ledger()["flows"] for collector in collectors]

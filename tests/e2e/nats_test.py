@@ -15,8 +15,16 @@ import unittest
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 
-from support import nats, nats_case, netflow, process  # noqa: E402
+from support import nats, nats_case, netflow, process, proxy  # noqa: E402
 from support.nats_case import FEW  # noqa: E402
+
+
+PAUSE_SECONDS = 0.01
+
+
+def order_in(client, stream):
+    return [number for message in client.messages(stream)
+            for number in nats_case.ids_of(base64.b64decode(message["data"]))]
 
 
 class NatsTest(nats_case.NatsCase):
@@ -64,9 +72,7 @@ class NatsTest(nats_case.NatsCase):
         server.start()
         self.assert_once(server, "goflow2")
         with nats.Client(server) as client:
-            order = [number for message in client.messages("goflow2")
-                     for number in nats_case.ids_of(base64.b64decode(message["data"]))]
-        self.assertEqual(order, self.sender.sent)
+            self.assertEqual(order_in(client, "goflow2"), self.sender.sent)
         self.assertEqual(collector.stop(), 0)
         self.assert_books(collector, made=2 * FEW, delivered=2 * FEW, failed=0, waiting=0)
 
@@ -117,18 +123,49 @@ class NatsTest(nats_case.NatsCase):
                                    "-transport.nats.batch.flows=1", "-drain=2s", window=8)
         for _ in range(20):
             self.sender.send(collector.port, FEW)
+            time.sleep(PAUSE_SECONDS)
         self.assertEqual(collector.stop(), 0)
         books = collector.ledger()
+        self.assertEqual(books["kernel"]["dropped"], 0, "paced too fast for this machine")
         lost = books["flows"]["failed"]
         self.assertGreater(lost, 0)
+        self.assert_books(collector, made=20 * FEW, delivered=0, waiting=20 * FEW - lost)
         self.assertIn(f"reason=spool_full count={lost} ", collector.log())
         server.start()
         again = self.collector(server, "-transport.nats.spool", os.path.join(self.scratch, "s"),
                                "-transport.nats.spool.bytes=1MiB")
         kept = books["flows"]["waiting"]
-        process.wait_until(lambda: sum(nats_case.stored(server, "goflow2").values()) == kept, "the rest")
+        process.wait_until(lambda: nats_case.stored(server, "goflow2").total() >= kept, "the rest")
         self.assertEqual(again.stop(), 0)
+        found = nats_case.stored(server, "goflow2")
+        self.assertEqual((found.total(), max(found.values())), (kept, 1))
+        self.assertLessEqual(set(found), set(self.sender.sent))
         self.assert_books(again, made=kept, delivered=kept, failed=0, waiting=0)
+
+    def test_cut_connections_lose_and_double_nothing(self):
+        """Also when the server stored what it could not acknowledge any more."""
+        server = self.server()
+        wire = self.start(proxy.Proxy(server.port))
+        collector = self.collector(wire, "-transport.nats.batch.flows=30")
+        enricher = self.enricher(wire)
+        for program in (collector, enricher):
+            program.wait_for_log("NATS connected")
+        for turn in range(1, 5):
+            self.sender.send(collector.port, FEW)
+            wire.deaf = turn % 2 == 0
+            self.sender.send(collector.port, FEW)
+            if wire.deaf:
+                self.wait_stored(server, "goflow2", self.sender.sent)
+            # Of the collector, of the enricher's input and of its output.
+            self.assertEqual(wire.cut(), 3)
+            wire.deaf = False
+            for program, links in ((collector, 1), (enricher, 2)):
+                program.wait_for_log("NATS connected again", turn * links)
+        for stream in ("goflow2", "goflow2-enriched"):
+            self.assert_once(server, stream)
+        self.assertEqual(collector.stop(), 0)
+        self.assert_books(collector, made=8 * FEW, delivered=8 * FEW, failed=0, waiting=0)
+        self.assertEqual(enricher.stop(), 0)
 
     def test_frozen_and_killed_server_loses_nothing(self):
         server = self.server()
@@ -137,29 +174,77 @@ class NatsTest(nats_case.NatsCase):
         self.assert_once(server, "goflow2")
         server.send(signal.SIGSTOP)
         self.sender.send(collector.port, FEW)
+        process.wait_until(lambda: server.unread() > 0, "something published")
         server.kill()
         server.start()
         self.assert_once(server, "goflow2")
 
+    def assert_uncertain(self, server, collector):
+        """What came more than once was counted; returns how many flows that were."""
+        self.assertEqual(collector.stop(), 0)
+        count = len(self.sender.sent)
+        self.assert_books(collector, made=count, delivered=count)
+        counted = re.search(r"reason=delivery_uncertain count=(\d+)", collector.log())
+        found = nats_case.stored(server, "goflow2")
+        self.assertEqual(set(found), set(self.sender.sent))
+        self.assertLessEqual(found.total() - count, int(counted.group(1)))
+        return found.total() - count
+
     def test_outage_longer_than_the_duplicates_window(self):
         server = self.server()
         collector = self.collector(server, "-transport.nats.batch.flows=30",
-                                   "-transport.nats.duplicates=2s")
+                                   "-transport.nats.duplicates=5s")
         self.sender.send(collector.port, 30)
         self.assert_once(server, "goflow2")
         server.send(signal.SIGSTOP)
         self.sender.send(collector.port, FEW)
-        time.sleep(4)  # the outage
+        time.sleep(6)  # the outage
         server.kill()
         server.start()
         self.wait_stored(server, "goflow2", self.sender.sent)
-        self.assertEqual(collector.stop(), 0)
-        self.assert_books(collector, made=FEW + 30, delivered=FEW + 30)
-        found = re.search(r"reason=delivery_uncertain count=(\d+)", collector.log())
-        uncertain = int(found.group(1)) if found else 0
-        twice = sum(nats_case.stored(server, "goflow2").values()) - FEW - 30
-        self.assertLessEqual(twice, uncertain)
-        self.assertGreater(uncertain, 0)
+        self.assert_uncertain(server, collector)
+
+    def test_acknowledgements_lost_for_longer_than_the_duplicates_window(self):
+        server = self.server()
+        wire = self.start(proxy.Proxy(server.port))
+        collector = self.collector(wire, "-transport.nats.batch.flows=30",
+                                   "-transport.nats.duplicates=2s")
+        self.sender.send(collector.port, 30)
+        self.assert_once(server, "goflow2")
+        wire.deaf = True
+        self.sender.send(collector.port, FEW)
+        # Sent again after five seconds, and again at the new connection: each time too late.
+        process.wait_until(
+            lambda: nats_case.stored(server, "goflow2").total() == 2 * FEW + 30, "all, twice")
+        time.sleep(2.5)
+        wire.cut()
+        wire.deaf = False
+        self.assertEqual(self.assert_uncertain(server, collector), 2 * FEW)
+
+    def test_order_outlives_an_orderly_end(self):
+        """What the window held when it ended, read from the spool or not, goes before the rest."""
+        server = self.server("""authorization { users: [{user: "all", password: "p"},
+            {user: "mute", password: "p", permissions: {publish: {deny: "goflow2.messages"}}}] }""")
+        address = server.url
+        arguments = ("-transport.nats.batch.flows=30", "-drain=100ms",
+                     "-transport.nats.spool", self.path("spool"))
+        away = nats.Server()
+        self.addCleanup(away.__exit__)
+        first = self.collector(away, *arguments, window=1)
+        self.sender.send(first.port, 5 * 30)
+        self.assertEqual(first.stop(), 0)
+        server.url = address.replace("//", "//mute:p@")
+        second = self.collector(server, *arguments, window=10)
+        second.wait_for_log("Permissions Violation")  # it has read the spool
+        self.sender.send(second.port, 10 * 30)
+        self.assertEqual(second.stop(), 0)
+        self.assert_books(second, made=15 * 30, waiting=15 * 30, failed=0)
+        server.url = address.replace("//", "//all:p@")
+        third = self.collector(server, *arguments, window=10)
+        with nats.Client(server, {"user": "all", "pass": "p"}) as client:
+            process.wait_until(lambda: client.count("goflow2") == 15, "all messages")
+            self.assertEqual(order_in(client, "goflow2"), self.sender.sent)
+        self.assertEqual(third.stop(), 0)
 
     def test_refuses_at_start(self):
         cases = {

@@ -1,0 +1,69 @@
+"""A TCP proxy before a server, to cut connections that neither side closed."""
+
+import contextlib
+import socket
+import struct
+import threading
+
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Proxy:
+    """Passes connections on to a port of this machine, until they are cut."""
+
+    def __init__(self, port):
+        self.target = port
+        self.deaf = False  # what the server says is swallowed
+        self.lock = threading.Lock()
+        self.pairs = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.url = f"nats://127.0.0.1:{self.port}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failed):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.cut()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                client.close()
+                continue
+            with self.lock:
+                self.pairs.append((client, server))
+            for ends in ((client, server), (server, client)):
+                threading.Thread(target=self._pump, args=ends, daemon=True).start()
+
+    def _pump(self, source, target):
+        to_client = any(target is client for client, _ in self.pairs)
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                if not (self.deaf and to_client):
+                    target.sendall(data)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def cut(self):
+        """Resets every connection. Returns how many that were."""
+        with self.lock:
+            pairs, self.pairs = self.pairs, []
+        for pair in pairs:
+            for end in pair:
+                with contextlib.suppress(OSError):
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+                    end.shutdown(socket.SHUT_RDWR)
+                end.close()
+        return len(pairs)
