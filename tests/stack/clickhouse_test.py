@@ -26,8 +26,8 @@ SCHEMA = os.path.join(ROOT, "proto", "flow.proto")
 CHOICES = {  # of each variable, what is chosen beside all
     "side": ["src", "dst"], "exporter": [grafana.ALL, ["192.0.2.202", "2001:db8:2::201"]],
     "group": [grafana.ALL, ["web-servers"]], "tag": ["owner", "application"],
-    "address": ["", "10.1.20.12", "192.0.2.0/24", "2001:db8:1::/48"], "port": ["", "443"],
-    "asn": ["", "64496"], "protocol": [grafana.ALL, ["TCP", "ICMP"]],
+    "address": ["", "10.1.20.12", "10.1.20.12/32", "192.0.2.0/24", "2001:db8:1::/48"],
+    "port": ["", "443"], "asn": ["", "64496"], "protocol": [grafana.ALL, ["TCP", "ICMP"]],
 }
 INTERVALS = (60, 600, HOUR)  # each of another table of sums
 
@@ -45,8 +45,8 @@ def nats_statements():
     not; _error and _raw_message are columns that the engine adds."""
     with open(NATS_SQL, encoding="utf-8") as file:
         text = re.sub(r"^ *--.*\n", "", file.read(), flags=re.M)
-    text, engines = re.subn(r"\n\)\nENGINE = NATS\nSETTINGS[^;]*;",
-                            ",\n    _error String,\n    _raw_message String\n)\nENGINE = Null;", text)
+    nothing = ",\n    _error String,\n    _raw_message String\n)\nENGINE = Null;"
+    text, engines = re.subn(r"\n\)\nENGINE = NATS\nSETTINGS[^;]*;", nothing, text)
     assert engines == 1
     return text
 

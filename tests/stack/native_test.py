@@ -49,6 +49,9 @@ class NativeTest(unittest.TestCase):
         except OSError:
             return ["0"]
 
+    def count(self):
+        return int(self.query("SELECT count() FROM flows.flows")[0])
+
     def ledgers(self, name):
         """(made, delivered), added up over the logs whose names begin so."""
         found = [LEDGER.search(self.log(file)) for file in os.listdir(self.folder)
@@ -61,8 +64,7 @@ class NativeTest(unittest.TestCase):
 
     def test_flows_arrive_once_and_everything_ends(self):
         with self.start("traffic") as native:
-            process.wait_until(lambda: int(self.query("SELECT count() FROM flows.flows")[0]) >=
-                               FLOWS_OF_A_ROUND, "a round of flows")
+            process.wait_until(lambda: self.count() >= FLOWS_OF_A_ROUND, "a round of flows")
             count, places, groups = self.query(
                 "SELECT count(), uniqExact(src_seq, src_idx), uniqExact(src_group) "
                 "FROM flows.flows")
@@ -83,9 +85,8 @@ class NativeTest(unittest.TestCase):
         made = self.ledgers("collector")[0]
         self.assertLessEqual(delivered, made)
         with self.start() as native:
-            process.wait_until(lambda: int(self.query("SELECT count() FROM flows.flows")[0]) >= made,
-                               "every flow")
-            self.assertEqual(self.query("SELECT count() FROM flows.flows"), [str(made)])
+            process.wait_until(lambda: self.count() >= made, "every flow")
+            self.assertEqual(self.count(), made)
             self.assertEqual(self.query("SELECT sum(flows) FROM flows.flows_1h"), [str(made)])
             native.send(signal.SIGTERM)
             self.assertEqual(native.wait(), 0, native.log())

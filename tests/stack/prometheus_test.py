@@ -23,6 +23,7 @@ NCG = grafana.NCG
 ALERTS = os.path.join(NCG, "prometheus", "alerts.yml")
 CASES = os.path.join(TESTS, "stack", "alerts.yaml")
 OURS = re.compile(r"\b(?:goflow2plus|goflow2|process)_\w+")
+SELECTORS = re.compile(r"\b((?:goflow2plus|process)_\w+)\{([^}]*)\}")
 RANGES = {"$__rate_interval": "1m", "$__range": "1h", "$__interval": "15s"}
 NEEDS_PROMTOOL = unittest.skipUnless(promtool.THERE, "no promtool")
 
@@ -108,7 +109,7 @@ class ServedTest(unittest.TestCase):
     def assert_served(self, where, expression):
         names = set(OURS.findall(expression))
         self.assertEqual(names - self.served, set(), where)
-        for name, selectors in re.findall(r"\b((?:goflow2plus|process)_\w+)\{([^}]*)\}", expression):
+        for name, selectors in SELECTORS.findall(expression):
             labels = set(re.findall(r"(\w+)\s*[=!]", selectors)) - {"instance", "job"}
             series = re.search(rf"^{name}\{{(.*)\}}", self.pages, re.M)
             has = set(re.findall(r'(\w+)="', series.group(1))) if series else set()

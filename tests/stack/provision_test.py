@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
-"""scripts/grafana-provision, against a server of this test that answers as Grafana documents it:
-no Grafana can be installed where the tests run. https://grafana.com/docs/grafana/latest/http_api/"""
+"""scripts/grafana-provision, against a server of this test that answers as Grafana documents it: no
+Grafana can be installed where the tests run.
+
+https://grafana.com/docs/grafana/latest/developers/http_api/
+"""
 
 import http.server
 import json
@@ -93,8 +96,8 @@ class ProvisionTest(unittest.TestCase):
             self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(server.keys, {"Bearer key-1"})
         self.assertEqual(set(server.folders), {"flows"})
-        wanted = {dashboard["uid"]: dashboard for _, dashboard in grafana.dashboards()}
-        self.assertEqual({uid: body["dashboard"] for uid, body in server.dashboards.items()}, wanted)
+        self.assertEqual({uid: body["dashboard"] for uid, body in server.dashboards.items()},
+                         {dashboard["uid"]: dashboard for _, dashboard in grafana.dashboards()})
         self.assertEqual({body["folderUid"] for body in server.dashboards.values()}, {"flows"})
         source = server.sources["flows-clickhouse"]
         self.assertEqual(source["jsonData"]["host"], "db.example")
@@ -103,7 +106,8 @@ class ProvisionTest(unittest.TestCase):
     def test_sources_are_those_that_compose_provisions(self):
         server = self.start()
         self.assertEqual(provision(server.url, "key").returncode, 0)
-        with open(os.path.join(grafana.NCG, "grafana", "datasources.yml"), encoding="utf-8") as file:
+        path = os.path.join(grafana.NCG, "grafana", "datasources.yml")
+        with open(path, encoding="utf-8") as file:
             text = file.read()
         for name in ("name", "uid", "type"):
             self.assertEqual([source[name] for source in server.sources.values()],

@@ -74,7 +74,7 @@ DELIVERING = [
         "{{instance}}"), "s"),
     timeseries("Inserts", prometheus(
         f"sum by (attempt) (rate({metric('clickhouse_inserts_total')}[$__rate_interval]))",
-        "{{attempt}}"), "ops", description="again: the outcome of the first attempt was not known."),
+        "{{attempt}}"), "ops", description="again: the outcome of the first one was not known."),
 ]
 
 RECEIVING = [
