@@ -305,6 +305,28 @@ class NatsTest(nats_case.NatsCase):
         self.assertEqual(second.ledger()["flows"]["delivered"], FEW)
         self.assert_once(server, "goflow2-enriched")
 
+    def test_what_is_filtered_is_acknowledged(self):
+        """Messages of which all flows, some and none are kept; and the same when they come again."""
+        server = self.server()
+        collector = self.collector(server, "-transport.nats.batch.flows=30",
+                                   "-filter=src_addr not in 10.0.0.0/28")
+        self.sender.send(collector.port, FEW)
+        kept = self.sender.sent[16:256]
+        self.wait_stored(server, "goflow2", self.sender.sent[16:])
+        for _ in range(2):
+            enricher = self.enricher(server, "-filter=src_addr in 10.0.0.0/24")
+            with nats.Client(server) as client:
+                process.wait_until(
+                    lambda: client.api("CONSUMER.INFO.goflow2.enricher").get("ack_floor", {})
+                    .get("stream_seq") == client.count("goflow2"), "all to be acknowledged")
+                self.assertEqual(enricher.stop(), 0)
+                client.api("CONSUMER.DELETE.goflow2.enricher")
+            self.assert_books(enricher, made=FEW - 16, delivered=240, filtered=FEW - 16 - 240)
+            self.wait_stored(server, "goflow2-enriched", kept)
+            self.assertEqual(self.found, collections.Counter(kept))
+        self.assertEqual(collector.stop(), 0)
+        self.assert_books(collector, made=FEW, delivered=FEW - 16, filtered=16)
+
     def test_enricher_killed_at_work(self):
         server = self.server()
         collector = self.collector(server, "-transport.nats.batch.flows=30")
