@@ -231,6 +231,14 @@ class RootTest(unittest.TestCase):
                 found[name] = value
             return found
 
+    def test_the_programs_are_hardened(self):
+        for program in ("goflow2plus", "enricher"):
+            path = self.images["collector"].root.inside(f"/usr/bin/{program}")
+            read = subprocess.run(["readelf", "-hdsW", path], stdout=subprocess.PIPE,
+                                  text=True).stdout
+            for wanted in (r"Type: +DYN", "BIND_NOW", "__stack_chk_fail", r"__\w+_chk@"):
+                self.assertRegex(read, wanted)
+
     def test_the_version_is_that_of_the_programs(self):
         for program in ("goflow2plus", "enricher"):
             said = self.images["collector"].run(program, "-v").split()[-1]
