@@ -53,16 +53,28 @@ static void hide_text(char *text, size_t len)
     memset(text, 'x', len);
 }
 
-// The part of each URL in front of its @, where there is one.
+// What passwords are made of is not always escaped as URLs want it: all up to the last @ counts.
+const char *settings_find_user(const char *urls, size_t *len)
+{
+    while (*urls != '\0') {
+        size_t one = strcspn(urls, ",");
+        const char *sign = memrchr(urls, '@', one);
+        size_t scheme = strspn(urls, "abcdefghijklmnopqrstuvwxyz");
+        const char *user = strncmp(urls + scheme, "://", 3) == 0 ? urls + scheme + 3 : urls;
+        if (sign != NULL) {
+            *len = (size_t)(sign - user);
+            return user;
+        }
+        urls += one + (urls[one] == ',');
+    }
+    return NULL;
+}
+
 static void hide_users(char *urls)
 {
-    for (char *at = strstr(urls, "://"); at != NULL; at = strstr(at, "://")) {
-        at += 3;
-        size_t len = strcspn(at, ",/");
-        char *sign = memrchr(at, '@', len);
-        if (sign != NULL)
-            hide_text(at, (size_t)(sign - at));
-    }
+    size_t len;
+    for (const char *at = urls; (at = settings_find_user(at, &len)) != NULL; at += len + 1)
+        hide_text(urls + (at - urls), len);
 }
 
 // The value moves to memory of our own before it is made unreadable where it was given.

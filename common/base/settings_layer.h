@@ -21,5 +21,9 @@ void settings_put_place(const struct settings *settings, size_t row, struct buf 
 // The name of the variable for an option: "GOFLOW2PLUS_LIMIT_FLOWS".
 void settings_put_variable(const struct settings *settings, const char *name, struct buf *out);
 
+// The first part of a comma list of URLs that says who logs in, up to its @ and without it; its
+// length in *len. NULL when there is none.
+const char *settings_find_user(const char *urls, size_t *len);
+
 // Memory for a text, until settings_end. NULL when there is none.
 char *settings_allocate(struct settings *settings, size_t len);

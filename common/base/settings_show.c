@@ -67,20 +67,17 @@ void settings_warn(const struct settings *settings)
     }
 }
 
-// The part of each URL in front of its @ is left out.
 static void put_urls(struct buf *out, const char *urls)
 {
-    while (*urls != '\0') {
-        const char *host = strstr(urls, "://");
-        size_t head = host == NULL ? strlen(urls) : (size_t)(host + 3 - urls);
-        buf_bytes(out, urls, head);
-        urls += head;
-        const char *sign = memrchr(urls, '@', strcspn(urls, ",/"));
-        if (sign == NULL)
-            continue;
-        buf_text(out, "***");
-        urls = sign;
+    size_t len;
+    buf_byte(out, '"');
+    for (const char *user; (user = settings_find_user(urls, &len)) != NULL; urls = user + len) {
+        buf_escaped(out, urls, (size_t)(user - urls));
+        buf_text(out, "***@");
+        len++;
     }
+    buf_escaped(out, urls, strnlen(urls, SHOWN_MAX));
+    buf_byte(out, '"');
 }
 
 static void put_duration(struct buf *out, int64_t ns)
@@ -110,9 +107,7 @@ static void put_value(struct buf *out, const struct option *option)
         buf_text(out, "***");
         break;
     case OPTION_URLS:
-        buf_byte(out, '"');
         put_urls(out, *(const char **)option->target);
-        buf_byte(out, '"');
         break;
     case OPTION_BOOL:
     case OPTION_ACTION:
@@ -143,7 +138,7 @@ static size_t find_row(const struct settings *settings, const char *name)
 
 int settings_complain(const struct settings *settings, const char *name, const char *what)
 {
-    char room[LINE_ROOM];
+    char room[2 * LINE_ROOM];
     struct buf line = buf_over(room, sizeof room);
     settings_put_place(settings, find_row(settings, name), &line);
     buf_printf(&line, ": %s\n", what);

@@ -322,6 +322,36 @@ static void secrets_are_never_shown(void **state)
                                  "  nats.token                         ***  (flag)\n");
 }
 
+// Whatever stands in front of an @, escaped or not.
+static void no_password_of_a_url_is_shown(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *given;
+        const char *shown;
+    } cases[] = {
+        {"nats://a:1", "nats://a:1"},
+        {"me:pw@a:1", "***@a:1"},
+        {"nats://me:p/w@a:1/x,b", "nats://***@a:1/x,b"},
+        {"nats://me:p@w@a", "nats://***@a"},
+        {"b,me:p://w@a,c", "b,***@a,c"},
+        {"@", "***@"},
+        {"a@,b@", "***@,***@"},
+        {",,", ",,"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[TEXT_MAX_LEN];
+        char expected[TEXT_MAX_LEN];
+        snprintf(text, sizeof text, "FLOWS_NATS_SERVERS=%s", cases[i].given);
+        snprintf(expected, sizeof expected,
+                 "  nats.servers                       \"%s\"  "
+                 "(FLOWS_NATS_SERVERS)\n",
+                 cases[i].shown);
+        assert_int_equal(read_all(NULL, LIST(text), NONE), OPTIONS_OK);
+        assert_string_equal(shown(), expected);
+    }
+}
+
 static int finish(void **state)
 {
     (void)state;
@@ -343,6 +373,7 @@ int main(void)
         cmocka_unit_test(the_variable_names_the_file),
         cmocka_unit_test(secrets_come_from_files),
         cmocka_unit_test(secrets_are_never_shown),
+        cmocka_unit_test(no_password_of_a_url_is_shown),
     };
     return cmocka_run_group_tests(tests, NULL, finish);
 }
