@@ -78,6 +78,11 @@ static int open_pipeline(struct enricher *e)
         snapshot_unref(snapshot);
         return -1;
     }
+    if (e->sink->ops->settled != NULL && !e->source->ops->acknowledges)
+        log_info(
+            "the input cannot be told what was inserted: of flows in memory exactly once holds "
+            "as long as this process lives",
+            "source", e->source->ops->name);
     const struct worker_options options = {
         .source = e->source,
         .sink = e->sink,

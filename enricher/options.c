@@ -13,6 +13,8 @@
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 #define DEFAULT_BUFFER_BYTES (64u << 20)
+#define FETCH                256
+#define FETCH_TO_GATHER      2048 // so that an insert gets as many rows as it should
 #define DEFAULT_DRAIN_NS     INT64_C(5000000000)
 
 static const char SYNOPSIS[] =
@@ -119,7 +121,7 @@ static size_t nats_rows(struct option *out, struct enricher_options *o)
         {"source.nats.queue", OPTION_STRING, &o->nats_source.queue,
          "Without JetStream: hear the subject in this `group`", NULL},
         {"source.nats.fetch", OPTION_INT, &o->nats_source.fetch,
-         "How many `messages` are asked for at a time", NULL},
+         "How many `messages` are asked for at a time; 0: 256, for ClickHouse 2048", NULL},
         {"source.nats.ack-wait", OPTION_DURATION_NS, &o->nats_source.ack_wait_ns,
          "A consumer that is made: after which silence a message goes to another", NULL},
         {"source.nats.max-ack-pending", OPTION_INT, &o->nats_source.max_ack_pending,
@@ -155,7 +157,7 @@ static void set_defaults(struct enricher_options *o)
                                                   .subject = "",
                                                   .durable = "enricher",
                                                   .queue = "",
-                                                  .fetch = 256,
+                                                  .fetch = 0,
                                                   .ack_wait_ns = INT64_C(30000000000),
                                                   .max_ack_pending = 8192};
 }
@@ -200,6 +202,8 @@ static int check_nats(struct enricher_options *o)
     o->from_nats = strcmp(o->source_name, "nats") == 0;
     if (!o->from_nats && strcmp(o->source_name, "stdin") != 0)
         return settings_refuse(&o->settings, "source", "stdin or nats");
+    if (o->nats_source.fetch == 0)
+        o->nats_source.fetch = o->sink_ops == &SINK_CLICKHOUSE ? FETCH_TO_GATHER : FETCH;
     if (o->from_nats && nats_source_check(&o->nats_source, &o->settings) != 0)
         return -1;
     if (o->sink_ops != &SINK_NATS)

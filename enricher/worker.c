@@ -282,6 +282,15 @@ static void answer_settled(struct worker *worker)
         answer_first(worker, true, SOURCE_DONE);
 }
 
+// A source that waits for answers is not to wait for flows that the sink would rather gather.
+static void answer_idle(struct worker *worker)
+{
+    size_t most = worker->options.source->blocks_max;
+    answer_settled(worker);
+    if (worker->settles && most != 0 && worker->pending_count >= most / 2)
+        (void)sink_sync(worker->writer, 0);
+}
+
 // Answers the blocks whose flows are with the sink, once they are safe there. Of a sink that
 // settles flows by itself it is not known what becomes of the others.
 static void answer_pending(struct worker *worker, int timeout_ms)
@@ -332,9 +341,9 @@ static bool step(struct worker *worker)
     case SOURCE_IDLE:
         if (!worker->settles)
             answer_pending(worker, -1);
+        answer_idle(worker);
         if (sink_flush(worker->writer) != 0)
             return false;
-        answer_settled(worker);
         publish(worker);
         wait(worker);
         return true;

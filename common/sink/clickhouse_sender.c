@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NS_PER_MS      INT64_C(1000000)
@@ -15,7 +16,8 @@
 #define PAUSE_LAST_MS  5000
 #define COMPLAINT_NS   (30 * NS_PER_S)
 #define REPEAT_NS      (60 * NS_PER_S) // the table remembers a token for far longer
-#define RANGES_MAX     40              // halves of halves of a million rows, and one more each
+#define OLD_NS         (INT64_C(86400) * NS_PER_S * 7)
+#define RANGES_MAX     40 // halves of halves of a million rows, and one more each
 
 struct clickhouse_sender {
     struct clickhouse_sink *sink;
@@ -27,6 +29,7 @@ struct clickhouse_sender {
     char complaint[256];
     int64_t complained_ns;
     uint64_t refused_told;
+    bool old_told;
     pthread_t thread;
 };
 
@@ -251,6 +254,19 @@ static void refuse_row(struct clickhouse_sender *sender, const struct clickhouse
                   "error", reply->error);
 }
 
+// A table forgets by the time at which flows were received: those of an old capture at once.
+static void look_at_time(struct clickhouse_sender *sender, const struct clickhouse_batch *batch)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (sender->old_told || (int64_t)now.tv_sec * NS_PER_S - batch->first_ns < OLD_NS)
+        return;
+    sender->old_told = true;
+    log_warn("flows were received long ago: a table may be made to keep none so old, see TTL in "
+             "docs/clickhouse.md",
+             "received", log_number(batch->first_ns / NS_PER_S).text);
+}
+
 // Cuts what is refused in two until the row at fault stands alone. What comes after a refusal may
 // have been inserted in part.
 static bool deliver(struct clickhouse_sender *sender, const struct clickhouse_batch *batch,
@@ -258,6 +274,7 @@ static bool deliver(struct clickhouse_sender *sender, const struct clickhouse_ba
 {
     struct clickhouse_range ranges[RANGES_MAX] = {{.first = 0, .count = batch->count}};
     struct clickhouse_reply reply;
+    look_at_time(sender, batch);
     for (unsigned count = 1; count != 0;) {
         struct clickhouse_range range = ranges[--count];
         enum clickhouse_verdict verdict = put(sender, batch, range, &reply);

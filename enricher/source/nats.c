@@ -415,10 +415,11 @@ struct source *nats_source_open(const struct nats_source_options *options)
     pthread_cond_init(&in->work, &monotonic);
     pthread_condattr_destroy(&monotonic);
     in->options = *options;
+    in->source.blocks_max = 2 * (size_t)options->fetch;
     in->source.ops = is_plain(in) ? &NATS_PLAIN : &NATS;
     in->consumer.ack_wait_ns = options->ack_wait_ns;
     in->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int error = nats_queue_init(&in->queue, 2 * (size_t)options->fetch);
+    int error = nats_queue_init(&in->queue, in->source.blocks_max);
     if (error == 0 && in->event_fd >= 0 && open_link(in) == 0)
         error = pthread_create(&in->thread, NULL, run, in);
     else

@@ -56,6 +56,7 @@ struct source_ops {
 struct source {
     const struct source_ops *ops;
     struct ledger *ledger; // the worker's, from its start on: what the source has to count
+    size_t blocks_max;     // that it hands out before it waits for answers, 0: any number
 };
 
 static inline enum source_result source_next(struct source *source, struct source_block *block)

@@ -17,9 +17,10 @@ import sys
 BENCH = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [BENCH, os.path.dirname(BENCH)]
 
-from harness import enrich, jetstream, process, program, receive  # noqa: E402
+from harness import clickhouse, enrich, jetstream, process, program, receive  # noqa: E402
 
-PARTS = ("receive", "bursts", "workers", "curves", "enrich", "jetstream", "lookup", "start")
+PARTS = ("receive", "bursts", "workers", "curves", "enrich", "jetstream", "clickhouse",
+         "lookup", "start")
 PART_SECONDS_MAX = 3 * 3600
 # Count -> options of the generator. One exporter may have a thousand templates or so, which is
 # bounded on purpose; more come from several.
@@ -92,6 +93,8 @@ def run_part(part, arguments, timing, say):
                 "pipeline": enrich.pipeline(programs, cache, runs, say)}
     if part == "jetstream":
         return jetstream.measure(programs, cache, runs, say)
+    if part == "clickhouse":
+        return clickhouse.measure(programs, cache, runs, say)
     if part == "lookup":
         return enrich.lookups(programs, cache, runs, say)
     return enrich.start_up(programs, cache, runs)

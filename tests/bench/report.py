@@ -101,6 +101,19 @@ def jetstream(figures):
         f"{100 * median[1] / median[0]:.0f}% (best against best {100 * best[1] / best[0]:.0f}%).")
 
 
+def clickhouse(figures):
+    if figures is None:
+        return "Not measured: no clickhouse-server."
+    rates = {title: [run["rate"] for run in runs] for title, runs in figures["rows"].items()}
+    rows = [[title, spread([rate / 1e3 for rate in rates[title]]),
+             spread([run["processor_ns"] for run in runs]),
+             f"{statistics.median(run['memory_kib'] for run in runs) / 1024:.0f}"]
+            for title, runs in figures["rows"].items()]
+    ours, theirs = (statistics.median(values) for values in rates.values())
+    return table(["", "thousand rows/s", "ns of its own a row", "MiB"], rows) + (
+        f"\n\nOurs against the client, on {figures['cores']} cores: {100 * ours / theirs:.0f}%.")
+
+
 def lookup(figures):
     rows = []
     for row in figures:
@@ -117,7 +130,7 @@ def start(figures):
 
 
 TABLES = {"receive": receive, "bursts": receive, "workers": workers, "curves": curves,
-          "enrich": enrich, "jetstream": jetstream,
+          "enrich": enrich, "jetstream": jetstream, "clickhouse": clickhouse,
           "lookup": lookup, "start": start}
 
 

@@ -24,7 +24,7 @@ SERVER = shutil.which("clickhouse-server", path=PLACES)
 
 CONFIG = """<yandex>
 <logger><level>information</level><log>{folder}/log</log><errorlog>{folder}/errors</errorlog></logger>
-<http_port>{port}</http_port><listen_host>127.0.0.1</listen_host>
+<http_port>{port}</http_port><tcp_port>{native}</tcp_port><listen_host>127.0.0.1</listen_host>
 <path>{folder}/data/</path><tmp_path>{folder}/tmp/</tmp_path>
 <users_config>{folder}/users.xml</users_config><mark_cache_size>67108864</mark_cache_size>
 <default_profile>default</default_profile><default_database>default</default_database>
@@ -62,13 +62,15 @@ class Server:
 
     def __init__(self):
         self.port = nats.free_port()
+        self.native_port = nats.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.scratch = tempfile.TemporaryDirectory(prefix="clickhouse-", ignore_cleanup_errors=True)
         self.folder = self.scratch.name
         self.process = None
         for name, text in (("config.xml", CONFIG), ("users.xml", USERS)):
             with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:
-                file.write(text.format(folder=self.folder, port=self.port))
+                file.write(text.format(folder=self.folder, port=self.port,
+                                       native=self.native_port))
 
     def start(self):
         with open(os.path.join(self.folder, "output"), "ab") as output:
