@@ -2,14 +2,19 @@
 
 #include "collector/allow.h"
 #include "collector/capture.h"
+#include "collector/disk.h"
+#include "collector/keeper.h"
+#include "collector/template_load.h"
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/enrich/snapshot_check.h"
 #include "common/flow/formatter.h"
+#include "common/sink/nats_check.h"
 #include "common/sink/sink_check.h"
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void check_listeners(struct check *check, const struct collector_options *o)
@@ -60,14 +65,32 @@ static void check_allow(struct check *check, const struct collector_options *o)
     allow_unref(allow);
 }
 
+// A broken file is no reason not to run: it is written anew.
+static void put_templates(struct check *check, const char *path)
+{
+    struct fault fault = {.text = ""};
+    struct template_list list = {.count = 0};
+    char *text;
+    size_t len;
+    if (disk_read(&text, &len, path, KEEPER_FILE_BYTES_MAX, &fault) == 0 &&
+        template_load(&list, path, text, len, &fault) == 0)
+        check_line(check, "templates are kept in %s, now: %zu", path, list.count);
+    else
+        check_line(check, "templates are kept in %s, none of these: %s", path, fault.text);
+    template_list_fini(&list);
+    free(text);
+}
+
 static void check_templates(struct check *check, const struct collector_options *o)
 {
     char sampling[PATH_MAX];
-    if (*o->bucket != '\0')
+    if (*o->bucket != '\0') {
         check_line(check, "templates are shared through the bucket %s", o->bucket);
+        nats_check_access(check, &o->nats.access);
+    }
     if (*o->templates_json_path == '\0')
         return;
-    check_line(check, "templates are kept in %s", o->templates_json_path);
+    put_templates(check, o->templates_json_path);
     check_writable(check, &o->settings, "templates.json.path", o->templates_json_path, UINT_MAX);
     snprintf(sampling, sizeof sampling, "%s.sampling", o->templates_json_path);
     check_writable(check, &o->settings, "templates.json.path", sampling, UINT_MAX);

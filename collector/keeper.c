@@ -13,10 +13,9 @@
 #include <string.h>
 #include <time.h>
 
-#define FILE_BYTES_MAX (64u << 20)
-#define ANSWER_S       1 // how long the lanes are waited for
-#define SOONEST_NS     INT64_C(100000000)
-#define NS_PER_SECOND  INT64_C(1000000000)
+#define ANSWER_S      1 // how long the lanes are waited for
+#define SOONEST_NS    INT64_C(100000000)
+#define NS_PER_SECOND INT64_C(1000000000)
 
 struct keeper {
     struct keeper_options options;
@@ -93,7 +92,7 @@ static size_t load_templates(const struct keeper *keeper)
     size_t len;
     size_t count = 0;
     const char *path = keeper->options.path;
-    if (disk_read(&text, &len, path, FILE_BYTES_MAX, &fault) != 0 ||
+    if (disk_read(&text, &len, path, KEEPER_FILE_BYTES_MAX, &fault) != 0 ||
         template_load(&list, path, text, len, &fault) != 0)
         warn(&fault);
     else
@@ -113,7 +112,7 @@ static size_t load_terms(const struct keeper *keeper)
     char *text;
     size_t len;
     size_t count = 0;
-    if (disk_read(&text, &len, keeper->terms_path, FILE_BYTES_MAX, &fault) != 0 ||
+    if (disk_read(&text, &len, keeper->terms_path, KEEPER_FILE_BYTES_MAX, &fault) != 0 ||
         terms_load(&list, keeper->terms_path, text, len, &fault) != 0)
         warn(&fault);
     else

@@ -8,6 +8,8 @@
 #include "collector/lane.h"
 #include "collector/listener.h"
 
+#define KEEPER_FILE_BYTES_MAX (64u << 20)
+
 struct keeper_options {
     const char *path;
     int64_t interval_ns; // between two looks; 0 or less: ten a second

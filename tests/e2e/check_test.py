@@ -74,7 +74,7 @@ class CheckTest(unittest.TestCase):
                    "  listen for netflow on :2055, sockets: 3, senders spread by address",
                    "  listen for sflow on [2001:db8::1]:6343, sockets: 1, senders spread by packet",
                    "  only from senders in 2 networks",
-                   f"  templates are kept in {kept}",
+                   f"  templates are kept in {kept}, now: 0",
                    "  only those of which this is true: src_port == 53",
                    f"  context {CONTEXT}: 7 networks",
                    "  text by transport file", f"  to the file {self.path('flows.txt')}",
@@ -82,6 +82,17 @@ class CheckTest(unittest.TestCase):
         self.assertRegex(output, rf"  mapping {MAPPING}: custom columns: \d+, columns of the key: ")
         self.assertRegex(output, rf"  systems {ASN}: 7 prefixes, built 20\d\d-\d\d-\d\d\n")
         self.assertRegex(output, rf"  countries {COUNTRY}: 7 prefixes, built 20\d\d-\d\d-\d\d\n")
+
+    def test_what_is_kept_is_looked_at(self):
+        kept = self.path("kept.json", '{"192.0.2.1:2055":{"9/1/256":{"template-id":256,"field-count":1,'
+                         '"fields":[{"pen-provided":false,"type":8,"length":4,"pen":0}]}}}')
+        self.assert_runs(process.COLLECTOR, "-templates.json.path", kept, "-templates.nats.bucket=b",
+                         lines=(f"  templates are kept in {kept}, now: 1",
+                                "  templates are shared through the bucket b",
+                                "  servers nats://localhost:4222"))
+        broken = self.path("broken.json", "{x")
+        self.assertIn(f"  templates are kept in {broken}, none of these: {broken}:1:",
+                      self.assert_runs(process.COLLECTOR, "-templates.json.path", broken, lines=()))
 
     def test_the_enricher_says_all(self):
         self.assert_runs(
@@ -117,6 +128,7 @@ class CheckTest(unittest.TestCase):
                 (["-read", DEMO, "-read.filter", "hots x"], "-read.filter: got \"hots x\", libpcap"),
                 (["-allow", "10.0.0.1/8"], "-allow: "),
                 (["-allow", "@" + absent], f"-allow: {absent}: "),
+                (["-templates.nats.bucket=b", "-transport.nats.creds", absent], absent),
                 (["-addr", "x"], '-addr: got "x", wanted host:port'),
                 (["-mapping", absent], f"{absent}: cannot be opened"),
                 (["-mapping", self.path("m.yaml", "formatter: {fields: [x]}")], "m.yaml:1: fields: "),
