@@ -72,18 +72,25 @@ function put_table(    row, column)
     print ".El"
 }
 
-# A | inside `code` or behind a backslash would need more; the documents have none.
+# A bar that belongs to a cell has a backslash, in `code` too.
 function table_row(line,    parts, count, column)
 {
+    gsub(/\\\|/, "\001", line)
     gsub(/^\||\|$/, "", line)
-    if (line ~ /^[-| :]+$/)
+    if (line ~ /-/ && line ~ /^[-| :]+$/)
         return
     count = split(line, parts, /\|/)
     if (rows == 0)
         columns = count
+    if (count != columns) {
+        print FILENAME ":" FNR ": " count " columns, wanted " columns > "/dev/stderr"
+        failed = 1
+        exit 1
+    }
     rows++
     for (column = 1; column <= columns; column++) {
         gsub(/^ +| +$/, "", parts[column])
+        gsub(/\001/, "|", parts[column])
         cell[rows, column] = parts[column]
     }
 }
@@ -141,6 +148,8 @@ example { end_example(); list = "" }
 }
 
 END {
+    if (failed)
+        exit 1
     if (example)
         end_example()
     end_table()

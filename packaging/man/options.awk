@@ -68,8 +68,11 @@ function put_options(    at, listing)
             print ".Bl -tag -width Ds"
         }
     }
-    if (listing)
-        print ".El"
+    if (!listing) {
+        print "no flags in what the program printed" > "/dev/stderr"
+        exit 1
+    }
+    print ".El"
 }
 
 END {

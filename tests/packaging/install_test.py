@@ -21,7 +21,8 @@ sys.path.insert(0, TESTS)
 from support import process  # noqa: E402
 
 PROGRAMS = {"goflow2plus": process.COLLECTOR, "enricher": process.ENRICHER}
-DOCUMENTS = {"flow-mapping.5": "mapping.md", "flow-context.5": "context.md"}
+DOCUMENTS = {"flow-mapping.5": "mapping.md", "flow-context.5": "context.md",
+             "flow-filter.5": "filter.md"}
 PAGES = [f"{program}.1" for program in PROGRAMS] + list(DOCUMENTS)
 FILES = [*(f"bin/{program}" for program in PROGRAMS),
          *(f"share/man/man{page[-1]}/{page}.gz" for page in PAGES),
@@ -42,6 +43,22 @@ def headings(markdown):
     text = re.sub(r"^```.*?^```", "", markdown, flags=re.S | re.M)
     return [re.sub(r"[`*]|\]\([^)]*\)|\[", "", found) for found in
             re.findall(r"^##+ (.*)$", text, re.M)]
+
+
+def plain(text):
+    """Words alone, of a page or of Markdown."""
+    text = re.sub(r"\\f[BIP]|\\&|[`*]|\]\([^)]*\)|\[(?=[^]]*\]\()", "", text)
+    text = text.replace(r"\-", "-").replace(r"\e", "\\").replace(r"\|", "|")
+    return " ".join(text.split())
+
+
+def cells(markdown):
+    """Of all tables, but for their headings."""
+    found = []
+    for table in re.findall(r"(?m)^\|.*\n\|[-| ]+\n((?:\|.*\n)+)", markdown):
+        for row in table.splitlines():
+            found += [plain(cell) for cell in re.split(r"(?<!\\)\|", row)]
+    return found
 
 
 class InstallTest(unittest.TestCase):
@@ -106,6 +123,15 @@ class InstallTest(unittest.TestCase):
                      re.findall(r"^\.S[hs] (.*)$", self.page(name), re.M)]
             wanted = ["diagnostics" if heading == "errors" else heading for heading in wanted]
             self.assertEqual(there, ["name", "description", *wanted, "see also"])
+
+    def test_pages_keep_every_cell_of_tables(self):
+        for name, document in DOCUMENTS.items():
+            with open(os.path.join(ROOT, "docs", document), encoding="utf-8") as file:
+                wanted = cells(file.read())
+            self.assertGreater(len(wanted), 5)
+            page = plain(self.page(name))
+            for cell in wanted:
+                self.assertIn(cell, page, name)
 
     def test_pages_keep_every_example(self):
         for name, document in DOCUMENTS.items():
