@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The dashboards against Grafana's own types: npm's @grafana/schema, checked by TypeScript."""
 
+import json
 import os
 import subprocess
 import sys
@@ -14,13 +15,14 @@ from support import chdb, grafana, process  # noqa: E402
 
 COMPILER = os.path.join(chdb.NPM, "node_modules", "typescript", "bin", "tsc")
 # A dashboard is a literal, so that unknown members and wrong values are errors. Members whose type
-# is an enumeration hold in JSON the text of one of its values. What only a panel's plugin
-# understands has no type there.
+# is an enumeration hold in JSON the text of one of its values. What a panel's plugin alone
+# understands has types of its own.
 HEAD = """import * as grafana from "@grafana/schema";
 type Json<T> = T extends string ? `${T}` : T extends (infer U)[] ? Json<U>[]
     : T extends object ? { [K in keyof T]: Json<T[K]> } : T;
 type Dashboard = Json<grafana.Dashboard>;
 """
+PLUGINS = {"timeseries": "TimeSeries", "stat": "Stat", "table": "Table", "barchart": "BarChart"}
 
 
 def check(sources):
@@ -42,6 +44,20 @@ def literal(path):
         return f"export const made: Dashboard = {file.read()};\n"
 
 
+def import_plugin(kind):
+    where = f"@grafana/schema/dist/esm/raw/composable/{kind}/panelcfg/x/{PLUGINS[kind]}PanelCfg"
+    return f'import * as {kind} from "{where}_types.gen";\n'
+
+
+def literal_panel(number, kind, options, custom):
+    """What a panel's plugin is told; what is left out is as the plugin has it by itself."""
+    made = f"export const options{number}: Partial<Json<{kind}.Options>> = {json.dumps(options)};\n"
+    if custom:
+        made += (f"export const custom{number}: Partial<Json<{kind}.FieldConfig>> = "
+                 f"{json.dumps(custom)};\n")
+    return made
+
+
 class TypesTest(unittest.TestCase):
     def test_dashboards(self):
         sources = {name.replace(".json", ".ts"): literal(
@@ -49,6 +65,25 @@ class TypesTest(unittest.TestCase):
             for name, _ in grafana.dashboards()}
         self.assertTrue(sources)
         self.assertEqual(check(sources), "")
+
+    def test_what_panels_tell_their_plugins(self):
+        sources = {}
+        for name, dashboard in grafana.dashboards():
+            panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+            kinds = sorted({panel["type"] for panel in panels})
+            sources[name.replace(".json", ".ts")] = "".join(
+                [*map(import_plugin, kinds),
+                 *(literal_panel(panel["id"], panel["type"], panel["options"],
+                                 panel["fieldConfig"]["defaults"]["custom"]) for panel in panels)])
+        self.assertEqual(check(sources), "")
+
+    def test_the_check_finds_what_is_wrong_there(self):
+        said = check({"wrong0.ts": import_plugin("stat") +
+                      literal_panel(0, "stat", {"colourMode": "value"}, None),
+                      "wrong1.ts": import_plugin("timeseries") +
+                      literal_panel(0, "timeseries", {}, {"drawStyle": "circles"})})
+        for name in ("wrong0.ts(", "wrong1.ts("):
+            self.assertIn(name, said)
 
     def test_the_check_finds_what_is_wrong(self):
         color = "panels: [{ type: 'stat', fieldConfig: { overrides: [], defaults: { color: " \
