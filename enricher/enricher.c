@@ -54,6 +54,7 @@ static int start_monitor(struct enricher *e)
 {
     const struct monitor_options options = {.address = e->options->address,
                                             .worker = e->worker,
+                                            .source = e->source,
                                             .reload = e->reload,
                                             .sink = e->sink,
                                             .facts = e->facts};

@@ -3,6 +3,7 @@
 #include "common/base/http.h"
 #include "common/base/ledger_metrics.h"
 #include "common/base/log.h"
+#include "enricher/source/source_report.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -39,6 +40,30 @@ static void put_snapshot(struct metrics *m, const struct reload_state *state)
         (double)state->facts.bytes);
 }
 
+static void put_source(struct metrics *m, struct source *source)
+{
+    static const char *const answers[] = {
+        [SOURCE_DONE] = "done",
+        [SOURCE_AGAIN] = "again",
+        [SOURCE_LEFT] = "left",
+        [SOURCE_BAD] = "bad",
+    };
+    struct source_report report;
+    if (!source_report(source, &report))
+        return;
+    put(m, "goflow2plus_source_up", METRICS_GAUGE, "Whether the input can be read.", report.up);
+    put(m, "goflow2plus_source_messages_total", METRICS_COUNTER, "Messages received.",
+        (double)report.received);
+    metrics_family(m, "goflow2plus_source_answers_total", METRICS_COUNTER,
+                   "Messages by what the server was told of them.");
+    for (size_t i = 0; i < SOURCE_ANSWERS; i++)
+        metrics_add(m, (double)report.answered[i], "answer", answers[i]);
+    put(m, "goflow2plus_source_behind_messages", METRICS_GAUGE,
+        "Messages of the stream that no enricher was given yet.", (double)report.behind);
+    put(m, "goflow2plus_source_unacknowledged_messages", METRICS_GAUGE,
+        "Messages given to any enricher and not acknowledged.", (double)report.unacknowledged);
+}
+
 static void answer_metrics(void *user, const struct http_request *request,
                            struct http_answer *answer)
 {
@@ -52,6 +77,7 @@ static void answer_metrics(void *user, const struct http_request *request,
         reload_state(monitor->options.reload, &state);
         ledger_metrics_flows(m, &ledger);
         put_snapshot(m, &state);
+        put_source(m, monitor->options.source);
         put(m, "goflow2plus_output_up", METRICS_GAUGE, "Whether the output takes what is written.",
             sink_healthy(monitor->options.sink));
         sink_report(monitor->options.sink, m);

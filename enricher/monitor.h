@@ -10,6 +10,7 @@
 struct monitor_options {
     const char *address; // -addr
     struct worker *worker;
+    struct source *source;
     struct reload *reload;
     struct sink *sink;
     struct snapshot_facts facts; // of the first snapshot

@@ -6,6 +6,7 @@
 #include "common/sink/nats_stream.h"
 #include "enricher/source/nats_consumer.h"
 #include "enricher/source/nats_queue.h"
+#include "enricher/source/source_report.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -21,6 +22,7 @@
 #define REQUEST_NS  (2000 * NS_PER_MS) // how long the server keeps a request for messages
 #define LATE_NS     (1000 * NS_PER_MS) // after that one that was not filled is given up
 #define LOOK_NS     (2000 * NS_PER_MS) // between questions about the consumer
+#define LAG_NS      (5000 * NS_PER_MS) // between questions how much is behind
 #define TICK_NS     (250 * NS_PER_MS)
 #define FLUSH_MS    1000
 #define AGAIN_DELAY "-NAK {\"delay\": 1000000000}"
@@ -40,6 +42,7 @@ struct nats_source {
     int64_t request_ns;
     bool ending;
     char status[64]; // what the server said of a request
+    struct source_report report;
 
     pthread_t thread; // the rest is its own
     bool started;
@@ -47,6 +50,7 @@ struct nats_source {
     bool consumer_known;
     int64_t look_ns;
     int64_t touch_ns; // when messages are looked through next
+    int64_t lag_ns;
     struct nats_consumer consumer;
 };
 
@@ -97,6 +101,7 @@ static void on_message(natsConnection *connection, natsSubscription *subscriptio
         return;
     }
     pthread_mutex_lock(&in->lock);
+    in->report.received++;
     bool first = in->queue.next == in->queue.tail;
     bool taken = nats_queue_put(&in->queue, message, now_ns());
     if (in->wanted > 0 && --in->wanted == 0)
@@ -179,6 +184,7 @@ static void send_answers(struct nats_source *in)
                                         [SOURCE_BAD] = "+TERM"};
     struct nats_queue_entry entry;
     while (nats_queue_take_answered(&in->queue, &entry)) {
+        in->report.answered[entry.answer]++;
         pthread_mutex_unlock(&in->lock);
         if (!is_plain(in) && texts[entry.answer] != NULL)
             send_text(in, natsMsg_GetReply(entry.message), NULL, texts[entry.answer]);
@@ -244,6 +250,21 @@ static void complain_status(struct nats_source *in)
     pthread_mutex_lock(&in->lock);
 }
 
+// With the lock held, which it gives back while the server is asked.
+static void ask_lag(struct nats_source *in)
+{
+    uint64_t behind = in->report.behind;
+    uint64_t unacknowledged = in->report.unacknowledged;
+    if (is_plain(in) || now_ns() < in->lag_ns)
+        return;
+    pthread_mutex_unlock(&in->lock);
+    nats_consumer_lag(in->link, &in->options, &behind, &unacknowledged);
+    in->lag_ns = now_ns() + LAG_NS;
+    pthread_mutex_lock(&in->lock);
+    in->report.behind = behind;
+    in->report.unacknowledged = unacknowledged;
+}
+
 static void wait_work(struct nats_source *in)
 {
     int64_t at = now_ns() + TICK_NS;
@@ -271,11 +292,13 @@ static void *run(void *user)
         pthread_mutex_unlock(&in->lock);
         bool ready = nats_link_up(in->link) && look(in);
         pthread_mutex_lock(&in->lock);
+        in->report.up = ready;
         if (ready) {
             complain_status(in);
             send_answers(in);
             send_progress(in);
             request(in);
+            ask_lag(in);
         }
         if (!in->ending && (!ready || !nats_queue_has_answered(&in->queue)))
             wait_work(in);
@@ -314,6 +337,14 @@ static int nats_fd(const struct source *source)
     return ((const struct nats_source *)source)->event_fd;
 }
 
+static void nats_report(struct source *source, struct source_report *report)
+{
+    struct nats_source *in = (struct nats_source *)source;
+    pthread_mutex_lock(&in->lock);
+    *report = in->report;
+    pthread_mutex_unlock(&in->lock);
+}
+
 static void release(struct nats_source *in)
 {
     if (in->link != NULL)
@@ -346,6 +377,7 @@ static const struct source_ops NATS = {
     .next = nats_next,
     .answer = nats_answer,
     .fd = nats_fd,
+    .report = nats_report,
     .close = nats_close,
 };
 
@@ -357,6 +389,7 @@ static const struct source_ops NATS_PLAIN = {
     .next = nats_next,
     .answer = nats_answer,
     .fd = nats_fd,
+    .report = nats_report,
     .close = nats_close,
 };
 

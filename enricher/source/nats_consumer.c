@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define ANSWER_MS 3000
+#define LAG_MS    500 // acknowledgements wait meanwhile
 #define PULLS_MAX 512 // requests that wait at the consumer: one of each enricher
 
 static const char *error_text(natsStatus status)
@@ -50,6 +51,25 @@ static int check(struct nats_link *link, const struct nats_source_options *o,
         log_warn("the consumer takes another subject, it stays as it is", "durable", o->durable,
                  "got", filter, "wanted", o->subject);
     return 0;
+}
+
+void nats_consumer_lag(struct nats_link *link, const struct nats_source_options *options,
+                       uint64_t *behind, uint64_t *unacknowledged)
+{
+    jsCtx *js = NULL;
+    jsConsumerInfo *info = NULL;
+    jsOptions wait;
+    jsOptions_Init(&wait);
+    wait.Wait = LAG_MS;
+    natsStatus status = natsConnection_JetStream(&js, nats_link_connection(link), &wait);
+    if (status == NATS_OK)
+        status = js_GetConsumerInfo(&info, js, options->stream, options->durable, NULL, NULL);
+    if (status == NATS_OK) {
+        *behind = info->NumPending;
+        *unacknowledged = (uint64_t)info->NumAckPending;
+    }
+    jsConsumerInfo_Destroy(info);
+    jsCtx_Destroy(js);
 }
 
 int nats_consumer_ensure(struct nats_link *link, const struct nats_source_options *options,

@@ -13,3 +13,7 @@ struct nats_consumer {
 // Finds the consumer, or makes it. 0, or -1 after having complained: try again.
 int nats_consumer_ensure(struct nats_link *link, const struct nats_source_options *options,
                          struct nats_consumer *out);
+
+// Asks what is behind and what is unacknowledged, when the server says.
+void nats_consumer_lag(struct nats_link *link, const struct nats_source_options *options,
+                       uint64_t *behind, uint64_t *unacknowledged);

@@ -40,6 +40,7 @@ enum source_answer {
 };
 
 struct source;
+struct source_report; // source_report.h
 
 struct source_ops {
     const char *name;
@@ -49,6 +50,7 @@ struct source_ops {
     void (*answer)(struct source *source, const struct source_block *block,
                    enum source_answer answer);
     int (*fd)(const struct source *source);
+    void (*report)(struct source *source, struct source_report *report); // NULL: nothing to say
     void (*close)(struct source *source);
 };
 
@@ -74,6 +76,14 @@ static inline void source_answer(struct source *source, const struct source_bloc
 static inline int source_fd(const struct source *source)
 {
     return source->ops->fd(source);
+}
+
+// False when the source has nothing to say. Any thread.
+static inline bool source_report(struct source *source, struct source_report *report)
+{
+    if (source->ops->report != NULL)
+        source->ops->report(source, report);
+    return source->ops->report != NULL;
 }
 
 static inline void source_close(struct source *source)

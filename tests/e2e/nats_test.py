@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import unittest
+import urllib.request
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
@@ -355,6 +356,48 @@ class NatsTest(nats_case.NatsCase):
                 "the poison to be given up")
         self.assertEqual(enricher.stop(), 0)
         self.assertIn("reason=message_invalid count=1 ", enricher.log())
+
+    def source_metrics(self, program):
+        program.wait_for_log("starting HTTP server")
+        port = re.search(r'starting HTTP server".* port=(\d+)', program.log()).group(1)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics",
+                                    timeout=process.DEADLINE_SECONDS) as page:
+            return dict(re.findall(r"^goflow2plus_source_(\S+) (\S+)$", page.read().decode(),
+                                   re.MULTILINE))
+
+    def test_what_the_source_says_of_itself(self):
+        server = self.server()
+        collector = self.collector(server, "-transport.nats.batch.flows=30")
+        self.sender.send(collector.port, FEW)
+        self.assert_once(server, "goflow2")
+        with nats.Client(server) as client:
+            client.request("goflow2.messages", {"type": "no protobuf"})
+        enricher = self.enricher(server, "-addr=127.0.0.1:0")
+        enricher.wait_for_log("NATS connected")
+        wanted = {"up": "1", "messages_total": str(FEW // 30 + 1),
+                  'answers_total{answer="done"}': str(FEW // 30),
+                  'answers_total{answer="again"}': "0", 'answers_total{answer="left"}': "0",
+                  'answers_total{answer="bad"}': "1",
+                  "behind_messages": "0", "unacknowledged_messages": "0"}
+        process.wait_until(lambda: self.source_metrics(enricher) == wanted, str(wanted))
+        server.kill()
+        process.wait_until(lambda: self.source_metrics(enricher)["up"] == "0", "it to be down")
+
+    def test_what_no_enricher_takes_is_behind(self):
+        server = self.server()
+        collector = self.collector(server, "-transport.nats.batch.flows=1")
+        self.sender.send(collector.port, FEW)
+        self.assert_once(server, "goflow2")
+        away = nats.Server()
+        self.addCleanup(away.__exit__)
+        enricher = self.start(process.Process(
+            [process.ENRICHER, "-source=nats", "-source.nats.servers", server.url,
+             "-source.nats.fetch=16", "-source.nats.max-ack-pending=32", "-addr=127.0.0.1:0",
+             *nats_case.output(away)]))
+        enricher.wait_for_log("NATS connected")
+        wanted = {"behind_messages": str(FEW - 32), "unacknowledged_messages": "32"}
+        process.wait_until(lambda: wanted.items() <= self.source_metrics(enricher).items(),
+                           str(wanted))
 
     def test_plain_subject_with_a_queue_group(self):
         server = self.server()

@@ -1,0 +1,14 @@
+// What a source of messages knows of its input, for the metrics.
+#pragma once
+
+#include "enricher/source/source.h"
+
+#define SOURCE_ANSWERS (SOURCE_BAD + 1)
+
+struct source_report {
+    bool up;
+    uint64_t received;                 // messages
+    uint64_t answered[SOURCE_ANSWERS]; // of these, by enum source_answer
+    uint64_t behind;                   // messages of the stream that no enricher was given yet
+    uint64_t unacknowledged;           // given to any enricher, and not acknowledged
+};
