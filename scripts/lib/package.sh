@@ -6,7 +6,7 @@ PACKAGES_TO_BUILD="gcc libc6-dev make cmake pkg-config libprotobuf-c-dev protobu
     libcurl4-openssl-dev liblz4-dev libzstd-dev zlib1g-dev"
 PACKAGES_TO_PACK="dpkg-dev file"
 PACKAGES_TO_TEST="libcmocka-dev python3 clang-format valgrind nats-server
-    mandoc groff systemd debootstrap lintian
+    mandoc groff systemd iproute2 debootstrap lintian
     protobuf-compiler python3-protobuf jq systemd-container"
 PACKAGES_OF_EXPORTERS="softflowd pmacct"
 PACKAGES_OF_PEERS="nfdump nfdump-sflow pmacct nats-server"

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Boots systemd over a copy of this system that is gone with it: systemd_boot.sh FOLDER UNITS BINARIES
+#
+# For tests/support/systemd.py, which gives it namespaces of its own. FOLDER is empty and stays so;
+# of the copy, only UNITS are units, and their programs come from BINARIES.
+set -eu
+
+folder=$1 units=$2 binaries=$3
+mount --make-rprivate /
+mount -t tmpfs tmpfs "$folder"
+mkdir "$folder/upper" "$folder/work" "$folder/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$folder/upper,workdir=$folder/work" "$folder/root"
+root=$folder/root
+mount -t proc proc "$root/proc"
+mount -t sysfs sysfs "$root/sys"
+mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+mount -t tmpfs tmpfs "$root/run"
+mount -t tmpfs tmpfs "$root/tmp"
+mount --rbind /dev "$root/dev"
+rm -rf "$root/etc/systemd/system" "$root/etc/default/goflow2plus" "$root/etc/default/enricher"
+mkdir -p "$root/etc/systemd/system"
+for unit in "$units"/*.service; do
+    cp "$unit" "$root/etc/systemd/system/"
+    program=$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' "$unit")
+    mkdir -p "$root$(dirname "$program")"
+    cp "$binaries/$(basename "$program")" "$root$program"
+done
+printf '[Unit]\nDefaultDependencies=no\n' >"$root/etc/systemd/system/bare.target"
+ip link set lo up
+cd "$root"
+pivot_root . mnt
+exec chroot . env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+    /lib/systemd/systemd --unit=bare.target --log-target=null --show-status=no
