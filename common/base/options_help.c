@@ -123,7 +123,20 @@ static void put_default(struct buf *out, const struct option *option)
     }
 }
 
-static void put_option(struct buf *out, const struct option *option)
+// NAME.file stands for itself when it is an option of its own.
+static bool reads_file(const struct option *options, size_t count, const struct option *option)
+{
+    size_t len = strlen(option->name);
+    if (option->kind != OPTION_SECRET && option->kind != OPTION_URLS)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(options[i].name, option->name, len) == 0 &&
+            strcmp(options[i].name + len, ".file") == 0)
+            return false;
+    return true;
+}
+
+static void put_option(struct buf *out, const struct option *option, bool with_file)
 {
     put_head(out, option);
     buf_text(out, "        ");
@@ -137,7 +150,7 @@ static void put_option(struct buf *out, const struct option *option)
         buf_text(out, strchr(option->help, '\n') == NULL ? " " : "\n        ");
         put_default(out, option);
     }
-    if (option->kind == OPTION_SECRET || option->kind == OPTION_URLS)
+    if (with_file)
         buf_printf(out, "\n        -%s.file reads it from a file", option->name);
     buf_byte(out, '\n');
 }
@@ -154,7 +167,7 @@ void options_help(const struct option *options, size_t count, const char *synops
         if (options[i].group != NULL)
             buf_printf(&out, "\n%s\n", options[i].group);
         if (options[i].kind != OPTION_ABSENT)
-            put_option(&out, &options[i]);
+            put_option(&out, &options[i], reads_file(options, count, &options[i]));
     }
     for (size_t done = 0; done < out.len;) {
         ssize_t written = write(fd, room + done, out.len - done);
