@@ -88,6 +88,22 @@ class ComposeTest(unittest.TestCase):
                     self.assertNotEqual(done.returncode, 0)
                     self.assertIn("set it in .env", done.stderr)
 
+    @unittest.skipUnless(shutil.which("openssl"), "no openssl")
+    def test_passwords_are_made_as_the_example_says(self):
+        for path in FILES:
+            example = os.path.join(os.path.dirname(path), ".env.example")
+            with self.subTest(os.path.relpath(example, ROOT)):
+                if not os.path.exists(example):
+                    continue
+                with open(example, encoding="utf-8") as file:
+                    loop = "".join(re.findall(r"^#   (.*\n)", file.read(), re.M))
+                if "openssl" not in loop:
+                    continue
+                shutil.copy(example, os.path.join(self.scratch, ".env"))
+                subprocess.run(["sh", "-ec", loop], cwd=self.scratch, check=True)
+                done = compose(path, os.path.join(self.scratch, ".env"), "config", "-q")
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_no_secret_stands_in_the_file(self):
         for path in FILES:
             with open(path, encoding="utf-8") as file:

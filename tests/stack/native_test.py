@@ -4,7 +4,6 @@ in ClickHouse once, with its context, and everything ends on Ctrl-C."""
 
 import os
 import re
-import shutil
 import signal
 import sys
 import tempfile
@@ -16,13 +15,12 @@ TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 
 from stack import shipped  # noqa: E402
-from support import nats, process  # noqa: E402
+from support import clickhouse, nats, process  # noqa: E402
 
 NATIVE = os.path.join(os.path.dirname(TESTS), "compose", "ncg", "native")
 PORTS = ("NATS_PORT", "CLICKHOUSE_PORT", "COLLECTOR_PORT", "NETFLOW_PORT", "IPFIX_PORT",
          "SFLOW_PORT")
 FLOWS_OF_A_ROUND = shipped.FLOWS // len(shipped.REPEATED_AT_MINUTES)
-CLICKHOUSE = shutil.which("clickhouse-server", path=os.environ["PATH"] + ":/usr/sbin")
 LEDGER = re.compile(r'msg="ledger flows" made=(\d+) delivered=(\d+)')
 
 
@@ -37,7 +35,8 @@ class NativeTest(unittest.TestCase):
     def start(self, *arguments):
         environment = {**os.environ, **self.ports, "LISTEN": "127.0.0.1",
                        "METRICS_PORTS": " ".join(self.metrics),
-                       "PATH": os.path.abspath(process.BIN) + ":" + os.environ["PATH"]}
+                       "PATH": os.pathsep.join([os.path.abspath(process.BIN), os.environ["PATH"],
+                                                os.path.dirname(clickhouse.SERVER)])}
         return process.Process(["env", *(f"{k}={v}" for k, v in environment.items()), NATIVE,
                                 self.folder, *arguments])
 
@@ -98,7 +97,7 @@ class NativeTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if not CLICKHOUSE or nats.missing():
+    if clickhouse.missing() or nats.missing():
         process.left_out("the stack without containers",
                          "clickhouse-server or nats-server is not installed")
         sys.exit(0)
