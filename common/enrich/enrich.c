@@ -2,6 +2,7 @@
 
 #include "common/base/copy.h"
 #include "common/flow/wire.h"
+#include "common/flow/wire_window.h"
 
 #include <assert.h>
 #include <string.h>
@@ -224,70 +225,81 @@ static inline int next_piece(struct cursor *body, struct piece *piece)
     return more;
 }
 
-// How skip_plain takes a field whose tag has one byte.
-enum tag_class {
-    CLASS_LOOK, // enrichment looks at it, or it is of another type, or no field at all
-    CLASS_VARINT,
-    CLASS_BYTES,
-};
-
-// Skips fields that nobody here looks at, which are most, with few instructions. Returns where it
-// stopped: at a field to look at, an odd one, or close to the end.
-static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
+static inline void note(struct enrich_plan *plan, uint64_t replaceable, struct span addrs[2],
+                        const struct piece *piece, const uint8_t *end)
 {
-#define PLAIN(number) [(number) << 3] = CLASS_VARINT, [(number) << 3 | TYPE_BYTES] = CLASS_BYTES
-    static const uint8_t classes[128] = {
-        PLAIN(1), PLAIN(2),  PLAIN(4),  PLAIN(5),  PLAIN(8),
-        PLAIN(9), PLAIN(10), PLAIN(11), PLAIN(12), PLAIN(13),
-    };
-#undef PLAIN
-    while (end - at >= QUICK_BYTES) {
-        uint8_t class = CLASS_LOOK;
-        const uint8_t *value = at + 1;
-        if (*at < 0x80) {
-            class = classes[*at];
-        } else if (*value != 0 && *value < TAG_SRC_COUNTRY >> 7) { // 0: one byte's tag, over-long
-            class = (*at & 7) == TYPE_VARINT  ? CLASS_VARINT
-                    : (*at & 7) == TYPE_BYTES ? CLASS_BYTES
-                                              : CLASS_LOOK;
-            value++;
-        }
-        const uint8_t *next = NULL;
-        if (class == CLASS_VARINT)
-            next = quick_varint_end(value);
-        else if (class == CLASS_BYTES && *value < 0x80 && *value < end - value)
-            next = value + 1 + *value;
-        if (next == NULL)
-            return at;
-        at = next;
+    if ((piece->bit & ADDRESS_FIELDS) != 0) {
+        addrs[piece->bit == FLOW_BIT(FLOW_DST_ADDR)] = piece->bytes;
+    } else if ((piece->bit & replaceable) != 0) {
+        if (plan->found == 0)
+            plan->first = piece->at;
+        plan->found |= piece->bit;
+        plan->end_of_last = end;
     }
-    return at;
+}
+
+// Whether a tag of two bytes, the first one lowest, is of a number that nobody here looks at: the
+// bits that go on, and the type; the second byte is not 0, which is over-long.
+static inline bool is_plain_number(uint32_t tag)
+{
+    const uint32_t looked_at = TAG_SRC_COUNTRY >> 7; // the second byte, from here on
+    return (tag & 0x8087) == 0x0080 && tag - 0x0100 < (looked_at - 1) << 8;
+}
+
+// Takes a field with a tag of one byte, of which `behind` are the stops behind the tag. False: it
+// is an odd one.
+static inline bool take_short(struct wire_window *window, uint64_t behind, struct piece *piece)
+{
+    const uint8_t *at = window->at;
+    if (*at < 1 << 3 || *at >= 0x80)
+        return false;
+    piece->at = at;
+    piece->bit = field_bit(*at);
+    if ((*at & 7) == TYPE_VARINT) {
+        wire_window_pass(window, behind);
+        return true;
+    }
+    if ((*at & 7) != TYPE_BYTES || at[1] >= 0x80 || at[1] > window->end - at - 2)
+        return false;
+    piece->bytes = (struct span){.data = at + 2, .len = at[1]};
+    wire_window_go(window, at + 2 + at[1]);
+    return true;
+}
+
+// The same for any field: 1, 0 at the end, -1 when the body is not protobuf.
+static int take_odd(const uint8_t **at, const uint8_t *end, struct piece *piece)
+{
+    struct cursor c = cursor_over(*at, (size_t)(end - *at));
+    int more = next_piece(&c, piece);
+    *at = c.at;
+    return more;
 }
 
 // One pass over a body: its addresses, of which the last ones win, and where those of its fields
 // stand that may be replaced.
 static int skim(struct enrich_plan *plan, uint64_t replaceable, struct span addrs[2])
 {
-    struct cursor c = cursor_over(plan->body, plan->len);
+    struct wire_window window = wire_window_over(plan->body, plan->len);
     struct piece piece;
-    int more;
     plan->found = 0;
     plan->first = plan->end_of_last = plan->body;
     addrs[0] = addrs[1] = (struct span){NULL, 0};
-    for (;;) {
-        c.at = skip_plain(c.at, c.end);
-        more = next_piece(&c, &piece);
-        if (more != 1)
-            return more;
-        if ((piece.bit & ADDRESS_FIELDS) != 0) {
-            addrs[piece.bit == FLOW_BIT(FLOW_DST_ADDR)] = piece.bytes;
-        } else if ((piece.bit & replaceable) != 0) {
-            if (plan->found == 0)
-                plan->first = piece.at;
-            plan->found |= piece.bit;
-            plan->end_of_last = c.at;
+    while (window.at != window.end) {
+        uint64_t behind = wire_window_behind_tag(&window);
+        if (behind != 0 && is_plain_number(window.at[0] | (uint32_t)window.at[1] << 8)) {
+            wire_window_pass(&window, behind);
+            continue;
         }
+        if (behind == 0 || !take_short(&window, behind, &piece)) {
+            const uint8_t *at = window.at;
+            int more = take_odd(&at, window.end, &piece);
+            if (more != 1)
+                return more;
+            wire_window_go(&window, at);
+        }
+        note(plan, replaceable, addrs, &piece, window.at);
     }
+    return 0;
 }
 
 uint64_t enrich_fields(const struct snapshot *snapshot, const struct enrich_options *options)
@@ -329,7 +341,6 @@ static void peek(const struct enrich_plan *plan, struct span addrs[2])
     struct piece piece;
     addrs[0] = addrs[1] = (struct span){NULL, 0};
     while (addrs[0].data == NULL || addrs[1].data == NULL) {
-        c.at = skip_plain(c.at, c.end);
         if (next_piece(&c, &piece) != 1)
             return;
         if ((piece.bit & ADDRESS_FIELDS) != 0)
