@@ -3,6 +3,7 @@
 wants: each rule of its pipeline, over the flows of the demo capture and of the golden vectors."""
 
 import base64
+import glob
 import http.server
 import ipaddress
 import json
@@ -20,11 +21,12 @@ ROOT = os.path.dirname(TESTS)
 sys.path.insert(0, TESTS)
 sys.path.insert(0, os.path.join(TESTS, "golden"))
 
-from support import elastic, flow, netflow, process  # noqa: E402
+from support import elastic, flow, netflow, process, shared  # noqa: E402
 import run as golden  # noqa: E402
 
 DEMO = os.path.join(TESTS, "fixtures/demo.pcap")
 DEMO_FLOWS = 418
+CAPTURE_MOST_BYTES = 20_000_000
 ELK = os.path.join(ROOT, "compose/elk")
 MAPPING = ("-format=json", "-mapping", os.path.join(ELK, "mapping.yaml"))
 DEFAULT_RATE = "-sampling.default=0.0.0.0/0=1,::/0=1"  # as in docker-compose.yml
@@ -132,6 +134,27 @@ class PipelineTest(unittest.TestCase):
     def test_without_the_mapping_too(self):
         for line in process.read_capture(DEMO, "-format=json").decode().splitlines():
             elastic.ingest(line)
+
+
+class CorpusTest(unittest.TestCase):
+    def test_flows_of_every_capture_pass(self):
+        folder = shared.find("corpora")
+        if folder is None:
+            process.left_out(self.id(), shared.missing("corpora"))
+            return
+        paths = glob.glob(os.path.join(folder, "**/*.pcap*"), recursive=True)
+        lines = 0
+        for path in paths:
+            if os.path.getsize(path) > CAPTURE_MOST_BYTES:
+                continue
+            status, output, _ = process.run([process.COLLECTOR, "-read", path, *MAPPING])
+            self.assertIn(status, (0, 1), path)  # some are no captures of flows, some are cut
+            for line in output.decode("utf-8").splitlines():
+                with self.subTest(capture=path):
+                    elastic.ingest(line)
+                lines += 1
+        print(f"elastic: {lines} flows of {len(paths)} captures")
+        self.assertGreater(lines, DEMO_FLOWS)
 
 
 class RuleTest(unittest.TestCase):
