@@ -11,15 +11,20 @@ enricher "$@" <"$folder/flows" &
 enricher=$!
 
 # The enricher ends when the collector has written the last flow.
-trap 'kill -TERM "$collector" 2>/dev/null || true' TERM INT
-trap 'kill -HUP "$collector" "$enricher" 2>/dev/null || true' HUP
+trap 'interrupted=yes; kill -TERM "$collector" 2>/dev/null || true' TERM INT
+trap 'interrupted=yes; kill -HUP "$collector" "$enricher" 2>/dev/null || true' HUP
 
-# finish PID: its exit status; a signal that comes meanwhile only interrupts the waiting.
+# finish PID: its exit status. A signal interrupts the waiting, which is then taken up again; what
+# has been waited for already (127) ended as it was said before.
 finish() {
+    before=0
     while :; do
+        interrupted=
         status=0
         wait "$1" || status=$?
-        kill -0 "$1" 2>/dev/null || return "$status"
+        [ "$status" -ne 127 ] || return "$before"
+        [ -n "$interrupted" ] && [ "$status" -gt 128 ] || return "$status"
+        before=$status
     done
 }
 
