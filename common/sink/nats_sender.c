@@ -267,6 +267,22 @@ void nats_sender_answer(natsConnection *connection, natsSubscription *subscripti
     natsMsg_Destroy(message);
 }
 
+// What the server takes, or less when the stream does.
+static void note_payload_max(struct nats_sink *sink, int64_t server_max, int64_t stream_max)
+{
+    int64_t bytes = stream_max > 0 && stream_max < server_max ? stream_max : server_max;
+    if (bytes <= HEADER_ROOM)
+        return;
+    size_t payload_max = (size_t)bytes - HEADER_ROOM < NATS_PAYLOAD_MAX
+                             ? (size_t)bytes - HEADER_ROOM
+                             : NATS_PAYLOAD_MAX;
+    if (atomic_exchange(&sink->payload_max, payload_max) != payload_max &&
+        sink->options.batch_bytes > payload_max)
+        log_warn("messages are made smaller than -transport.nats.batch.bytes: the server or the "
+                 "stream takes no larger ones",
+                 "bytes", log_unsigned(payload_max).text);
+}
+
 // Without the lock: asks the server. False while publishing would be in vain.
 static bool look_at_stream(struct nats_sink *sink)
 {
@@ -282,11 +298,8 @@ static bool look_at_stream(struct nats_sink *sink)
     sink->look_ns = nats_now_ns() + LOOK_NS;
     sink->stream_known = state == NATS_STREAM_READY;
     sink->stream_missing = state == NATS_STREAM_MISSING;
-    int64_t payload_max = natsConnection_GetMaxPayload(nats_link_connection(sink->link));
-    if (payload_max > HEADER_ROOM)
-        atomic_store(&sink->payload_max, (size_t)payload_max - HEADER_ROOM < NATS_PAYLOAD_MAX
-                                             ? (size_t)payload_max - HEADER_ROOM
-                                             : NATS_PAYLOAD_MAX);
+    note_payload_max(sink, natsConnection_GetMaxPayload(nats_link_connection(sink->link)),
+                     facts.message_max);
     if (sink->stream_known) {
         pthread_mutex_lock(&sink->lock);
         sink->duplicates_ms = facts.duplicates_ns / NS_PER_MS;

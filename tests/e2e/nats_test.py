@@ -247,6 +247,69 @@ class NatsTest(nats_case.NatsCase):
             self.assertEqual(order_in(client, "goflow2"), self.sender.sent)
         self.assertEqual(third.stop(), 0)
 
+    def make_stream(self, server, **config):
+        with nats.Client(server) as client:
+            made = client.api("STREAM.CREATE.goflow2", {
+                "name": "goflow2", "subjects": ["goflow2.messages"], "retention": "limits",
+                "storage": "file", "num_replicas": 1, **config})
+        self.assertIn("config", made)
+
+    def test_what_does_not_fit_is_said(self):
+        made_smaller = "messages are made smaller than -transport.nats.batch.bytes"
+        cases = [("max_payload: 8192", {}, made_smaller),
+                 ("", {"max_msg_size": 4096}, made_smaller),
+                 ("", {"duplicate_window": 10 * 10**9}, "the stream forgets ids sooner")]
+        for config, stream, said in cases:
+            with self.subTest(said, stream=stream):
+                self.sender = nats_case.Sender()
+                server = self.server(config)
+                self.make_stream(server, **stream)
+                collector = self.collector(server)
+                collector.wait_for_log("NATS connected")
+                self.sender.send(collector.port, FEW)
+                self.assert_once(server, "goflow2")
+                self.assertEqual(collector.stop(), 0)
+                self.assertIn(said, collector.log())
+                self.assert_books(collector, made=FEW, delivered=FEW, failed=0)
+
+    def test_a_stream_that_is_not_bound_to_the_subject(self):
+        server = self.server()
+        self.make_stream(server, subjects=["goflow2.other"])
+        collector = self.collector(server, "-drain=1s")
+        collector.wait_for_log("the stream is not bound to all subjects")
+        self.sender.send(collector.port, FEW)
+        collector.wait_for_log("no stream takes the subject")
+        self.assertEqual(collector.stop(), 0)
+        self.assert_books(collector, made=FEW, delivered=0, failed=FEW)
+
+    def test_a_stream_that_is_to_be_waited_for(self):
+        server = self.server()
+        collector = self.collector(server, "-transport.nats.create=false")
+        self.sender.send(collector.port, FEW)
+        collector.wait_for_log("the stream is not there, waiting for it")
+        enricher = self.enricher(server)
+        enricher.wait_for_log("the input's stream is not there, waiting for it")
+        self.make_stream(server)
+        for stream in ("goflow2", "goflow2-enriched"):
+            self.assert_once(server, stream)
+
+    def test_a_full_work_queue_loses_nothing(self):
+        """It refuses what it has no room for until an enricher has taken something."""
+        server = self.server()
+        collector = self.collector(server, "-transport.nats.retention=workqueue",
+                                   "-transport.nats.discard=new", "-transport.nats.max-bytes=64KiB",
+                                   "-transport.nats.spool", self.path("spool"), window=4)
+        self.sender.send(collector.port, 2 * FEW)
+        collector.wait_for_log("messages are not stored, trying again")
+        enrichers = [self.enricher(server) for _ in range(2)]
+        self.assert_once(server, "goflow2-enriched")
+        self.assertEqual(collector.stop(), 0)
+        self.assert_books(collector, made=2 * FEW, delivered=2 * FEW, failed=0, waiting=0)
+        with nats.Client(server) as client:
+            process.wait_until(lambda: client.count("goflow2") == 0, "the queue to be empty")
+        for enricher in enrichers:
+            self.assertEqual(enricher.stop(), 0)
+
     def test_refuses_at_start(self):
         cases = {
             "-transport.nats.subject=a.{src_group}": "src_group",
