@@ -6,6 +6,7 @@
 #include "tests/bench/endpoint.h"
 #include "tests/bench/load.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct settings {
     const char *to;
     const char *protocol;
     const char *capture_path;
+    const char *first;
     int64_t rate;
     int64_t time_ns;
     int64_t count;
@@ -167,7 +169,8 @@ static int parse(struct settings *s, int argc, char *argv[])
         {"to", OPTION_STRING, &s->to, "address and port to send to", "Output"},
         {"pcap", OPTION_STRING, &s->capture_path, "capture `file` to write instead", NULL},
         {"protocol", OPTION_STRING, &s->protocol, "v5, v9, ipfix or sflow", "Traffic"},
-        {"exporters", OPTION_INT, &s->exporters, "`count` of senders, from 127.1.0.1 on", NULL},
+        {"exporters", OPTION_INT, &s->exporters, "`count` of senders", NULL},
+        {"first", OPTION_STRING, &s->first, "`address` of the first of them", NULL},
         {"templates", OPTION_INT, &s->templates, "`count` of templates of each, in turn", NULL},
         {"templates.every", OPTION_INT, &s->template_every,
          "`datagrams` of flows until templates are sent again, 0 never", NULL},
@@ -193,7 +196,13 @@ static int parse(struct settings *s, int argc, char *argv[])
 static int open_load(struct generator *generator)
 {
     const struct settings *s = &generator->settings;
+    struct in_addr first;
+    if (inet_pton(AF_INET, s->first, &first) != 1) {
+        dprintf(STDERR_FILENO, "-first: got \"%s\", wanted an IPv4 address\n", s->first);
+        return -1;
+    }
     const struct load_options options = {
+        .first = ntohl(first.s_addr),
         .shape = feed_shape(s->protocol),
         .exporters = (uint32_t)s->exporters,
         .templates = (uint32_t)s->templates,
@@ -232,6 +241,7 @@ int main(int argc, char *argv[])
     struct generator generator = {.settings = {.to = "127.0.0.1:2055",
                                                .protocol = "v9",
                                                .capture_path = "",
+                                               .first = "127.1.0.1",
                                                .burst = 16,
                                                .exporters = 1,
                                                .templates = 1,

@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#define FIRST_EXPORTER UINT32_C(0x7f010001)
-
 struct load {
     struct load_options options;
     struct feed feed;
@@ -34,7 +32,7 @@ static void make(struct load *load, uint64_t started_ns)
     if (!options->announced)
         load->templates_first = (uint64_t)load->template_datagrams * options->exporters;
     for (uint32_t i = 0; i < options->exporters; i++)
-        load->exporters[i].address = FIRST_EXPORTER + i;
+        load->exporters[i].address = options->first + i;
     for (uint32_t i = 0; i < options->pool; i++)
         feed_make_flows(&load->feed, &load->pool[i]);
 }

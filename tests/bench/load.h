@@ -7,7 +7,8 @@
 
 struct load_options {
     const struct shape *shape;
-    uint32_t exporters;      // at 127.1.0.1 and the addresses after it
+    uint32_t first; // address of the first exporter, the others after it
+    uint32_t exporters;
     uint32_t templates;      // of each exporter
     uint32_t template_every; // datagrams of flows between two of templates; 0: only at the start
     bool announced;          // all templates are known already: none at the start

@@ -74,6 +74,17 @@ OPTIONS_IPFIX = (b'{"template-id":258,"field-count":2,"scope-field-count":1,"opt
                  + FIELD % (b"true", 0x8001, 9) + b'],"scopes":[' + FIELD % (b"false", 149, 0)
                  + b"]}")
 
+OPTIONS = [
+    b"\0netflow://:2055?count=4&workers=2&blocking=true&balance=address+port,sflow://[::1]:6343?gro=1",
+    b"\0flow://10.0.0.1:9995/x?queue_size=1000&rcvbuf=1048576&unknown=1", b"\0netflow://:0?count=257",
+    b"\x0110.0.0.0/8=1000,2001:db8::/32=64,0.0.0.0/0=1", b"\x0110.0.0.1/8=1", b"\x01::/0=0",
+    b"\x02192.0.2.0/24,2001:db8::1,::ffff:10.0.0.0/104",
+    b"\x03# ours\n192.0.2.0/24 # a site\n\n2001:db8::/32\n", b"\x03192.0.2.1/24\n",
+    b"\x04flows.{type}.{sampler_address}.{key:16}", b"\x04flows.>", b"\x04{src_as_name}.{", b"\x04a..b",
+    b"\x05localhost:8080", b"\x05[::1]:80", b"\x05:0", b"\x05a:65536",
+    b"\x065s", b"\x061h2m3.5s", b"\x0664MiB", b"\x06-9223372036854775808", b"\x060x1p3", b"\x06true",
+]
+
 STATE = [
     b"", b"{}", b"[]", b'{"a":1}x', b"[" * 3000,
     b'{"192.0.2.1:2055":{"9/1/256":%s,"9/1/257":%s}}' % (DATA, OPTIONS_V9),
@@ -279,6 +290,8 @@ def main():
         write("json", string)
     for text in YAML + [(FIXTURES / "demo-context.yaml").read_bytes()]:
         write("context", text)
+    for text in OPTIONS:
+        write("option", text)
     for text in STATE:
         write("state", text)
     for path in sorted(FIXTURES.glob("*.mmdb")):
