@@ -6,7 +6,6 @@ import json
 import os
 import re
 import socket
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -91,8 +90,9 @@ class ServedTest(unittest.TestCase):
     def setUpClass(cls):
         with process.Collector("-addr=127.0.0.1:0") as collector, \
                 process.Process([process.ENRICHER, "-addr=127.0.0.1:0", *cls.enrichment(),
-                                 "-transport=clickhouse", "-clickhouse.url=http://127.0.0.1:1"],
-                                stdin=subprocess.PIPE) as enricher:
+                                 "-source=nats", "-source.nats.servers=nats://127.0.0.1:1",
+                                 "-transport=clickhouse", "-clickhouse.url=http://127.0.0.1:1"]
+                                ) as enricher:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
                 out.sendto(netflow.v5(0, ["10.0.0.1"]), ("127.0.0.1", collector.port))
             process.wait_until(lambda: "exporter_flows_total{" in page(collector), "an exporter")

@@ -43,7 +43,8 @@ LOST = [
          thresholds=RED_ABOVE_ZERO, description="The receive buffers were full."),
     stat("Flows waiting", prometheus(f"sum({metric('flows_waiting')})"), "short",
          description="For NATS or ClickHouse to confirm them."),
-    stat("Outputs that are down", prometheus(f"count({metric('output_up')} == 0) or vector(0)"),
+    stat("Outputs or sources down", prometheus(
+        f"count({metric('output_up')} == 0 or {metric('source_up')} == 0) or vector(0)"),
          "short", thresholds=RED_ABOVE_ZERO),
 ]
 
@@ -65,6 +66,10 @@ DELIVERING = [
         prometheus(rate("flows_delivered_total", '{job="collector"}'), "into the stream"),
         prometheus(rate("flows_made_total", '{job="enricher"}'), "out of it")], "cps",
         description="Out below in for long: enrichers or ClickHouse are too slow."),
+    timeseries("Messages that the stream holds for enrichers", [
+        prometheus(f"max({metric('source_behind_messages')})", "to be given"),
+        prometheus(f"max({metric('source_unacknowledged_messages')})", "given, not acknowledged")],
+        "short", description="What is to be given grows: enrichers or ClickHouse are too slow."),
     timeseries("Rows of ClickHouse", prometheus(
         f"sum by (result) (rate({metric('clickhouse_rows_total')}[$__rate_interval]))",
         "{{result}}"), "cps", description="present: a flow came again, and was there already."),
@@ -72,7 +77,7 @@ DELIVERING = [
         f"sum by (instance) (rate({metric('clickhouse_insert_seconds_sum')}[$__rate_interval])) / "
         f"sum by (instance) (rate({metric('clickhouse_insert_seconds_count')}[$__rate_interval]))",
         "{{instance}}"), "s"),
-    timeseries("Inserts", prometheus(
+    timeseries("Inserts of ClickHouse", prometheus(
         f"sum by (attempt) (rate({metric('clickhouse_inserts_total')}[$__rate_interval]))",
         "{{attempt}}"), "ops", description="again: the outcome of the first one was not known."),
 ]
