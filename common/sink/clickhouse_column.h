@@ -1,8 +1,10 @@
 // The columns of the table of flows: those of the field table, and where each row came from.
 //
 // Types are as wide as the schema's, so that no value is cut: codecs take the zeros out again. The
-// reduced profile is for engines of before 2020, which have neither IPv6 nor DateTime64, Map,
-// codecs or TTL: ClickHouse 18.16, as Debian has it. Constant data; any thread.
+// reduced profile is for engines of before 2022: ClickHouse 18.16, as Debian has it, knows neither
+// IPv6 nor DateTime64, Map, codecs or TTL.
+//
+// Constant data; any thread.
 #pragma once
 
 #include "common/flow/fields.h"

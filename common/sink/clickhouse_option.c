@@ -53,7 +53,7 @@ size_t clickhouse_rows(struct option *rows, struct clickhouse_options *o)
         {"clickhouse.table", OPTION_STRING, &o->table,
          "Table of flows by `name`; those of the sums begin with it", NULL},
         {"clickhouse.profile", OPTION_STRING, &o->profile_name,
-         "Which `kind` of tables to make: full, reduced (engines of before 2020) or auto", NULL},
+         "Which `kind` of tables to make: full, reduced (engines of before 2022) or auto", NULL},
         {"clickhouse.schema", OPTION_ACTION, &o->print_schema,
          "Print the statements that make the tables, and end", NULL},
         {"clickhouse.migrate", OPTION_ACTION, &o->migrate,
