@@ -8,7 +8,6 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/enrich/snapshot_check.h"
-#include "common/flow/formatter.h"
 #include "common/sink/nats_check.h"
 #include "common/sink/sink_check.h"
 
@@ -107,26 +106,6 @@ static void check_input(struct check *check, const struct collector_options *o)
     check_templates(check, o);
 }
 
-static void put_mapping(struct check *check, const struct collector_options *o,
-                        const struct layout *layout)
-{
-    struct fault fault = {.text = ""};
-    size_t customs = 0;
-    size_t keys = 0;
-    struct formatter *formatter = formatter_load(o->mapping_path,
-                                                 collector_options_layout(o).columns, &fault);
-    if (formatter == NULL)
-        return;
-    (void)formatter_customs(formatter, &customs);
-    (void)formatter_key(formatter, &keys);
-    check_line(check,
-               "mapping %s: custom columns: %zu, columns of the key: %zu, elements of IPFIX: %zu, "
-               "of NetFlow v9: %zu",
-               o->mapping_path, customs, keys, mapping_elements(layout->mapping, true)->count,
-               mapping_elements(layout->mapping, false)->count);
-    formatter_free(formatter);
-}
-
 static void check_flows(struct check *check, const struct collector_options *o)
 {
     const struct layout_options options = collector_options_layout(o);
@@ -143,7 +122,12 @@ static void check_flows(struct check *check, const struct collector_options *o)
         return;
     }
     if (layout->mapping != NULL)
-        put_mapping(check, o, layout);
+        check_line(check,
+                   "mapping %s: custom columns: %zu, columns of the key: %zu, elements of IPFIX: "
+                   "%zu, of NetFlow v9: %zu",
+                   o->mapping_path, layout->custom_count, layout->key_count,
+                   mapping_elements(layout->mapping, true)->count,
+                   mapping_elements(layout->mapping, false)->count);
     if (layout->filter != NULL)
         check_line(check, "only those of which this is true: %s", o->filter);
     layout_unref(layout);
@@ -160,6 +144,6 @@ int collector_check(const struct collector_options *o)
     check_flows(&check, o);
     snapshot_check(&check, &o->snapshot);
     sink_check(&check, &o->settings, o->sink_ops, &o->sink, o->format_name);
-    check_pages(&check, &o->settings, o->address);
+    check_pages(&check, o->address);
     return check_end(&check);
 }

@@ -70,6 +70,8 @@ static int fill(struct layout *layout, const struct layout_options *options)
             log_error(fault.text);
             return -1;
         }
+        (void)formatter_customs(formatter, &layout->custom_count);
+        (void)formatter_key(formatter, &layout->key_count);
     }
     int result = load(layout, options, formatter);
     formatter_free(formatter);

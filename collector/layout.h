@@ -12,6 +12,8 @@ struct layout {
     struct format *format;
     struct filter *filter; // NULL: every flow goes on
     enum raw_kind raw;     // then it is neither mapped nor formatted
+    size_t custom_count;   // columns of the mapping, and those of its key
+    size_t key_count;
 };
 
 struct layout_options {

@@ -230,7 +230,7 @@ int listen_uri_parse(struct listen_uri *out, const char *text, size_t len, struc
     *out = (struct listen_uri){.count = 1};
     struct piece scheme = cut(&rest, ':');
     if (rest.len < 2 || memcmp(rest.at, "//", 2) != 0)
-        return refuse(fault, uri, "no URI", uri, "scheme://[host]:port");
+        return fault_set(fault, "got \"%.*s\", wanted scheme://[host]:port", (int)uri.len, uri.at);
     rest = (struct piece){rest.at + 2, rest.len - 2};
     if (read_scheme(out, uri, scheme, fault) != 0)
         return -1;

@@ -1,6 +1,7 @@
 #include "collector/listener.h"
 
 #include "collector/balance.h"
+#include "common/base/endpoint.h"
 #include "common/base/log.h"
 
 #include <errno.h>
@@ -103,7 +104,7 @@ static int probe(struct listener *listener, struct address *address)
         fd = open_bound(address, false);
     }
     if (fd < 0)
-        return fail(uri, "bind", strerror(-fd));
+        return fail(uri, "bind", endpoint_bind_error(-fd));
     getsockname(fd, (struct sockaddr *)&address->name, &address->len);
     if (listener->count == 1) {
         listener->fds[0] = fd;

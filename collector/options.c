@@ -1,6 +1,7 @@
 #include "collector/options.h"
 
 #include "collector/share.h"
+#include "common/base/endpoint.h"
 #include "common/base/log.h"
 #include "common/flow/filter.h"
 #include "common/sink/nats.h"
@@ -77,11 +78,25 @@ static int read_uris(struct collector_options *o)
     return 0;
 }
 
-static int check_operations(struct collector_options *o)
+// The other pages keep their paths.
+static int check_paths(struct collector_options *o)
 {
+    static const char *const taken[] = {"/metrics", "/exporters", "/__health"};
     struct fault fault = {.text = ""};
+    struct endpoint endpoint;
+    if (*o->address != '\0' && endpoint_parse(&endpoint, o->address, &fault) != 0)
+        return settings_complain(&o->settings, "addr", fault.text);
     if (*o->templates_path != '\0' && *o->templates_path != '/')
         return settings_refuse(&o->settings, "templates.path", "a path that begins with /");
+    for (size_t i = 0; i < COUNT(taken); i++)
+        if (strcmp(o->templates_path, taken[i]) == 0)
+            return settings_refuse(&o->settings, "templates.path", "a path of its own");
+    return 0;
+}
+
+static int check_exporters(struct collector_options *o)
+{
+    struct fault fault = {.text = ""};
     if (o->limit_flows < 0 || o->limit_flows > LIMIT_FLOWS_MAX)
         return settings_refuse(&o->settings, "limit.flows", "0 to 1000000000");
     o->sampling_default_count = sampling_defaults_parse(o->sampling_defaults, o->sampling_default,
@@ -146,7 +161,7 @@ static int interpret(struct collector_options *o)
     if (o->hold_ns < 0)
         return settings_refuse(&o->settings, "templates.hold", "0 or more");
     if (filter_check(o->filter, &o->settings, *o->mapping_path != '\0') != 0 ||
-        check_operations(o) != 0)
+        check_paths(o) != 0 || check_exporters(o) != 0)
         return -1;
     o->sink.buffer_bytes = o->buffer_bytes;
     if (*o->read == '\0')

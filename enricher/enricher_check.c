@@ -50,6 +50,6 @@ int enricher_check(const struct enricher_options *o)
     check_flows(&check, o);
     snapshot_check(&check, &o->snapshot);
     sink_check(&check, &o->settings, o->sink_ops, &o->sink, o->format_name);
-    check_pages(&check, &o->settings, o->address);
+    check_pages(&check, o->address);
     return check_end(&check);
 }

@@ -1,5 +1,6 @@
 #include "enricher/options.h"
 
+#include "common/base/endpoint.h"
 #include "common/base/log.h"
 #include "common/flow/filter.h"
 #include "common/sink/clickhouse.h"
@@ -229,6 +230,8 @@ static int check_clickhouse(struct enricher_options *o)
 
 int enricher_options_check(struct enricher_options *o)
 {
+    struct fault fault = {.text = ""};
+    struct endpoint endpoint;
     if (format_kind_parse(o->format_name, &o->format) != 0)
         return settings_refuse(&o->settings, "format", "json, text or bin");
     if (log_level_parse(o->log_level_name, &o->log_level) != 0)
@@ -237,11 +240,13 @@ int enricher_options_check(struct enricher_options *o)
     if (o->sink_ops == NULL || check_nats(o) != 0 || check_clickhouse(o) != 0 ||
         filter_check(o->filter, &o->settings, *o->mapping_path != '\0') != 0)
         return -1;
+    if (*o->address != '\0' && endpoint_parse(&endpoint, o->address, &fault) != 0)
+        return settings_complain(&o->settings, "addr", fault.text);
+    if (o->drain_ns < 0)
+        return settings_refuse(&o->settings, "drain", "0 or more");
     o->log_json = strcmp(o->log_format, "json") == 0;
     if (o->sampling_rate < 0)
         o->sampling_rate = 0; // as goflow2: only what is above 0 counts
-    if (o->drain_ns < 0)
-        o->drain_ns = 0;
     o->snapshot = (struct snapshot_options){
         .context_path = o->context_path,
         .asn_path = o->asn_path,

@@ -1,7 +1,5 @@
 #include "common/base/check.h"
 
-#include "common/base/endpoint.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -103,16 +101,12 @@ void check_writable(struct check *check, const struct settings *settings, const 
         fail_file(check, settings, name, path, strerror(ENOTDIR));
 }
 
-void check_pages(struct check *check, const struct settings *settings, const char *address)
+void check_pages(struct check *check, const char *address)
 {
-    struct endpoint endpoint;
-    struct fault fault = {.text = ""};
     if (*address == '\0')
         return;
     check_heading(check, "operations");
     check_line(check, "pages at http://%s", address);
-    if (endpoint_parse(&endpoint, address, &fault) != 0)
-        check_fail(check, settings, "addr", fault.text);
 }
 
 int check_end(struct check *check)

@@ -31,7 +31,7 @@ void check_writable(struct check *check, const struct settings *settings, const 
                     const char *path, unsigned folders);
 
 // The HTTP server at -addr; "": none.
-void check_pages(struct check *check, const struct settings *settings, const char *address);
+void check_pages(struct check *check, const char *address);
 
 // Prints the report on stdout. The exit status: 0 or 1.
 int check_end(struct check *check);

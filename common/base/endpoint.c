@@ -92,6 +92,18 @@ static int listen_any(const struct addrinfo *found)
     return fd;
 }
 
+const char *endpoint_bind_error(int error)
+{
+    switch (error) {
+    case EACCES:
+        return "Permission denied: ports below 1024 take CAP_NET_BIND_SERVICE";
+    case EADDRNOTAVAIL:
+        return "Cannot assign requested address: no interface of this host has it";
+    default:
+        return strerror(error);
+    }
+}
+
 int endpoint_listen(const struct endpoint *endpoint, struct fault *fault)
 {
     struct addrinfo *found = NULL;
@@ -100,7 +112,7 @@ int endpoint_listen(const struct endpoint *endpoint, struct fault *fault)
     int fd = *endpoint->host == '\0' ? listen_any(found) : open_listening(found);
     if (fd < 0)
         fault_set(fault, "cannot listen on %s:%s: %s", endpoint->host, endpoint->port,
-                  strerror(errno));
+                  endpoint_bind_error(errno));
     freeaddrinfo(found);
     return fd;
 }

@@ -19,6 +19,9 @@ int endpoint_parse(struct endpoint *out, const char *text, struct fault *fault);
 // cannot be had.
 int endpoint_listen(const struct endpoint *endpoint, struct fault *fault);
 
+// What the errno of a bind() says to an operator. Valid until the next call in this thread.
+const char *endpoint_bind_error(int error);
+
 // A socket connected to the service: with no host to this machine. -1 and a fault when none
 // answers. timeout_s bounds the connection, each read and each write.
 int endpoint_connect(const struct endpoint *endpoint, int timeout_s, struct fault *fault);

@@ -1,5 +1,6 @@
 #include "common/base/nearest.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define LENGTH_MAX 63
@@ -9,7 +10,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-// Levenshtein distance, one row at a time.
+// Levenshtein distance of the words in lower case, one row at a time.
 static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     size_t row[LENGTH_MAX + 1];
@@ -19,7 +20,8 @@ static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
         size_t diagonal = row[0];
         row[0] = i + 1;
         for (size_t j = 0; j < b_len; j++) {
-            size_t changed = diagonal + (a[i] != b[j]);
+            size_t changed = diagonal +
+                             (tolower((unsigned char)a[i]) != tolower((unsigned char)b[j]));
             diagonal = row[j + 1];
             row[j + 1] = least(changed, least(row[j], row[j + 1]) + 1);
         }

@@ -6,7 +6,7 @@
 struct nearest {
     const char *text; // what was given
     const char *name; // the best so far, or NULL
-    size_t distance;  // of that name: insertions, deletions, substitutions
+    size_t distance;  // of that name: insertions, deletions, changes but for case
 };
 
 // Offers one valid name; keeps it when it is nearer than the ones before. Start with

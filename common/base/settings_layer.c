@@ -86,9 +86,15 @@ static int fail_unknown(struct conf *conf, const struct settings *settings, cons
                      name);
 }
 
+struct file_pass {
+    struct settings *settings;
+    enum options_result result; // of the latest line
+};
+
 static int take_line(struct conf *conf, const char *name, const struct conf_text *value)
 {
-    struct settings *settings = conf_context(conf);
+    struct file_pass *pass = conf_context(conf);
+    struct settings *settings = pass->settings;
     struct option_given given;
     struct fault fault = {.text = ""};
     unsigned before;
@@ -106,18 +112,20 @@ static int take_line(struct conf *conf, const char *name, const struct conf_text
     text[len] = '\0';
     given.text = text;
     const struct settings_origin origin = {.layer = SETTINGS_FILE, .line = value->line};
-    if (settings_take(settings, &given, &origin, &fault) != OPTIONS_OK)
-        return conf_fail(conf, value->line, "%s: %s", name, fault.text);
-    return 0;
+    pass->result = settings_take(settings, &given, &origin, &fault);
+    if (pass->result == OPTIONS_OK)
+        return 0;
+    return conf_fail(conf, value->line, "%s: %s", name, fault.text);
 }
 
 enum options_result settings_take_file(struct settings *settings)
 {
+    struct file_pass pass = {.settings = settings, .result = OPTIONS_OK};
     struct fault fault = {.text = ""};
-    if (conf_walk(settings->config, take_line, settings, &fault) == 0)
+    if (conf_walk(settings->config, take_line, &pass, &fault) == 0)
         return OPTIONS_OK;
     dprintf(STDERR_FILENO, "%s\n", fault.text);
-    return OPTIONS_FAULTY_FILE;
+    return pass.result == OPTIONS_OK ? OPTIONS_FAULTY_FILE : pass.result;
 }
 
 void settings_put_variable(const struct settings *settings, const char *name, struct buf *out)

@@ -129,7 +129,6 @@ class CheckTest(unittest.TestCase):
                 (["-allow", "10.0.0.1/8"], "-allow: "),
                 (["-allow", "@" + absent], f"-allow: {absent}: "),
                 (["-templates.nats.bucket=b", "-transport.nats.creds", absent], absent),
-                (["-addr", "x"], '-addr: got "x", wanted host:port'),
                 (["-mapping", absent], f"{absent}: cannot be opened"),
                 (["-mapping", self.path("m.yaml", "formatter: {fields: [x]}")], "m.yaml:1: fields: "),
                 (["-mapping", MAPPING, "-filter", "no_such == 1"], "-filter: column 1: unknown"),
@@ -157,16 +156,25 @@ class CheckTest(unittest.TestCase):
     def test_all_that_is_wrong_is_said_at_once(self):
         absent = self.path("absent")
         self.assert_fails(process.COLLECTOR, "-read", absent, "-mapping", absent + "2",
-                          "-db.asn", absent + "3", "-transport.file", absent + "4/x", "-addr=x",
-                          said=[absent + ":", absent + "2:", absent + "3:", absent + "4/x:", "-addr"])
+                          "-db.asn", absent + "3", "-transport.file", absent + "4/x",
+                          said=[absent + ":", absent + "2:", absent + "3:", absent + "4/x:"])
 
     def test_what_can_never_be_right_is_2(self):
         for program in (process.COLLECTOR, process.ENRICHER):
             for arguments in (["-format=xml"], ["-fromat=json"], ["-drain=5"], ["-transport=kafka"],
                               ["-filter=src_port = 5"], ["-loglevel=loud"],
+                              ["-addr=x"], ["-addr=:99999"], ["-drain=-1s"],
                               ["-transport=nats", "-transport.nats.window=0"]):
                 status, output, log = self.check(program, *arguments)
                 self.assertEqual((status, output, log.count("\n") > 0), (2, "", True), log)
+        for arguments in (["-templates.path=/metrics"], ["-templates.path=x"], ["-listen="]):
+            status, output, log = self.check(process.COLLECTOR, *arguments)
+            self.assertEqual((status, output, log.count("\n")), (2, "", 1), log)
+
+    def test_a_warning_is_said_once(self):
+        mapping = self.path("m.yaml", "formatter: {feilds: [x]}")
+        status, _, log = self.check(process.COLLECTOR, "-mapping", mapping)
+        self.assertEqual((status, log.count("m.yaml:1: ")), (0, 1), log)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ class ConfigTest(unittest.TestCase):
             for text, wanted, status in (
                     ("\nformat: jsn\n", ':2: format: got "jsn", wanted ', 2),
                     ("fromat: json\n", ':1: unknown setting "fromat", did you mean "format"?', 1),
+                    ("\ndrain: 30\n", ':2: drain: got "30", wanted a duration', 2),
                     ("transport.nats.linger: 5m\ntransport: nats\n",
                      ":1: transport.nats.linger: got 300s, wanted 0 to 1m", 2),
                     ("filter: src_port == x\n",

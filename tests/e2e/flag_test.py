@@ -108,6 +108,22 @@ class TableTest(unittest.TestCase):
         self.assertEqual((status, log), (2, '-produce: got "all", wanted sample or raw\n'))
 
 
+class StartTest(unittest.TestCase):
+    def test_an_address_of_another_host_is_named(self):
+        for arguments in (["-addr=", "-listen=netflow://192.0.2.1:2055"],
+                          ["-addr=192.0.2.1:0", "-listen=netflow://127.0.0.1:0"]):
+            status, output, log = process.run([process.COLLECTOR, *arguments])
+            self.assertEqual((status, output), (1, b""), log)
+            self.assertIn("192.0.2.1", log)
+            self.assertIn("no interface of this host has it", log)
+
+    def test_help_says_each_flag_once(self):
+        for program, _ in PROGRAMS:
+            log = process.run([program, "-h"])[2]
+            named = re.findall(r"^ +-([a-z.]+\.file) ", log, re.M)
+            self.assertEqual(sorted(set(named)), sorted(named), program)
+
+
 class EffectTest(unittest.TestCase):
     """What no other test shows of a flag. Where the others are: addr, templates.path, err.cnt and
     err.int in monitor_test.py; templates.ttl and its like, templates.json.* in template_test.py;

@@ -110,6 +110,13 @@ static void assert_refused(const char *yaml, const char *expected)
     assert_string_equal(scratch_behind(t.message), expected);
 }
 
+// The file is as it should be, but for a value that no file could give.
+static void assert_value_refused(const char *yaml, const char *expected)
+{
+    assert_int_equal(read_all(yaml, NONE, NONE), OPTIONS_BAD);
+    assert_string_equal(scratch_behind(t.message), expected);
+}
+
 static const char *shown(void)
 {
     static char room[4096];
@@ -210,10 +217,11 @@ static void what_is_wrong_in_a_file_is_named(void **state)
     assert_refused("rate: 5\nrate: 6\n", ":2: rate: given twice, first on line 1\n");
     assert_refused("nats: {token: a}\nnats.token: b\n",
                    ":2: nats.token: given twice, first on line 1\n");
-    assert_refused("rate: five", ":1: rate: got \"five\", wanted a whole number\n");
-    assert_refused("quick: maybe", ":1: quick: got \"maybe\", wanted true or false\n");
-    assert_refused("templates.ttl: 5",
-                   ":1: templates.ttl: got \"5\", wanted a duration such as 300ms, 10s or 1m30s\n");
+    assert_value_refused("rate: five", ":1: rate: got \"five\", wanted a whole number\n");
+    assert_value_refused("quick: maybe", ":1: quick: got \"maybe\", wanted true or false\n");
+    assert_value_refused(
+        "templates.ttl: 5",
+        ":1: templates.ttl: got \"5\", wanted a duration such as 300ms, 10s or 1m30s\n");
     assert_refused("rate:\n", ":1: rate: expected a value, '' for the empty text, got nothing\n");
     assert_refused("rate: {a: 1}", ":1: unknown setting \"rate.a\", did you mean \"rate\"?\n");
     assert_refused("format: [[a]]", ":1: format: expected text, got a list\n");
