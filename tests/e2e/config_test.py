@@ -51,6 +51,14 @@ class ConfigTest(unittest.TestCase):
                                          prefix + "CONFIG": self.config})
             self.assertEqual((status, output[:1], output[-2:]), (0, b"{", b"};"), log)
 
+    def test_a_filter_of_many_lines(self):
+        self.write("filter: |\n  proto == UDP\n  and\n    dst_port == 53\n")
+        for _, daemon, stdin in self.daemons:
+            wanted = run([*daemon, "-filter", "proto == UDP and dst_port == 53"], stdin)[1]
+            self.assertNotEqual(wanted, b"")
+            status, output, log = run([*daemon, "-config", self.config], stdin)
+            self.assertEqual((status, output), (0, wanted), log)
+
     def test_what_cannot_be_names_its_place(self):
         for prefix, daemon, stdin in self.daemons:
             for text, wanted, status in (

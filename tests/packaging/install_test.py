@@ -22,7 +22,7 @@ from support import process  # noqa: E402
 
 PROGRAMS = {"goflow2plus": process.COLLECTOR, "enricher": process.ENRICHER}
 DOCUMENTS = {"flow-mapping.5": "mapping.md", "flow-context.5": "context.md",
-             "flow-filter.5": "filter.md"}
+             "flow-config.5": "config.md", "flow-filter.5": "filter.md"}
 PAGES = [f"{program}.1" for program in PROGRAMS] + list(DOCUMENTS)
 FILES = [*(f"bin/{program}" for program in PROGRAMS),
          *(f"share/man/man{page[-1]}/{page}.gz" for page in PAGES),
