@@ -82,7 +82,7 @@ size_t nats_transport_rows(struct option *rows, struct nats_options *o)
         {"transport.nats.batch.bytes", OPTION_BYTES, &o->batch_bytes,
          "How much is packed into one message", NULL},
         {"transport.nats.batch.flows", OPTION_INT, &o->batch_flows,
-         "How many `flows` are; 1: each flow is a message", NULL},
+         "How many `flows` are packed into one, at most; 1: each flow is a message", NULL},
         {"transport.nats.linger", OPTION_DURATION_NS, &o->linger_ns,
          "How long a message waits for more flows", NULL},
         {"transport.nats.window", OPTION_INT, &o->window,

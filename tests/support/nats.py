@@ -57,7 +57,18 @@ class Server:
             return False
 
     def send(self, number):
+        """A server that is to freeze has frozen when this returns."""
         self.process.send_signal(number)
+        if number == signal.SIGSTOP:
+            process.wait_until(self._is_frozen, "the server to freeze")
+
+    def _is_frozen(self):
+        folder = f"/proc/{self.process.pid}/task"
+        states = []
+        for task in os.listdir(folder):
+            with open(f"{folder}/{task}/stat", encoding="ascii") as file:
+                states.append(file.read().rpartition(")")[2].split()[0])
+        return set(states) == {"T"}
 
     def unread(self):
         """Bytes that wait at its connections: a frozen server reads none."""
