@@ -66,7 +66,7 @@ static size_t give_templates(const struct keeper *keeper, struct template_list *
         find_lanes(keeper, &datagram->source, datagram->port, wanted);
         for (unsigned j = 0; j < keeper->options.lane_count; j++)
             if (wanted[j])
-                decoder_learn(lane_decoder(keeper->options.lanes[j]), datagram);
+                decoder_recall(lane_decoder(keeper->options.lanes[j]), datagram);
     }
     return list->count;
 }
@@ -79,7 +79,8 @@ static size_t give_terms(const struct keeper *keeper, const struct terms_list *l
         find_lanes(keeper, &row->key.source, row->key.port, wanted);
         for (unsigned j = 0; j < keeper->options.lane_count; j++)
             if (wanted[j])
-                decoder_restore(lane_decoder(keeper->options.lanes[j]), &row->key, &row->terms);
+                domain_restore(decoder_domains(lane_decoder(keeper->options.lanes[j])), &row->key,
+                               &row->terms);
     }
     return list->count;
 }

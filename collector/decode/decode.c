@@ -117,23 +117,31 @@ static struct decode_run begin_run(struct decoder *decoder, const struct datagra
                                .user = decoder->user};
 }
 
-static void learn(struct decoder *decoder, const struct datagram *announcement, bool borrowed)
+static void learn(struct decoder *decoder, struct decode_run run)
 {
-    struct decode_run run = begin_run(decoder, announcement);
+    const struct datagram *announcement = run.datagram;
     uint16_t version = announcement->len < 2 ? 0 : bytes_u16(announcement->data);
-    run.borrowed = borrowed;
     if (version == NETFLOW_V9 || version == IPFIX)
         netflow_learn(&run, decoder->domains);
 }
 
 void decoder_learn(struct decoder *decoder, const struct datagram *announcement)
 {
-    learn(decoder, announcement, false);
+    learn(decoder, begin_run(decoder, announcement));
 }
 
 void decoder_borrow(struct decoder *decoder, const struct datagram *announcement)
 {
-    learn(decoder, announcement, true);
+    struct decode_run run = begin_run(decoder, announcement);
+    run.borrowed = true;
+    learn(decoder, run);
+}
+
+void decoder_recall(struct decoder *decoder, const struct datagram *announcement)
+{
+    struct decode_run run = begin_run(decoder, announcement);
+    run.recalled = true;
+    learn(decoder, run);
 }
 
 static void announce(const struct decoder *decoder, const struct decode_run *run)
@@ -231,12 +239,6 @@ uint64_t decoder_changes(const struct decoder *decoder)
 void decoder_terms(const struct decoder *decoder, domain_terms_visit *visit, void *user)
 {
     domain_visit_terms(decoder->domains, visit, user);
-}
-
-void decoder_restore(struct decoder *decoder, const struct domain_key *key,
-                     const struct domain_terms *terms)
-{
-    domain_restore(decoder->domains, key, terms);
 }
 
 size_t decoder_template_count(const struct decoder *decoder, const struct exporter *exporter)

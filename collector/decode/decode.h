@@ -70,6 +70,8 @@ void decoder_set_mapping(struct decoder *decoder, struct mapping *mapping);
 void decoder_learn(struct decoder *decoder, const struct datagram *announcement);
 // The same from another collector: what the exporter itself announced here stays as it is.
 void decoder_borrow(struct decoder *decoder, const struct datagram *announcement);
+// The same from before a restart: its exporter counts as one that has sent data.
+void decoder_recall(struct decoder *decoder, const struct datagram *announcement);
 
 // Decodes one datagram: counts it as received and as parsed or refused, and emits its flows.
 void decoder_run(struct decoder *decoder, enum decode_scheme scheme,
@@ -86,11 +88,9 @@ typedef bool decoder_template_visit(void *user, const struct domain_key *key,
 void decoder_templates(const struct decoder *decoder, decoder_template_visit *visit, void *user);
 
 // Grows with every change of what is worth keeping over a restart: templates, and what options
-// said, which decoder_terms goes through and decoder_restore gives back.
+// said, which decoder_terms goes through and domain_restore gives back.
 uint64_t decoder_changes(const struct decoder *decoder);
 void decoder_terms(const struct decoder *decoder, domain_terms_visit *visit, void *user);
-void decoder_restore(struct decoder *decoder, const struct domain_key *key,
-                     const struct domain_terms *terms);
 
 // Templates that the exporter announced, through all its ports.
 size_t decoder_template_count(const struct decoder *decoder, const struct exporter *exporter);

@@ -14,6 +14,7 @@ struct decode_run {
     struct announcement *announcement; // NULL: nobody is to be told
     bool spread;                       // other decoders get datagrams of the same exporters
     bool borrowed;                     // the datagram is another collector's announcement
+    bool recalled;                     // it is this collector's own from before a restart
     uint64_t limit_flows;              // a second and exporter, 0: no limit
     struct alarm_list *alarms;         // of template changes
     const struct mapping *mapping;     // NULL: none

@@ -443,6 +443,8 @@ void netflow_learn(struct decode_run *run, struct domain_store *store)
         walk.learning = true;
         take_all(&walk);
         walk.learning = false;
+        if (run->recalled && walk.domain != NULL)
+            domain_touch(store, walk.domain);
     }
     run->ledger = books;
     if (!started || !walk.learned)

@@ -35,7 +35,7 @@ static void learn_templates(const char *text, size_t len)
     FUZZ_REQUIRE(decoder != NULL);
     for (size_t i = 0; i < list.count; i++) {
         list.items[i].received_ns = NOW_NS;
-        decoder_learn(decoder, &list.items[i]);
+        decoder_recall(decoder, &list.items[i]);
     }
     FUZZ_REQUIRE(ledger.datagrams_received == 0);
     decoder_free(decoder);

@@ -289,9 +289,54 @@ static void a_bad_announcement_is_harmless(void **state)
     rig_free(rig);
 }
 
+static void send_announcement(struct rig *rig, uint32_t address,
+                              void (*give)(struct decoder *, const struct datagram *))
+{
+    struct datagram datagram = {.data = m.bytes,
+                                .len = m.len,
+                                .source = {.len = 4},
+                                .port = 2055,
+                                .received_ns = RIG_NOW_NS};
+    for (int i = 0; i < 4; i++)
+        datagram.source.bytes[i] = (uint8_t)(address >> (24 - 8 * i));
+    give(rig->decoder, &datagram);
+}
+
+static void receive(struct decoder *decoder, const struct datagram *datagram)
+{
+    decoder_run(decoder, DECODE_FLOW, datagram);
+}
+
+// After a restart in the middle of a flood the exporters of before come first.
+static void what_is_recalled_outlives_forged_templates(void **state)
+{
+    (void)state;
+    static const struct decode_options options = {.hash_seed = 1};
+    const uint32_t own = 0xc0000201;
+    const uint32_t taught = 0xc0000202;
+    struct rig *rig = rig_with(&options);
+    message_ipfix(&m);
+    put_template(2);
+    message_end(&m);
+    send_announcement(rig, own, decoder_recall);
+    send_announcement(rig, taught, decoder_learn);
+    for (uint32_t i = 0; i < DOMAIN_COUNT_MAX; i++)
+        send_announcement(rig, 0x0a000000 + i, receive);
+    message_ipfix(&m);
+    put_data(0x0a000001);
+    message_end(&m);
+    send_announcement(rig, own, receive);
+    assert_int_equal(rig->ledger.reasons[REASON_TEMPLATE_MISSING], 0);
+    assert_int_equal(rig->count, 1);
+    send_announcement(rig, taught, receive);
+    assert_int_equal(rig->ledger.reasons[REASON_TEMPLATE_MISSING], 1);
+    rig_free(rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_recalled_outlives_forged_templates),
         cmocka_unit_test(the_other_decoder_learns),
         cmocka_unit_test(what_is_known_is_not_told_again),
         cmocka_unit_test(what_is_known_is_told_again_later),
