@@ -12,7 +12,6 @@
 
 #define FRAME_HEAD_MAX 10 // a length as a varint
 #define NUMBER_MAX     12 // a number with its tag
-#define QUICK_BYTES    11 // a tag of two bytes and a varint of nine can be read without a look
 
 // The fields' tags, as values of their varints.
 enum {
@@ -157,68 +156,10 @@ struct piece {
     struct span bytes;
 };
 
-// The end of a varint of up to nine bytes, or NULL. The lengths that most have are told apart by
-// branches, which are foreseen: so the next field need not wait for the bytes of this one.
-static inline const uint8_t *quick_varint_end(const uint8_t *at)
-{
-    uint64_t word;
-    if (at[0] < 0x80)
-        return at + 1;
-    if (at[1] < 0x80)
-        return at + 2;
-    if (at[2] < 0x80)
-        return at + 3;
-    memcpy(&word, at, sizeof word);
-    word = ~word & 0x8080808080808080;
-    if (word != 0)
-        return at + (__builtin_ctzll(word) >> 3) + 1;
-    return at[8] < 0x80 ? at + 9 : NULL;
-}
-
-// The same close to the end.
-static const uint8_t *slow_varint_end(const uint8_t *at, const uint8_t *end)
-{
-    for (int i = 0; i < 9 && at < end; i++)
-        if (*at++ < 0x80)
-            return at;
-    return NULL;
-}
-
-// What wire_next does, for a field whose tag has one or two bytes, and its length one. Returns the
-// end of the field, or NULL: ask wire_next.
-static inline const uint8_t *quick_piece(const uint8_t *at, const uint8_t *end, struct piece *piece)
-{
-    if (end - at < 3)
-        return NULL;
-    uint32_t tag = at[0];
-    const uint8_t *value = at + 1;
-    if (tag >= 0x80) {
-        if (at[1] >= 0x80)
-            return NULL;
-        tag = (tag & 0x7f) | (uint32_t)at[1] << 7;
-        value++;
-    }
-    if (tag < 8)
-        return NULL;
-    piece->at = at;
-    piece->bit = field_bit(tag);
-    if ((tag & 7) == TYPE_VARINT)
-        return end - value >= QUICK_BYTES ? quick_varint_end(value) : slow_varint_end(value, end);
-    if ((tag & 7) != TYPE_BYTES || *value >= 0x80 || *value > end - value - 1)
-        return NULL;
-    piece->bytes = (struct span){.data = value + 1, .len = *value};
-    return value + 1 + *value;
-}
-
 // The next field: 1, 0 at the end, -1 when the body is not protobuf.
-static inline int next_piece(struct cursor *body, struct piece *piece)
+static int next_piece(struct cursor *body, struct piece *piece)
 {
     struct wire_field field;
-    const uint8_t *end = quick_piece(body->at, body->end, piece);
-    if (end != NULL) {
-        body->at = end;
-        return 1;
-    }
     int more = wire_next(body, &field);
     if (more == 1)
         *piece = (struct piece){field.at, field_bit(field.number << 3 | field.type), field.bytes};
@@ -276,8 +217,9 @@ static int take_odd(const uint8_t **at, const uint8_t *end, struct piece *piece)
 }
 
 // One pass over a body: its addresses, of which the last ones win, and where those of its fields
-// stand that may be replaced.
-static int skim(struct enrich_plan *plan, uint64_t replaceable, struct span addrs[2])
+// stand that may be replaced. A glance ends with the first addresses: they come early.
+static inline __attribute__((always_inline)) int
+pass_over(struct enrich_plan *plan, uint64_t replaceable, struct span addrs[2], bool glance)
 {
     struct wire_window window = wire_window_over(plan->body, plan->len);
     struct piece piece;
@@ -298,8 +240,21 @@ static int skim(struct enrich_plan *plan, uint64_t replaceable, struct span addr
             wire_window_go(&window, at);
         }
         note(plan, replaceable, addrs, &piece, window.at);
+        if (glance && addrs[0].data != NULL && addrs[1].data != NULL)
+            return 0;
     }
     return 0;
+}
+
+static int skim(struct enrich_plan *plan, uint64_t replaceable, struct span addrs[2])
+{
+    return pass_over(plan, replaceable, addrs, false);
+}
+
+// What is no protobuf behind the addresses, or before them, decoding will say.
+static void peek(struct enrich_plan *plan, struct span addrs[2])
+{
+    (void)pass_over(plan, 0, addrs, true);
 }
 
 uint64_t enrich_fields(const struct snapshot *snapshot, const struct enrich_options *options)
@@ -332,20 +287,6 @@ size_t enrich_plan_group(const struct snapshot *snapshot, const struct enrich_op
     if (snapshot != NULL)
         find_group(snapshot, addrs, plans, good);
     return good;
-}
-
-// The first address of each side. They come early: most of the body is not looked at.
-static void peek(const struct enrich_plan *plan, struct span addrs[2])
-{
-    struct cursor c = cursor_over(plan->body, plan->len);
-    struct piece piece;
-    addrs[0] = addrs[1] = (struct span){NULL, 0};
-    while (addrs[0].data == NULL || addrs[1].data == NULL) {
-        if (next_piece(&c, &piece) != 1)
-            return;
-        if ((piece.bit & ADDRESS_FIELDS) != 0)
-            addrs[piece.bit == FLOW_BIT(FLOW_DST_ADDR)] = piece.bytes;
-    }
 }
 
 void enrich_peek_group(const struct snapshot *snapshot, struct enrich_plan *plans, size_t count)
