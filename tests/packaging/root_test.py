@@ -142,12 +142,14 @@ class RootTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         why = clean_root.missing()
-        if why is not None:
+        base = None if why else clean_root.base(cls.folder)
+        if base is None:
+            why = why or "no root could be made from a mirror of Debian"
             process.left_out("the package and the images in a clean root", why)
             raise unittest.SkipTest(why)
         roots = contextlib.ExitStack()
         cls.addClassCleanup(roots.close)
-        builder = Builder(roots, clean_root.base(cls.folder))
+        builder = Builder(roots, base)
         for stage in dockerfile.read(os.path.join(ROOT, "Dockerfile")):
             print(f"building {stage.name}", flush=True)
             builder.build(stage)

@@ -21,17 +21,20 @@ def missing():
     for tool in ("debootstrap", "unshare", "chroot"):
         if shutil.which(tool) is None:
             return f"{tool} is not installed"
+    if subprocess.run(["unshare", "--mount", "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        return "nothing may be mounted here"
     return None
 
 
 def base(folder):
-    """The path of the root that is copied."""
+    """The path of the root that is copied, or None where no mirror of Debian can be reached."""
     path = os.path.join(folder, "clean-root")
     if not os.path.exists(path):
         unfinished = path + ".unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
-        subprocess.run(["debootstrap", "--variant=minbase", RELEASE, unfinished], check=True,
-                       stdout=subprocess.DEVNULL)
+        if subprocess.run(["debootstrap", "--variant=minbase", RELEASE, unfinished],
+                          stdout=subprocess.DEVNULL).returncode != 0:
+            return None
         os.rename(unfinished, path)
     return path
 
