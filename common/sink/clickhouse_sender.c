@@ -17,6 +17,7 @@
 #define COMPLAINT_NS   (30 * NS_PER_S)
 #define REPEAT_NS      (60 * NS_PER_S) // the table remembers a token for far longer
 #define OLD_NS         (INT64_C(86400) * NS_PER_S * 7)
+#define FIRST_BATCHES  3  // that are asked for before it is believed that they are new
 #define RANGES_MAX     40 // halves of halves of a million rows, and one more each
 
 struct clickhouse_sender {
@@ -28,6 +29,7 @@ struct clickhouse_sender {
     int pause_ms;
     char complaint[256];
     int64_t complained_ns;
+    unsigned unsure; // batches to ask for although they are delivered for the first time
     uint64_t refused_told;
     bool old_told;
     pthread_t thread;
@@ -245,6 +247,21 @@ static enum clickhouse_verdict put(struct clickhouse_sender *sender,
     return CLICKHOUSE_AWAY;
 }
 
+// A stream may have been read before by a consumer that is no more: its first batches are asked
+// for, and the next ones as long as any row is found.
+static bool is_unsure(const struct clickhouse_sender *sender, const struct clickhouse_batch *batch)
+{
+    return sender->unsure != 0 && batch->stream != sender->sink->boot;
+}
+
+static void learn(struct clickhouse_sender *sender, const struct progress *progress)
+{
+    if (progress->present != 0)
+        sender->unsure = FIRST_BATCHES;
+    else if (sender->unsure != 0)
+        sender->unsure--;
+}
+
 static void refuse_row(struct clickhouse_sender *sender, const struct clickhouse_place *place,
                        const struct clickhouse_reply *reply)
 {
@@ -272,7 +289,8 @@ static void look_at_time(struct clickhouse_sender *sender, const struct clickhou
 static bool deliver(struct clickhouse_sender *sender, const struct clickhouse_batch *batch,
                     struct progress *progress)
 {
-    struct clickhouse_range ranges[RANGES_MAX] = {{.first = 0, .count = batch->count}};
+    struct clickhouse_range ranges[RANGES_MAX] = {
+        {.first = 0, .count = batch->count, .all = is_unsure(sender, batch)}};
     struct clickhouse_reply reply;
     look_at_time(sender, batch);
     for (unsigned count = 1; count != 0;) {
@@ -335,6 +353,7 @@ static void send_batch(struct clickhouse_sender *sender, struct clickhouse_batch
     sink->busy = true;
     pthread_mutex_unlock(&sink->lock);
     bool delivered = deliver(sender, batch, &progress);
+    learn(sender, &progress);
     pthread_mutex_lock(&sink->lock);
     if (delivered)
         settle(sink, batch, &progress);
@@ -376,6 +395,7 @@ int clickhouse_sender_start(struct clickhouse_sink *sink)
         return -ENOMEM;
     sender->sink = sink;
     sender->pause_ms = PAUSE_FIRST_MS;
+    sender->unsure = FIRST_BATCHES;
     sender->http = clickhouse_http_new(&sink->options.access, &sink->abandoned);
     sender->insert.http = sender->http;
     sender->insert.options = &sink->options;

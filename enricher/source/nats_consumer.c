@@ -50,6 +50,10 @@ static int check(struct nats_link *link, const struct nats_source_options *o,
     if (strcmp(filter, o->subject) != 0)
         log_warn("the consumer takes another subject, it stays as it is", "durable", o->durable,
                  "got", filter, "wanted", o->subject);
+    if (config->AckWait < o->ack_wait_ns)
+        log_warn("the consumer waits less for acknowledgements than asked for, it stays as it is",
+                 "durable", o->durable, "got_ms", log_number(config->AckWait / 1000000).text,
+                 "wanted_ms", log_number(o->ack_wait_ns / 1000000).text);
     return 0;
 }
 

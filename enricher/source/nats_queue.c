@@ -70,14 +70,14 @@ bool nats_queue_put(struct nats_queue *queue, natsMsg *message, int64_t now_ns)
     uint64_t sequence = reply.sequence;
     if (queue->tail - queue->head == queue->cap)
         return false;
-    // Messages come in their order but for those that come again.
-    if (sequence != 0 && sequence <= queue->highest && is_held(queue, sequence))
+    // Messages come in their order but for those that come again, from a new consumer as for the
+    // first time.
+    bool again = reply.deliveries > 1 || (sequence != 0 && sequence <= queue->highest);
+    if (again && is_held(queue, sequence))
         return false;
     queue->highest = sequence > queue->highest ? sequence : queue->highest;
-    *entry_of(queue, queue->tail++) = (struct nats_queue_entry){.message = message,
-                                                                .sequence = sequence,
-                                                                .again = reply.deliveries > 1,
-                                                                .touched_ns = now_ns};
+    *entry_of(queue, queue->tail++) = (struct nats_queue_entry){
+        .message = message, .sequence = sequence, .again = again, .touched_ns = now_ns};
     return true;
 }
 

@@ -332,3 +332,26 @@ class Stream(FromStream):
         self.assertEqual(second.stop(), 0, second.log())
         self.assert_once(self.published)
         self.assert_sums(self.published)
+
+    def test_a_consumer_made_anew_inserts_nothing_again(self):
+        """Once while the enricher runs, once between two of them."""
+        self.make_stream()
+        self.publish(30)
+        first = self.start(*self.source("-clickhouse.batch.rows=100"))
+        self.wait_acknowledged()
+        self.forget_consumer()
+        self.publish(10)
+        self.wait_acknowledged()
+        self.assertEqual(first.stop(), 0, first.log())
+        self.assert_once(self.published)
+        self.forget_consumer()
+        self.publish(10)
+        second = self.start(*self.source("-clickhouse.batch.rows=170"))
+        self.wait_acknowledged()
+        self.assertEqual(second.stop(), 0, second.log())
+        self.assert_once(self.published)
+        self.assert_sums(self.published)
+
+    def forget_consumer(self):
+        with nats.Client(self.nats) as client:
+            self.assertTrue(client.api("CONSUMER.DELETE.goflow2.enricher")["success"])

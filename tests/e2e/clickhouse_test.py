@@ -3,6 +3,8 @@
 killed, a wrong password, a server that is away."""
 
 import os
+import shutil
+import ssl
 import sys
 import unittest
 
@@ -65,6 +67,44 @@ class DeliveryTest(case.Delivery, DebianCase):
         enricher.wait_for_log("trying again")
         enricher.stop()
         self.assert_books(enricher.log(), made=20, delivered=0, failed=20)
+
+
+@unittest.skipIf(shutil.which("openssl") is None, "no openssl")
+class TlsTest(DebianCase):
+    def path(self, name):
+        return os.path.join(self.scratch, name)
+
+    def certificate(self, name, issuer=None):
+        """A key and a certificate, of its own or signed by another."""
+        by = ("-CA", self.path(f"{issuer}.pem"), "-CAkey", self.path(f"{issuer}.key")) \
+            if issuer else ()
+        status, _, log = process.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-keyout", self.path(f"{name}.key"), "-out", self.path(f"{name}.pem"),
+             "-days", "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", *by])
+        self.assertEqual(status, 0, log)
+
+    def test_both_sides_are_known_by_certificates(self):
+        for name, issuer in (("ca", None), ("stranger", None), ("server", "ca"), ("client", "ca")):
+            self.certificate(name, issuer)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.path("server.pem"), self.path("server.key"))
+        context.load_verify_locations(self.path("ca.pem"))
+        context.verify_mode = ssl.CERT_REQUIRED
+        proxy = clickhouse.Proxy(self.server.port, context)
+        self.addCleanup(proxy.close)
+        known = ("-clickhouse.tls.cert", self.path("client.pem"),
+                 "-clickhouse.tls.key", self.path("client.key"))
+        trusting = ("-clickhouse.tls.ca", self.path("ca.pem"))
+        self.migrate()
+        self.insert(case.make_frames(0, 100), *known, *trusting, url=proxy.url)
+        self.insert(case.make_frames(100, 100), *known, "-clickhouse.tls.insecure", url=proxy.url)
+        self.assert_once(200)
+        for arguments in ((*known, "-clickhouse.tls.ca", self.path("stranger.pem")), trusting):
+            enricher, _ = self.start_idle(*self.flags(*arguments, url=proxy.url))
+            process.wait_until(lambda log=enricher.log: "level=ERROR" in log() or
+                               "level=WARN" in log(), "a complaint")
+            self.assertNotIn("ClickHouse connected", enricher.log())
 
 
 class StreamTest(DebianCase, case.Stream):

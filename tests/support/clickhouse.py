@@ -112,13 +112,15 @@ class Proxy:
     """Stands before a server. While `lose` is positive each answer to an insert is thrown away,
     with its connection, after the server has given it; with `cut` nothing passes after the first."""
 
-    def __init__(self, port):
+    def __init__(self, port, tls=None):
         self.target = port
+        self.tls = tls  # a context: it speaks TLS to who comes
         self.lose = 0
         self.cut = False
         self.lost = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        scheme = "http" if tls is None else "https"
+        self.url = f"{scheme}://127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self):
@@ -133,6 +135,12 @@ class Proxy:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client):
+        try:
+            self._pass(client if self.tls is None else self.tls.wrap_socket(client, server_side=True))
+        except OSError:
+            client.close()  # who is not known here
+
+    def _pass(self, client):
         with client, client.makefile("rb") as requests:
             while (request := self._read(requests)) is not None:
                 answer = None if self.cut and self.lost > 0 else self._ask(request)
