@@ -3,6 +3,7 @@
 #include "collector/status.h"
 #include "common/base/http.h"
 #include "common/base/log.h"
+#include "common/base/standard.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,14 +18,12 @@ static int run(const struct collector_options *options)
         return http_ask_health(options->address);
     if (options->status)
         return status_print(options->address);
-    // Errors are always said: a process that ends without a word cannot be helped.
-    int level = options->log_level > LOG_LEVEL_ERROR ? LOG_LEVEL_ERROR : options->log_level;
-    log_setup(level, strcmp(options->log_format, "json") == 0);
+    log_setup(options->log_level, strcmp(options->log_format, "json") == 0);
     settings_warn(&options->settings);
     if (options->ignored != NULL) // as goflow2 does, but not without a word
         log_warn("argument ignored, and all behind it", "argument", options->ignored);
     if (options->no_use != NULL)
-        log_warn("flag has no effect with -produce raw", "flag", options->no_use);
+        log_warn("flag has no effect", "flag", options->no_use, "with", options->no_use_with);
     return options->check ? collector_check(options) : collector_run(options);
 }
 
@@ -32,6 +31,7 @@ int main(int argc, char *argv[])
 {
     struct collector_options options;
     int status = 2;
+    standard_keep();
     switch (collector_options_read(&options, argc, argv)) {
     case OPTIONS_OK:
         status = run(&options);

@@ -108,8 +108,10 @@ static int check_exporters(struct collector_options *o)
 
 static void ignore_path(struct collector_options *o, const char *flag, const char **path)
 {
-    if (**path != '\0')
+    if (**path != '\0') {
         o->no_use = flag;
+        o->no_use_with = "-produce raw";
+    }
     *path = "";
 }
 
@@ -164,6 +166,10 @@ static int interpret(struct collector_options *o)
         check_paths(o) != 0 || check_exporters(o) != 0)
         return -1;
     o->sink.buffer_bytes = o->buffer_bytes;
+    if (*o->read == '\0' && *o->read_filter != '\0') {
+        o->no_use = "read.filter";
+        o->no_use_with = "-listen";
+    }
     if (*o->read == '\0')
         return read_uris(o);
     o->sink.blocking = true;

@@ -60,7 +60,8 @@ struct collector_options {
     const struct sink_ops *sink_ops;
     enum format_kind format;
     enum raw_kind raw;
-    const char *no_use; // a flag that was given and has no effect with -produce raw; NULL: none
+    const char *no_use;      // a flag that was given and has no effect; NULL: none
+    const char *no_use_with; // the circumstance
     bool templates_shared;
     struct sampling_default sampling_defaults[SAMPLING_DEFAULTS_MAX];
     int sampling_default_count;

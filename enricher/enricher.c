@@ -176,7 +176,7 @@ static int close_pipeline(struct enricher *e)
     if (e->sink != NULL)
         sink_close(e->sink);
     if (e->worker != NULL) {
-        ledger_log(worker_ledger(e->worker));
+        ledger_log_flows(worker_ledger(e->worker));
         worker_free(e->worker);
     }
     if (e->source != NULL)

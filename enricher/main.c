@@ -1,5 +1,6 @@
 #include "common/base/http.h"
 #include "common/base/log.h"
+#include "common/base/standard.h"
 #include "common/sink/clickhouse_migrate.h"
 #include "enricher/enricher.h"
 #include "enricher/enricher_check.h"
@@ -46,6 +47,7 @@ int main(int argc, char *argv[])
 {
     struct enricher_options options;
     int status = EXIT_USAGE;
+    standard_keep();
     switch (enricher_options_parse(&options, argc, argv)) {
     case OPTIONS_OK:
         status = run(&options);

@@ -44,6 +44,11 @@ void ledger_log(const struct ledger *l)
     log_info("ledger sets and samples", "received", log_unsigned(l->units_received).text, "decoded",
              log_unsigned(l->units_decoded).text, "held", log_unsigned(l->units_held).text,
              "dropped", log_unsigned(ledger_lost(l, REASON_CLASS_UNIT)).text);
+    ledger_log_flows(l);
+}
+
+void ledger_log_flows(const struct ledger *l)
+{
     log_info("ledger flows", "made", log_unsigned(l->flows_made).text, "delivered",
              log_unsigned(l->flows_delivered).text, "filtered",
              log_unsigned(l->flows_filtered).text, "waiting", log_unsigned(l->flows_waiting).text,

@@ -40,5 +40,7 @@ uint64_t ledger_lost(const struct ledger *ledger, enum reason_class class);
 // Whether the three equations hold.
 bool ledger_balanced(const struct ledger *ledger);
 
-// Logs the three equations and every reason that is not zero.
+// Logs the three equations and every reason that is not zero; of who gets no datagrams only that of
+// flows.
 void ledger_log(const struct ledger *ledger);
+void ledger_log_flows(const struct ledger *ledger);

@@ -42,6 +42,8 @@ int log_level_parse(const char *text, int *level)
         if (offset < -1000 || offset > 1000)
             return -1;
         *level = names[i].level + (int)offset;
+        if (*level > LOG_LEVEL_ERROR) // a process that ends without a word cannot be helped
+            *level = LOG_LEVEL_ERROR;
         return 0;
     }
     return -1;

@@ -19,7 +19,8 @@ enum log_level {
 // before the first thread starts. `json` chooses the shape.
 void log_setup(int level, bool json);
 
-// Reads debug, info, warn or error in any case, with an optional +N or -N. 0, or -1.
+// Reads debug, info, warn or error in any case, with an optional +N or -N; errors are said at any
+// level. 0, or -1.
 int log_level_parse(const char *text, int *level);
 
 bool log_enabled(int level);

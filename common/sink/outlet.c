@@ -53,6 +53,8 @@ static int adopt(struct outlet *outlet, int fd)
     struct stat status;
     if (fstat(fd, &status) != 0)
         return -errno;
+    if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+        return -EBADF;
     *outlet = (struct outlet){.fd = fd, .kind = OUTLET_FILE};
     if (S_ISSOCK(status.st_mode))
         outlet->kind = OUTLET_SOCKET;

@@ -117,6 +117,18 @@ class StartTest(unittest.TestCase):
             self.assertIn("192.0.2.1", log)
             self.assertIn("no interface of this host has it", log)
 
+    def test_a_process_without_stdin_or_stdout_says_so(self):
+        for program, closed, name in ((process.ENRICHER, "<&-", "stdin"),
+                                      (process.ENRICHER, "</dev/null >&-", "stdout"),
+                                      (process.COLLECTOR + " -read " + DEMO, ">&-", "stdout")):
+            status, output, log = process.run(["sh", "-c", f"exec {program} {closed}"])
+            self.assertEqual((status, output), (1, b""), log)
+            self.assertRegex(log, f"level=ERROR .*{name}.*Bad file descriptor")
+
+    def test_a_filter_of_captures_without_captures_is_told(self):
+        log = process.run([process.COLLECTOR, "-check", "-read.filter=udp"])[2]
+        self.assertIn('msg="flag has no effect" flag=read.filter with=-listen', log)
+
     def test_help_says_each_flag_once(self):
         for program, _ in PROGRAMS:
             log = process.run([program, "-h"])[2]

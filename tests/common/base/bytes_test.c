@@ -194,6 +194,8 @@ static void log_levels(void **state)
     assert_int_equal(level, LOG_LEVEL_WARN);
     assert_int_equal(log_level_parse("info+2", &level), 0);
     assert_int_equal(level, 2);
+    assert_int_equal(log_level_parse("error+1", &level), 0);
+    assert_int_equal(level, LOG_LEVEL_ERROR);
     assert_int_equal(log_level_parse("Error-1", &level), 0);
     assert_int_equal(level, 7);
     static const char *const bad[] = {"", "inf", "information", "info+", "info+x", "+2", "info 2"};

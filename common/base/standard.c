@@ -1,0 +1,11 @@
+#include "common/base/standard.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+void standard_keep(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0) // open() gives the lowest number that is free
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
