@@ -24,11 +24,6 @@ def read(path):
         return file.read()
 
 
-def prose(text):
-    """Without examples."""
-    return re.sub(r"(?m)^(    .*|)\n(    .*\n)+", "\n", FENCED.sub("", text))
-
-
 def links(text):
     return LINK.findall(SPAN.sub("", FENCED.sub("", text)))
 
