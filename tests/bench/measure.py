@@ -10,6 +10,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
@@ -104,6 +105,16 @@ def _out_of_time(*_):
     raise TimeoutError("took too long")
 
 
+def _reason(error):
+    """In a few words, without folders of this machine: all of it was printed."""
+    if isinstance(error, subprocess.CalledProcessError):
+        program_path = next((word for word in error.cmd if "/" in word), error.cmd[0])
+        return f"{os.path.basename(program_path)} failed, exit {error.returncode}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return re.sub(r"\S*/", "", str(error)) or type(error).__name__
+
+
 def try_part(part, arguments, timing, say):
     """The part's figures, or why there are none: the others are measured all the same."""
     signal.alarm(PART_SECONDS_MAX // (20 if arguments.quick else 1))
@@ -112,7 +123,7 @@ def try_part(part, arguments, timing, say):
     except (OSError, RuntimeError, ValueError, KeyError, TypeError,
             subprocess.SubprocessError) as error:
         say(f"{part}: FAILED: {error}")
-        return {"failed": str(error)}
+        return {"failed": _reason(error)}
     finally:
         signal.alarm(0)
 
@@ -144,7 +155,9 @@ def main():
         with open(arguments.out, "w", encoding="utf-8") as file:
             json.dump(results, file, indent=1)
             file.write("\n")
-    return 0
+    failed = [part for part in arguments.only.split(",")
+              if "failed" in results["parts"][part]["figures"]]
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ def show(name, part, folder):
     """The part's tables and plots; of one that failed, why."""
     figures = part["figures"]
     if isinstance(figures, dict) and "failed" in figures:
-        return f"Not measured: {figures['failed']}."
+        return f"Not measured: {figures['failed']}"
     return TABLES[name](figures) + plots(name, figures, folder)
 
 
