@@ -130,9 +130,9 @@ static inline uint32_t tag_reference(const uint8_t *record, size_t index)
 
 size_t place_tags(const uint8_t *contexts, uint32_t context, uint32_t *tags)
 {
-    const uint8_t *record = contexts + (size_t)context * PLACE_UNIT_BYTES;
     if (context == 0)
         return 0;
+    const uint8_t *record = contexts + (size_t)context * PLACE_UNIT_BYTES;
     memcpy(tags, record + 1, record[0] * TAG_REFERENCE);
     return record[0];
 }
