@@ -155,9 +155,8 @@ def main():
         with open(arguments.out, "w", encoding="utf-8") as file:
             json.dump(results, file, indent=1)
             file.write("\n")
-    failed = [part for part in arguments.only.split(",")
-              if "failed" in results["parts"][part]["figures"]]
-    return 1 if failed else 0
+    figures = [results["parts"][part]["figures"] for part in arguments.only.split(",")]
+    return 1 if any(isinstance(one, dict) and "failed" in one for one in figures) else 0
 
 
 if __name__ == "__main__":
