@@ -1,6 +1,6 @@
 #include "collector/alarm_log.h"
 
-#include "collector/exporter_list.h"
+#include "collector/monitor/exporter_list.h"
 #include "common/base/log.h"
 
 #include <time.h>

@@ -2,13 +2,13 @@
 
 #include "collector/allow.h"
 #include "collector/capture.h"
-#include "collector/disk.h"
-#include "collector/keeper.h"
-#include "collector/template_load.h"
+#include "collector/keep/disk.h"
+#include "collector/keep/keeper.h"
+#include "collector/keep/template_load.h"
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/enrich/snapshot_check.h"
-#include "common/sink/nats_check.h"
+#include "common/sink/nats/check.h"
 #include "common/sink/sink_check.h"
 
 #include <limits.h>

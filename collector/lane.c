@@ -1,7 +1,7 @@
 #include "collector/lane.h"
 
 #include "collector/lane_state.h"
-#include "collector/share.h"
+#include "collector/share/share.h"
 #include "common/base/log.h"
 
 #include <assert.h>

@@ -2,9 +2,9 @@
 // on and how they are printed, as one immutable whole. Counted references; any thread.
 #pragma once
 
-#include "collector/decode/mapping.h"
-#include "collector/decode/raw.h"
-#include "common/flow/filter.h"
+#include "collector/decode/mapping/mapping.h"
+#include "collector/decode/raw/raw.h"
+#include "common/flow/filter/filter.h"
 #include "common/flow/format.h"
 
 struct layout {

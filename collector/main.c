@@ -1,6 +1,6 @@
 #include "collector/collector.h"
 #include "collector/collector_check.h"
-#include "collector/status.h"
+#include "collector/monitor/status.h"
 #include "common/base/http.h"
 #include "common/base/log.h"
 #include "common/base/standard.h"

@@ -1,10 +1,10 @@
 #include "collector/options.h"
 
-#include "collector/share.h"
+#include "collector/share/share.h"
 #include "common/base/endpoint.h"
 #include "common/base/log.h"
-#include "common/flow/filter.h"
-#include "common/sink/nats.h"
+#include "common/flow/filter/filter.h"
+#include "common/sink/nats/nats.h"
 #include "common/sink/sink_choose.h"
 
 #include <assert.h>

@@ -2,14 +2,14 @@
 // without touching files or the network.
 #pragma once
 
-#include "collector/decode/raw.h"
+#include "collector/decode/raw/raw.h"
 #include "collector/layout.h"
 #include "collector/listen_uri.h"
 #include "collector/sampling_default.h"
 #include "common/base/settings.h"
 #include "common/enrich/snapshot.h"
 #include "common/flow/format.h"
-#include "common/sink/nats_option.h"
+#include "common/sink/nats/option.h"
 #include "common/sink/sink.h"
 
 struct collector_options {

@@ -3,7 +3,7 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/enrich/snapshot_check.h"
-#include "common/sink/nats_check.h"
+#include "common/sink/nats/check.h"
 #include "common/sink/sink_check.h"
 #include "enricher/formatting.h"
 

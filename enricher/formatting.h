@@ -2,7 +2,7 @@
 // format. Immutable once made.
 #pragma once
 
-#include "common/flow/filter.h"
+#include "common/flow/filter/filter.h"
 #include "common/flow/format.h"
 #include "enricher/options.h"
 

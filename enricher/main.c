@@ -1,7 +1,7 @@
 #include "common/base/http.h"
 #include "common/base/log.h"
 #include "common/base/standard.h"
-#include "common/sink/clickhouse_migrate.h"
+#include "common/sink/clickhouse/migrate.h"
 #include "enricher/enricher.h"
 #include "enricher/enricher_check.h"
 

@@ -2,9 +2,9 @@
 
 #include "common/base/endpoint.h"
 #include "common/base/log.h"
-#include "common/flow/filter.h"
-#include "common/sink/clickhouse.h"
-#include "common/sink/nats.h"
+#include "common/flow/filter/filter.h"
+#include "common/sink/clickhouse/clickhouse.h"
+#include "common/sink/nats/nats.h"
 #include "common/sink/sink_choose.h"
 
 #include <assert.h>

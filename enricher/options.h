@@ -4,8 +4,8 @@
 #include "common/base/settings.h"
 #include "common/enrich/snapshot.h"
 #include "common/flow/format.h"
-#include "common/sink/clickhouse_option.h"
-#include "common/sink/nats_option.h"
+#include "common/sink/clickhouse/option.h"
+#include "common/sink/nats/option.h"
 #include "common/sink/sink.h"
 #include "enricher/source/nats.h"
 

@@ -9,7 +9,7 @@
 #include "collector/decode/domain_keep.h"
 #include "collector/decode/exporter.h"
 #include "collector/decode/hold.h"
-#include "collector/decode/mapping.h"
+#include "collector/decode/mapping/mapping.h"
 #include "common/base/addr.h"
 #include "common/base/ledger.h"
 #include "common/flow/flow.h"

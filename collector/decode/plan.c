@@ -1,8 +1,8 @@
 #include "collector/decode/plan.h"
 
-#include "collector/decode/mapping.h"
+#include "collector/decode/mapping/mapping.h"
 #include "collector/decode/ntp.h"
-#include "collector/decode/packet.h"
+#include "collector/decode/packet/packet.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 #include "collector/decode/sflow_record.h"
 
-#include "collector/decode/packet.h"
+#include "collector/decode/packet/packet.h"
 
 #include <linux/if_ether.h>
 

@@ -1,7 +1,7 @@
 #include "common/sink/sink.h"
 
 #include "common/sink/file.h"
-#include "common/sink/nats.h"
+#include "common/sink/nats/nats.h"
 
 #include <string.h>
 

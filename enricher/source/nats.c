@@ -2,8 +2,8 @@
 
 #include "common/base/log.h"
 #include "common/base/siphash.h"
-#include "common/sink/nats_link.h"
-#include "common/sink/nats_stream.h"
+#include "common/sink/nats/link.h"
+#include "common/sink/nats/stream.h"
 #include "enricher/source/nats_consumer.h"
 #include "enricher/source/nats_queue.h"
 #include "enricher/source/source_report.h"

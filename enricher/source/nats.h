@@ -6,7 +6,7 @@
 // most twice `fetch` messages are held, answered ones aside whose answer is not sent yet.
 #pragma once
 
-#include "common/sink/nats_option.h"
+#include "common/sink/nats/option.h"
 #include "enricher/source/source.h"
 
 // Texts are borrowed for the source's life.

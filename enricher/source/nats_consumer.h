@@ -3,7 +3,7 @@
 // Asks the server and waits for its answer: for the thread that owns the link.
 #pragma once
 
-#include "common/sink/nats_link.h"
+#include "common/sink/nats/link.h"
 #include "enricher/source/nats.h"
 
 struct nats_consumer {

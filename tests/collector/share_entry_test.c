@@ -1,7 +1,7 @@
 // Announcements as entries of the shared bucket: there and back, and what is no entry.
-#include "collector/share_entry.h"
+#include "collector/share/entry.h"
 
-#include "collector/share_queue.h"
+#include "collector/share/queue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

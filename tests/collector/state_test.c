@@ -1,8 +1,8 @@
 // The files that templates and sampling rates are kept in: what they look like, what is refused,
 // and that they are replaced whole.
-#include "collector/disk.h"
-#include "collector/template_load.h"
-#include "collector/terms_file.h"
+#include "collector/keep/disk.h"
+#include "collector/keep/template_load.h"
+#include "collector/keep/terms_file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

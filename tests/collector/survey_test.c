@@ -1,7 +1,7 @@
 // What the monitor makes of the copies of several lanes: each exporter and sender once, the busiest
 // of them, and the sum of the others; nothing is counted twice and nothing lost.
-#include "collector/exporter_list.h"
-#include "collector/sender_list.h"
+#include "collector/monitor/exporter_list.h"
+#include "collector/monitor/sender_list.h"
 #include "collector/traffic.h"
 
 #include <setjmp.h>

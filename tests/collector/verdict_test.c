@@ -1,5 +1,5 @@
 // What is said of an exporter.
-#include "collector/verdict.h"
+#include "collector/monitor/verdict.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 // The expression of -filter, and a flow that it decides on: its negation decides the other way.
 // Input: the expression, a NUL, the body of a protobuf frame.
-#include "common/flow/filter.h"
+#include "common/flow/filter/filter.h"
 #include "common/flow/formatter.h"
 #include "common/flow/wire.h"
 #include "tests/fuzz/fuzz.h"

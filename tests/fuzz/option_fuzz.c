@@ -6,7 +6,7 @@
 #include "common/base/endpoint.h"
 #include "common/base/log.h"
 #include "common/base/option_value.h"
-#include "common/sink/subject.h"
+#include "common/sink/nats/subject.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>

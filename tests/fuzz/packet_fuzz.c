@@ -1,6 +1,6 @@
 // A sampled header, from each layer that one can begin with. Input: a byte that says which, the
 // header.
-#include "collector/decode/packet.h"
+#include "collector/decode/packet/packet.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -1,7 +1,7 @@
 // -produce raw: several datagrams of one exporter; each message is valid JSON, or a line of text.
 //
 // The corpus is that of the decoder, and so is the input: see decoder_fuzz.c.
-#include "collector/decode/raw.h"
+#include "collector/decode/raw/raw.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/stream.h"
 

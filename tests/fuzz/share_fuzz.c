@@ -1,6 +1,6 @@
 // An entry of the bucket that collectors share templates through: refused, or borrowed before a
 // stream of datagrams. Input: two bytes of length, the entry, the stream.
-#include "collector/share_entry.h"
+#include "collector/share/entry.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/stream.h"
 

@@ -3,7 +3,7 @@
 // is sound. Input: a byte for each thing to do, with its operands.
 #include "common/base/cursor.h"
 #include "common/base/log.h"
-#include "common/sink/spool.h"
+#include "common/sink/nats/spool.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <fcntl.h>

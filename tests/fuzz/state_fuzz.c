@@ -1,7 +1,7 @@
 // The files that templates and sampling rates are kept in: refused with one line, or loaded; what
 // is loaded is learnt without a fault of its own, and rates are written as they were read.
-#include "collector/template_load.h"
-#include "collector/terms_file.h"
+#include "collector/keep/template_load.h"
+#include "collector/keep/terms_file.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>

@@ -46,18 +46,18 @@ def rows(text):
 
 
 def make_elements():
-    vendors = (DECODE / "element_vendor.def").read_text()
+    vendors = (DECODE / "mapping/element_vendor.def").read_text()
     text = HEAD
     for part in vendors.split("\n\n// ")[1:]:
         title, body = part.split("\n", 1)
         text += f"\n## {title}\n\n{TABLE}{''.join(rows(body))}"
-    iana = "".join(rows((DECODE / "element_name.def").read_text()))
+    iana = "".join(rows((DECODE / "mapping/element_name.def").read_text()))
     return f"{text}\n## IANA\n\n{TABLE}{iana}"
 
 
 def wanted_rows():
     names = {number: name for name, pen, number, _ in
-             NAME.findall((DECODE / "element_name.def").read_text()) if pen == "0"}
+             NAME.findall((DECODE / "mapping/element_name.def").read_text()) if pen == "0"}
     for number, operation, field in ELEMENT.findall((DECODE / "elements.def").read_text()):
         yield number, names[number], FIELDS.get(operation, field.lower())
 

@@ -1,7 +1,7 @@
 // Mappings out of yaml, and what they put into flows, for tests.
 #pragma once
 
-#include "collector/decode/mapping.h"
+#include "collector/decode/mapping/mapping.h"
 
 // Custom columns; a file's own blocks stand behind them.
 #define COLUMNS                                                                                    \

@@ -1,5 +1,5 @@
 // Elements of mapping.yaml by name: which they are, and which destinations they have.
-#include "collector/decode/element_name.h"
+#include "collector/decode/mapping/element_name.h"
 #include "tests/collector/decode/mapping_case.h"
 
 #include <stdio.h>
@@ -149,8 +149,8 @@ static void every_name_is_one_element(void **state)
 #define ELEMENT_V9                                    UINT32_MAX
 #define ELEMENT_NAME(name, enterprise, element, type) {name, enterprise, element, ELEMENT_##type},
 #define ELEMENT_NAME_NTOP(name, element, type)        {name, 35632, element, ELEMENT_##type},
-#include "collector/decode/element_name.def"
-#include "collector/decode/element_vendor.def"
+#include "collector/decode/mapping/element_name.def"
+#include "collector/decode/mapping/element_vendor.def"
 #undef ELEMENT_NAME
 #undef ELEMENT_NAME_NTOP
     };

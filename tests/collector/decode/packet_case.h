@@ -1,7 +1,7 @@
 // Hand-made packets and what packet_parse makes of them, for its tests.
 #pragma once
 
-#include "collector/decode/packet.h"
+#include "collector/decode/packet/packet.h"
 
 #include "tests/collector/decode/flow_case.h"
 

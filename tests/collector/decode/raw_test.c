@@ -1,5 +1,5 @@
 // -produce raw: what is shown of datagrams that the golden cases do not have.
-#include "collector/decode/raw.h"
+#include "collector/decode/raw/raw.h"
 #include "tests/collector/decode/message.h"
 
 #include <jansson.h>

@@ -1,5 +1,5 @@
 // The words for what is wrong in a filter, with its column and its caret.
-#include "common/flow/filter.h"
+#include "common/flow/filter/filter.h"
 
 #include "tests/common/flow/formatter_case.h"
 

@@ -1,5 +1,5 @@
 // Filters over every kind of field with every operator, and their logic against a plain evaluation.
-#include "common/flow/filter.h"
+#include "common/flow/filter/filter.h"
 
 #include "common/base/addr.h"
 #include "common/flow/wire.h"

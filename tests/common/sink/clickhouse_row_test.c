@@ -1,7 +1,7 @@
 // Rows byte for byte, batches to their bounds, and what answers of the server mean.
 #include "common/flow/wire.h"
-#include "common/sink/clickhouse_answer.h"
-#include "common/sink/clickhouse_batch.h"
+#include "common/sink/clickhouse/answer.h"
+#include "common/sink/clickhouse/batch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 // The tables against the schema of flows: names and types of columns come from one table, and the
 // script that makes them is whole.
-#include "common/sink/clickhouse_schema.h"
+#include "common/sink/clickhouse/schema.h"
 
 #include "proto/flow.pb-c.h"
 

@@ -1,5 +1,5 @@
 // The spool: order, bounds, the end of a process at any moment, damage.
-#include "common/sink/spool.h"
+#include "common/sink/nats/spool.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 // Subjects: patterns, what they render, what a stream must be bound to.
-#include "common/sink/subject.h"
+#include "common/sink/nats/subject.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 // The window of unacknowledged messages, the batches before it, and the answers that empty it.
-#include "common/sink/window.h"
+#include "common/sink/nats/window.h"
 
-#include "common/sink/nats_answer.h"
-#include "common/sink/nats_batch.h"
+#include "common/sink/nats/answer.h"
+#include "common/sink/nats/batch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

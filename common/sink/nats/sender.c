@@ -1,0 +1,396 @@
+#include "common/sink/nats/writer.h"
+
+#include "common/base/log.h"
+#include "common/sink/nats/answer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define NS_PER_MS    INT64_C(1000000)
+#define ANSWER_NS    (5000 * NS_PER_MS)  // how long an acknowledgement is waited for at first,
+#define ANSWER_STEPS 6                   // and at most that many times as long
+#define AGAIN_NS     (1000 * NS_PER_MS)  // after a refusal
+#define IDLE_NS      (1000 * NS_PER_MS)  // how often the connection is looked at
+#define LOOK_NS      (2000 * NS_PER_MS)  // between questions about the stream
+#define HORIZON_NS   (60000 * NS_PER_MS) // in which a message is sent again in the usual troubles
+#define HEADER_ROOM  512                 // of a message's size, for its id
+
+int64_t nats_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t nats_wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static struct nats_account *account_of(struct nats_sink *sink, const struct nats_message *message)
+{
+    struct nats_writer *writer = sink->writers[message->owner];
+    writer->touched = true;
+    return &writer->account;
+}
+
+void nats_count(struct nats_sink *sink, const struct nats_message *message, enum reason reason)
+{
+    struct nats_account *account = account_of(sink, message);
+    account->lost[reason] += message->flows;
+    account->settled += reason_class(reason) == REASON_CLASS_FLOW ? message->flows : 0;
+}
+
+static void count_delivered(struct nats_sink *sink, const struct nats_message *message)
+{
+    struct nats_account *account = account_of(sink, message);
+    account->delivered += message->flows;
+    account->settled += message->flows;
+}
+
+// Wakes those up that waited for this message's writer. Each message alone would wake them often.
+static void note_moved(struct nats_sink *sink, const struct nats_message *message)
+{
+    const struct nats_writer *writer = sink->writers[message->owner];
+    if (writer->account.settled >= writer->awaited)
+        pthread_cond_broadcast(&sink->moved);
+}
+
+// The server recognises a message for as long as its duplicates window, counted from when it came
+// there first. A quarter is left for clocks and ways. Stored once more it is recognised for as long
+// again.
+static void note_uncertain(struct nats_sink *sink, struct window_slot *slot)
+{
+    struct nats_message *message = slot->message;
+    int64_t now_ms = nats_wall_ms();
+    if (message->sent_ms == 0 || now_ms - message->sent_ms < sink->duplicates_ms * 3 / 4)
+        return;
+    message->sent_ms = now_ms;
+    nats_count(sink, message, REASON_DELIVERY_UNCERTAIN);
+}
+
+bool nats_has_room(const struct nats_sink *sink)
+{
+    return sink->spool == NULL ? !window_full(&sink->window)
+                               : !window_full(&sink->window) || !sink->spool_failed;
+}
+
+static void note_spool(struct nats_sink *sink, int result)
+{
+    bool failed = result != 0 && result != -ENOSPC;
+    if (failed && !sink->spool_failed)
+        log_error("the spool cannot be written", "directory", sink->options.spool, "error",
+                  strerror(-result));
+    sink->spool_failed = failed;
+}
+
+// 0, or the reason why there is no place for it.
+static enum reason place(struct nats_sink *sink, struct nats_message *message, bool *placed)
+{
+    *placed = true;
+    if (!window_full(&sink->window) && (sink->spool == NULL || spool_all_read(sink->spool))) {
+        window_push(&sink->window, message);
+        return REASON_OUTPUT_BLOCKED;
+    }
+    *placed = false;
+    if (sink->spool == NULL)
+        return REASON_OUTPUT_BLOCKED;
+    int result = spool_push(sink->spool, message);
+    note_spool(sink, result);
+    *placed = result == 0;
+    if (result == 0)
+        free(message);
+    return result == -ENOSPC || result == -EFBIG ? REASON_SPOOL_FULL : REASON_OUTPUT_FAILED;
+}
+
+static void wait_room(struct nats_sink *sink)
+{
+    int64_t at = nats_now_ns() + NATS_SLICE_MS * NS_PER_MS;
+    struct timespec when = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
+    pthread_cond_timedwait(&sink->room, &sink->lock, &when);
+}
+
+void nats_hand_over(struct nats_sink *sink, struct nats_message *take, bool may_wait)
+{
+    for (;;) {
+        bool placed;
+        enum reason reason = place(sink, take, &placed);
+        if (placed)
+            break;
+        if (!may_wait || !sink->blocking || sink->abandoned) {
+            nats_count(sink, take, reason);
+            free(take);
+            return;
+        }
+        wait_room(sink);
+    }
+    pthread_cond_signal(&sink->work);
+}
+
+// Hands over what lingered long enough in the batches of writers that wait for flows. A blocking
+// sink's flows stay with their writers when there is no room. Returns when the next is due.
+static int64_t take_parked(struct nats_sink *sink, int64_t now_ns)
+{
+    int64_t next_ns = INT64_MAX;
+    for (uint32_t i = 0; i < sink->writer_count; i++) {
+        struct nats_writer *writer = sink->writers[i];
+        for (unsigned k = 0; writer->parked && k < writer->set.count; k++) {
+            struct nats_batch *batch = &writer->set.batches[k];
+            if (batch->message == NULL)
+                continue;
+            bool due = sink->hurried || batch->due_ns <= now_ns;
+            if (due && (!sink->blocking || nats_has_room(sink)))
+                nats_hand_over(sink, nats_writer_close(writer, batch), false);
+            else if (!due && batch->due_ns < next_ns)
+                next_ns = batch->due_ns;
+        }
+    }
+    return next_ns;
+}
+
+static void refill(struct nats_sink *sink)
+{
+    while (sink->spool != NULL && !window_full(&sink->window) && !spool_all_read(sink->spool)) {
+        uint64_t begin;
+        uint64_t end;
+        uint64_t lost;
+        struct nats_message *message = spool_read(sink->spool, &begin, &end, &lost);
+        if (lost != 0) {
+            const struct nats_message none = {.owner = 0, .flows = (uint32_t)lost};
+            nats_count(sink, &none, REASON_OUTPUT_FAILED);
+        }
+        if (message == NULL)
+            return;
+        struct window_slot *slot = window_push(&sink->window, message);
+        slot->spool_at = begin;
+        slot->spool_end = end;
+    }
+}
+
+static void reap(struct nats_sink *sink)
+{
+    const struct window *window = &sink->window;
+    uint64_t spool_end = window_reap(&sink->window);
+    if (spool_end != 0)
+        spool_release(sink->spool, spool_end);
+    if (window_empty(window))
+        pthread_cond_broadcast(&sink->moved);
+    // Who waits for room is not woken for every message.
+    if (spool_end != 0 || window->cap - (window->tail - window->head) >= window->cap / 8)
+        pthread_cond_broadcast(&sink->room);
+}
+
+static natsStatus publish(struct nats_sink *sink, const struct nats_message *message,
+                          uint64_t number)
+{
+    natsMsg *out = NULL;
+    char reply[sizeof sink->inbox + 24];
+    snprintf(reply, sizeof reply, "%s.%llu", sink->inbox, (unsigned long long)number);
+    natsStatus status = natsMsg_Create(&out, message->subject, reply, (const char *)message->data,
+                                       (int)message->len);
+    if (status == NATS_OK)
+        status = natsMsgHeader_Set(out, "Nats-Msg-Id", message->id);
+    if (status == NATS_OK)
+        status = natsConnection_PublishMsg(nats_link_connection(sink->link), out);
+    natsMsg_Destroy(out);
+    return status;
+}
+
+// Gives the message up, or tries it again: what is not the message's fault passes.
+static void note_failure(struct nats_sink *sink, uint64_t number, bool final, enum reason reason)
+{
+    struct window_slot *slot = window_find(&sink->window, number);
+    if (slot == NULL || slot->done)
+        return;
+    if (!final) {
+        window_delay(&sink->window, number, nats_now_ns() + AGAIN_NS);
+        return;
+    }
+    window_settle(&sink->window, slot);
+    nats_count(sink, slot->message, reason);
+    note_moved(sink, slot->message);
+}
+
+// With the lock held, which it gives back while the library has the message.
+static void send_one(struct nats_sink *sink, struct window_slot *slot, uint64_t number,
+                     int64_t now_ns)
+{
+    const struct nats_message *message = slot->message;
+    uint32_t steps = slot->sends < ANSWER_STEPS ? slot->sends + 1 : ANSWER_STEPS;
+    note_uncertain(sink, slot);
+    slot->sends++;
+    if (slot->message->sent_ms == 0)
+        slot->message->sent_ms = nats_wall_ms();
+    window_delay(&sink->window, number, now_ns + steps * ANSWER_NS);
+    pthread_mutex_unlock(&sink->lock);
+    natsStatus status = publish(sink, message, number);
+    if (status != NATS_OK && status != NATS_CONNECTION_DISCONNECTED)
+        nats_link_complain(sink->link, "NATS publishing failed", natsStatus_GetText(status));
+    pthread_mutex_lock(&sink->lock);
+    if (status != NATS_OK)
+        note_failure(sink, number, status == NATS_MAX_PAYLOAD, REASON_OUTPUT_TOO_LARGE);
+}
+
+void nats_sender_answer(natsConnection *connection, natsSubscription *subscription,
+                        natsMsg *message, void *user)
+{
+    struct nats_sink *sink = user;
+    char error[NATS_ANSWER_TEXT_MAX] = "no stream takes the subject";
+    const char *status = NULL;
+    enum nats_answer answer = NATS_ANSWER_AGAIN;
+    (void)connection;
+    (void)subscription;
+    uint64_t number = strtoull(strrchr(natsMsg_GetSubject(message), '.') + 1, NULL, 10);
+    if (natsMsgHeader_Get(message, "Status", &status) != NATS_OK)
+        answer = nats_answer_read(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message),
+                                  error);
+    pthread_mutex_lock(&sink->lock);
+    struct window_slot *slot = window_find(&sink->window, number);
+    if (slot != NULL && !slot->done && answer == NATS_ANSWER_STORED) {
+        if (slot->sends > 1)
+            note_uncertain(sink, slot);
+        window_settle(&sink->window, slot);
+        count_delivered(sink, slot->message);
+        note_moved(sink, slot->message);
+    } else if (slot != NULL && answer != NATS_ANSWER_STORED) {
+        note_failure(sink, number, answer == NATS_ANSWER_REFUSED, REASON_OUTPUT_FAILED);
+        memcpy(sink->refusal, error, sizeof error);
+    }
+    // A sink that blocks can wait for its room; another would drop flows meanwhile.
+    if (!sink->blocking || answer != NATS_ANSWER_STORED || window_ripe(&sink->window))
+        pthread_cond_signal(&sink->work);
+    pthread_mutex_unlock(&sink->lock);
+    natsMsg_Destroy(message);
+}
+
+// What the server takes, or less when the stream does.
+static void note_payload_max(struct nats_sink *sink, int64_t server_max, int64_t stream_max)
+{
+    int64_t bytes = stream_max > 0 && stream_max < server_max ? stream_max : server_max;
+    if (bytes <= HEADER_ROOM)
+        return;
+    size_t payload_max = (size_t)bytes - HEADER_ROOM < NATS_PAYLOAD_MAX
+                             ? (size_t)bytes - HEADER_ROOM
+                             : NATS_PAYLOAD_MAX;
+    if (atomic_exchange(&sink->payload_max, payload_max) != payload_max &&
+        sink->options.batch_bytes > payload_max)
+        log_warn("messages are made smaller than -transport.nats.batch.bytes: the server or the "
+                 "stream takes no larger ones",
+                 "bytes", log_unsigned(payload_max).text);
+}
+
+// Without the lock: asks the server. False while publishing would be in vain.
+static bool look_at_stream(struct nats_sink *sink)
+{
+    struct nats_stream_facts facts = {.duplicates_ns = 0};
+    uint64_t generation = nats_link_generation(sink->link);
+    sink->stream_known &= generation == sink->generation;
+    sink->generation = generation;
+    int64_t now_ns = nats_now_ns();
+    if (sink->stream_known || now_ns < sink->look_ns)
+        return !sink->stream_missing;
+    enum nats_stream_state state = nats_stream_ensure(sink->link, &sink->options, &sink->subject,
+                                                      HORIZON_NS, &facts);
+    sink->look_ns = nats_now_ns() + LOOK_NS;
+    sink->stream_known = state == NATS_STREAM_READY;
+    sink->stream_missing = state == NATS_STREAM_MISSING;
+    note_payload_max(sink, natsConnection_GetMaxPayload(nats_link_connection(sink->link)),
+                     facts.message_max);
+    if (sink->stream_known) {
+        pthread_mutex_lock(&sink->lock);
+        sink->duplicates_ms = facts.duplicates_ns / NS_PER_MS;
+        pthread_mutex_unlock(&sink->lock);
+    }
+    return !sink->stream_missing;
+}
+
+static void wait_work(struct nats_sink *sink, int64_t until_ns)
+{
+    int64_t latest_ns = nats_now_ns() + IDLE_NS;
+    int64_t at = until_ns < latest_ns ? until_ns : latest_ns;
+    struct timespec when = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
+    pthread_cond_timedwait(&sink->work, &sink->lock, &when);
+}
+
+static void complain_refused(struct nats_sink *sink)
+{
+    char error[sizeof sink->refusal];
+    if (sink->refusal[0] == '\0')
+        return;
+    memcpy(error, sink->refusal, sizeof error);
+    sink->refusal[0] = '\0';
+    pthread_mutex_unlock(&sink->lock);
+    nats_link_complain(sink->link, "messages are not stored, trying again", error);
+    pthread_mutex_lock(&sink->lock);
+}
+
+// Sends what is due, as far as the connection lasts. Returns when something is due next.
+static int64_t send_due(struct nats_sink *sink)
+{
+    for (;;) {
+        uint64_t number;
+        int64_t next_ns;
+        int64_t now_ns = nats_now_ns();
+        reap(sink);
+        int64_t parked_ns = take_parked(sink, now_ns);
+        refill(sink);
+        struct window_slot *slot = window_due(&sink->window, now_ns, &number, &next_ns);
+        if (slot == NULL || sink->expired || sink->ending)
+            return parked_ns < next_ns ? parked_ns : next_ns;
+        if (natsConnection_Status(nats_link_connection(sink->link)) != NATS_CONN_STATUS_CONNECTED)
+            return now_ns + NATS_SLICE_MS * NS_PER_MS;
+        send_one(sink, slot, number, now_ns);
+    }
+}
+
+static void *run(void *user)
+{
+    struct nats_sink *sink = user;
+    pthread_mutex_lock(&sink->lock);
+    while (!sink->ending) {
+        pthread_mutex_unlock(&sink->lock);
+        bool up = nats_link_up(sink->link);
+        bool ready = up && look_at_stream(sink);
+        atomic_store(&sink->up, ready);
+        pthread_mutex_lock(&sink->lock);
+        if (sink->expired)
+            window_expire(&sink->window);
+        sink->expired = false;
+        complain_refused(sink);
+        int64_t next_ns;
+        if (ready) {
+            next_ns = send_due(sink);
+        } else {
+            reap(sink);
+            next_ns = take_parked(sink, nats_now_ns());
+            int64_t soon_ns = nats_now_ns() + NATS_SLICE_MS * NS_PER_MS;
+            next_ns = soon_ns < next_ns ? soon_ns : next_ns;
+        }
+        if (!sink->ending)
+            wait_work(sink, next_ns);
+    }
+    pthread_mutex_unlock(&sink->lock);
+    return NULL;
+}
+
+int nats_sender_start(struct nats_sink *sink)
+{
+    int error = pthread_create(&sink->thread, NULL, run, sink);
+    sink->started = error == 0;
+    return -error;
+}
+
+void nats_sender_stop(struct nats_sink *sink)
+{
+    pthread_mutex_lock(&sink->lock);
+    sink->ending = true;
+    pthread_cond_signal(&sink->work);
+    pthread_mutex_unlock(&sink->lock);
+    if (sink->started)
+        pthread_join(sink->thread, NULL);
+    sink->started = false;
+}

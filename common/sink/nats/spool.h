@@ -1,0 +1,54 @@
+// Messages on disk, oldest first: a ring in one file of bounded size, for what the window has no
+// room for.
+//
+// Survives the end of the process, kill -9 included: the file's header is mapped memory, and a
+// record is complete before the header says that it is there. After a crash of the machine what
+// was not on the disk yet is missing; records are checked by a hash, and the first bad one ends the
+// spool. Bytes are in the machine's order. One process has a file at a time. No lock: the sink's
+// mutex guards it.
+#pragma once
+
+#include "common/base/fault.h"
+#include "common/sink/nats/message.h"
+
+#define SPOOL_BYTES_MIN (1u << 20)
+
+struct spool;
+
+// What a file held when it was opened.
+struct spool_facts {
+    uint64_t messages;
+    uint64_t flows;
+    uint64_t bytes;
+};
+
+// Opens or makes `name`.spool in the directory, which is made too when it is missing. NULL and the
+// fault when that is not possible. A file that holds messages keeps its size until it is empty.
+struct spool *spool_open(const char *directory, const char *name, uint64_t bytes,
+                         struct fault *fault);
+void spool_close(struct spool *spool);
+
+// What was there already belongs to writer 0.
+void spool_facts(const struct spool *spool, struct spool_facts *facts);
+
+// Copies the message behind all others: 0, -ENOSPC when the file's bound is reached, or another
+// negative errno. Larger than a quarter of the file it is -EFBIG.
+int spool_push(struct spool *spool, const struct nats_message *message);
+
+// The same before the first one that was not released; for what goes back into the file.
+int spool_push_front(struct spool *spool, const struct nats_message *message);
+
+// True when every message has been read.
+bool spool_all_read(const struct spool *spool);
+
+// The next message, the caller's, and where its record begins and ends. NULL when there is none, or
+// when the file cannot be read: then what was not read yet is given up and *lost says how many
+// flows that were.
+struct nats_message *spool_read(struct spool *spool, uint64_t *begin, uint64_t *end,
+                                uint64_t *lost);
+
+// Everything before `end` is done with.
+void spool_release(struct spool *spool, uint64_t end);
+
+// The record that begins there is done with, though one before it is not.
+void spool_cancel(struct spool *spool, uint64_t begin);

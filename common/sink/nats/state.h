@@ -1,0 +1,98 @@
+// What nats.c (the sink), writer.c (its writers) and sender.c (its thread) share; for
+// these only.
+#pragma once
+
+#include "common/sink/nats/nats.h"
+#include "common/sink/nats/batch.h"
+#include "common/sink/nats/link.h"
+#include "common/sink/nats/stream.h"
+#include "common/sink/nats/spool.h"
+#include "common/sink/nats/window.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define NATS_SLICE_MS 100 // how often who waits looks whether to go on
+
+struct nats_writer;
+
+struct nats_sink {
+    struct sink sink;
+    struct nats_options options; // its texts are the caller's
+    struct subject subject;
+    bool blocking;
+    uint64_t boot; // random: part of the ids of this process
+    struct nats_link *link;
+    char inbox[64];   // where acknowledgements go, up to the number
+    char answers[72]; // all of them
+    atomic_bool abandoned;
+    atomic_bool up;
+    atomic_size_t payload_max; // what the server takes, headers left out
+    atomic_bool split_told;
+
+    pthread_mutex_t lock; // guards all below, and the writers' accounts
+    pthread_cond_t work;  // for the sender
+    pthread_cond_t moved; // for who waits until all is acknowledged, or the sink abandoned
+    pthread_cond_t room;  // for writers of a blocking sink
+    struct window window;
+    struct spool *spool; // NULL: none
+    uint64_t inherited;  // flows that were in it at the start
+    struct nats_writer **writers;
+    uint32_t writer_count;
+    bool ending;
+    bool hurried;      // nothing lingers any more
+    bool expired;      // the connection is new: what was sent is to be sent again
+    bool spool_failed; // the last write to it did
+    int64_t duplicates_ms;
+    char refusal[128]; // what the server said last of a message it did not store
+
+    pthread_t thread; // the rest is its own
+    bool started;
+    uint64_t generation; // of the link, that the stream was looked up for
+    bool stream_known;
+    bool stream_missing;
+    int64_t look_ns; // when it is looked up next
+};
+
+// What became of a writer's flows since it last looked, by reason.
+struct nats_account {
+    uint64_t settled; // flows, delivered or lost
+    uint64_t delivered;
+    uint64_t lost[REASON_COUNT];
+};
+
+struct nats_writer {
+    struct sink_writer writer;
+    uint32_t number;
+    struct nats_account account; // guarded by the sink's mutex
+    uint64_t awaited;            // flows that it waits for in nats_writer_sync; guarded likewise
+    bool touched;                // the account is not zero; guarded likewise
+    bool parked;                 // the sender may take batches; guarded likewise
+    bool is_parked;              // the same, as the writer knows it
+
+    struct nats_batch_set set; // the writer's, the sender's while it is parked
+    struct flow_origin origin; // of the chunk that is being filled
+    uint32_t part;             // of that chunk: how often there were too many subjects
+    uint64_t messages;         // made
+    uint8_t *scratch;          // NATS_FRAME_MAX
+    bool lossy;                // flows failed since the last sync
+};
+
+int64_t nats_now_ns(void);  // monotonic
+int64_t nats_wall_ms(void); // Unix time
+
+// With the lock held: hands a full message to window or spool. `may_wait`: for room, when the sink
+// blocks. What fits nowhere is counted and freed.
+void nats_hand_over(struct nats_sink *sink, struct nats_message *take, bool may_wait);
+
+// With the lock held: whether a message would find a place at once.
+bool nats_has_room(const struct nats_sink *sink);
+
+// With the lock held: counts flows of a message as lost, or as something worth knowing.
+void nats_count(struct nats_sink *sink, const struct nats_message *message, enum reason reason);
+
+// The sender: 0, or a negative errno; and its end, with what it leaves in window and spool.
+int nats_sender_start(struct nats_sink *sink);
+void nats_sender_stop(struct nats_sink *sink);
+void nats_sender_answer(natsConnection *connection, natsSubscription *subscription,
+                        natsMsg *message, void *user);

@@ -1,0 +1,73 @@
+// Messages that were handed over and not acknowledged yet, oldest first: at most as many as the
+// window has slots.
+//
+// A message keeps its number for its life in the window; acknowledgements name it. Slots are freed
+// in order, so one that stays unacknowledged holds the window, never another one's place. No lock:
+// the sink's mutex guards it. Messages are freed by window_reap alone, so that the one thread that
+// sends and reaps may use a message without the lock.
+#pragma once
+
+#include "common/sink/nats/message.h"
+
+struct window_slot {
+    struct nats_message *message;
+    bool done;          // acknowledged or given up: window_settle
+    uint32_t sends;     // how often it was sent
+    int64_t due_ns;     // when it is to be sent (again), monotonic
+    uint64_t spool_at;  // where its record begins and ends in the spool;
+    uint64_t spool_end; // 0: it is not there
+};
+
+struct window {
+    struct window_slot *slots;
+    size_t cap;
+    uint64_t head;      // number of the oldest message,
+    uint64_t next;      // of the first that was never due,
+    uint64_t tail;      // of the one to come
+    uint64_t settled;   // how many are done and not reaped
+    int64_t soonest_ns; // none before `next` is due earlier
+};
+
+// 0, or -ENOMEM. `cap` is at least 1.
+int window_init(struct window *window, size_t cap);
+void window_fini(struct window *window); // frees the messages too
+
+static inline bool window_full(const struct window *window)
+{
+    return window->tail - window->head == window->cap;
+}
+
+static inline bool window_empty(const struct window *window)
+{
+    return window->tail == window->head;
+}
+
+// The slot of that number, or NULL when it is not in the window.
+struct window_slot *window_find(struct window *window, uint64_t number);
+
+// Takes the message over, to be sent at once. The window must not be full.
+struct window_slot *window_push(struct window *window, struct nats_message *take);
+
+// The first message that is due at now_ns, and its number; NULL when none is, and *next_ns is then
+// when the first will be (INT64_MAX: never).
+struct window_slot *window_due(struct window *window, int64_t now_ns, uint64_t *number,
+                               int64_t *next_ns);
+
+// It is acknowledged or given up: done, which it was not.
+void window_settle(struct window *window, struct window_slot *slot);
+
+// Whether reaping is worth it: all is done, or an eighth of the window.
+static inline bool window_ripe(const struct window *window)
+{
+    return window->settled == window->tail - window->head || window->settled >= window->cap / 8;
+}
+
+// Says when that message, which is not done, is due next.
+void window_delay(struct window *window, uint64_t number, int64_t due_ns);
+
+// All that was sent is due now: the connection is new.
+void window_expire(struct window *window);
+
+// Frees the messages at the head that are done. Returns where the last of them that was in the
+// spool ends there, or 0.
+uint64_t window_reap(struct window *window);
