@@ -5,9 +5,9 @@
 -- format_schemas folder, the stream, and its durable pull consumer "clickhouse". The engine makes
 -- neither stream nor consumer.
 --
--- Flows come at most once: the engine acknowledges a message before its rows are in a table, so a
--- crash loses what was under way, and a message that comes again after a failover makes rows twice.
--- src_stream, src_seq and src_idx stay 0; nothing is told apart by them.
+-- A crash may lose what was under way, when this version of the engine acknowledges messages before
+-- their rows are in a table; and a message that comes again makes rows twice: src_stream, src_seq and
+-- src_idx stay 0, so nothing tells them apart.
 
 CREATE TABLE IF NOT EXISTS flows.flows_nats
 (
