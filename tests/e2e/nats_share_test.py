@@ -187,10 +187,8 @@ class ShareTest(nats_case.NatsCase):
 
     def test_broken_entries_are_passed_over(self):
         server = self.server()
-        collector = self.shared(server)
+        collector = self.watching(server)
         with nats.Client(server) as client:
-            process.wait_until(lambda: "config" in client.api("STREAM.INFO.KV_templates"),
-                               "the bucket")
             for i, junk in enumerate((b"", b"\x01", os.urandom(100), b"\x01" + bytes(40),
                                       b"\x01" + bytes(18) + b"\x04" + bytes(16) + b"\0\x09")):
                 client.publish(f"$KV.templates.7f000001.1.9.7.0.{i}", junk)

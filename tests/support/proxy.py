@@ -41,23 +41,27 @@ class Proxy:
             except OSError:
                 client.close()
                 continue
+            pair = client, server
             with self.lock:
-                self.pairs.append((client, server))
-            for ends in ((client, server), (server, client)):
-                threading.Thread(target=self._pump, args=ends, daemon=True).start()
+                self.pairs.append(pair)
+            for to_client in (False, True):
+                threading.Thread(target=self._pump, args=(pair, to_client), daemon=True).start()
 
-    def _pump(self, source, target):
-        to_client = any(target is client for client, _ in self.pairs)
+    def _pump(self, pair, to_client):
+        source, target = reversed(pair) if to_client else pair
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
                 if not (self.deaf and to_client):
                     target.sendall(data)
-        for end in (source, target):
+        for end in pair:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+        with self.lock:
+            if pair in self.pairs:
+                self.pairs.remove(pair)
 
     def cut(self):
-        """Resets every connection. Returns how many that were."""
+        """Resets every connection that stands. Returns how many that were."""
         with self.lock:
             pairs, self.pairs = self.pairs, []
         for pair in pairs:
