@@ -16,6 +16,7 @@ class Proxy:
         self.deaf = False  # what the server says is swallowed
         self.lock = threading.Lock()
         self.pairs = []
+        self.ending = []  # one direction has ended; the other one closes them
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.url = f"nats://127.0.0.1:{self.port}"
@@ -59,15 +60,18 @@ class Proxy:
         with self.lock:
             if pair in self.pairs:
                 self.pairs.remove(pair)
+                self.ending.append(pair)
+                return
+            self.ending.remove(pair)
+        for end in pair:
+            end.close()
 
     def cut(self):
         """Resets every connection that stands. Returns how many that were."""
         with self.lock:
-            pairs, self.pairs = self.pairs, []
-        for pair in pairs:
-            for end in pair:
+            pairs = list(self.pairs)
+            for end in (end for pair in pairs for end in pair):
                 with contextlib.suppress(OSError):
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
                     end.shutdown(socket.SHUT_RDWR)
-                end.close()
         return len(pairs)
