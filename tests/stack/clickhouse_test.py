@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -134,6 +135,21 @@ class ClickHouseTest(unittest.TestCase):
             rows = self.select(f"SELECT count() FROM flows_{grain}")[0][0]
             self.assertEqual(self.select(sql), [(sum(map(expected.octets, self.flows)),)])
             self.assertEqual(self.database.engine.rows_read, rows)
+
+    def test_the_statements_of_the_document(self):
+        """docs/clickhouse.md: sums are as before when they are made anew, twice; all others run."""
+        with open(os.path.join(ROOT, "docs", "clickhouse.md"), encoding="utf-8") as file:
+            blocks = re.findall(r"```sql\n(.*?)```", file.read(), re.S)
+        anew = [block for block in blocks if "DROP PARTITION" in block]
+        self.assertEqual(len(anew), 1)
+        month = time.strftime("%Y%m", time.gmtime(self.database.begin))
+        for _ in range(2):
+            self.database.engine.run(re.sub(r"\b20\d{4}\b", month, anew[0]))
+            self.assertEqual(shipped.sums_in(self.database.engine, "flows_1h"),
+                             shipped.sums_of(self.flows, HOUR))
+        for block in blocks:
+            if block not in anew and not block.startswith("CREATE USER"):
+                self.database.engine.run(block)
 
     def expand(self, sql, values, interval):
         return grafana.expand(sql, values, self.database.begin, self.database.end, interval)
