@@ -45,27 +45,26 @@ class Systemd:
 
     def __init__(self, units):
         _check()
-        self._group = tempfile.mkdtemp(prefix="goflow2plus-test-", dir=_control_groups())
+        try:
+            self._group = tempfile.mkdtemp(prefix="goflow2plus-test-", dir=_control_groups())
+        except OSError as why:
+            raise Absent(f"no control group can be made: {why}") from None
         self._folder = tempfile.TemporaryDirectory()
         self._log = tempfile.TemporaryFile()
         self._pid = None
         self._process = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--cgroup", "--uts", "--ipc",
+            ["sh", "-c", f'echo $$ >"{self._group}/cgroup.procs" && exec "$@"', "sh",
+             "unshare", "--mount", "--pid", "--fork", "--kill-child", "--cgroup", "--uts", "--ipc",
              "--net", BOOT, self._folder.name, units, process.BIN],
-            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-            preexec_fn=self._join_group)
-
-    def _join_group(self):
-        with open(os.path.join(self._group, "cgroup.procs"), "w", encoding="ascii") as file:
-            file.write(str(os.getpid()))
+            stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
 
     def __enter__(self):
         try:
             process.wait_until(lambda: self._process.poll() is not None or self._is_up(),
                                "systemd to boot")
-        except BaseException:
+        except AssertionError as why:
             self.__exit__()
-            raise
+            raise Absent(f"it does not boot here: {why}") from None
         if self._process.poll() is not None:
             why = os.pread(self._log.fileno(), 4096, 0).decode("utf-8", "replace").strip()
             self.__exit__()
@@ -74,13 +73,13 @@ class Systemd:
 
     def _is_up(self):
         path = f"/proc/{self._process.pid}/task/{self._process.pid}/children"
-        with open(path, encoding="ascii") as file:
-            children = file.read().split()
-        if not children:
-            return False
-        self._pid = int(children[0])
-        if os.path.basename(os.readlink(f"/proc/{self._pid}/exe")) != "systemd":
-            return False
+        try:
+            with open(path, encoding="ascii") as file:
+                self._pid = int(file.read().split()[0])
+            if os.path.basename(os.readlink(f"/proc/{self._pid}/exe")) != "systemd":
+                return False
+        except (OSError, IndexError):
+            return False  # it has not begun, or is gone
         state = self.run("systemctl", "is-system-running").stdout.strip()
         return state in ("running", "degraded")
 
