@@ -23,11 +23,12 @@ from harness import clickhouse, enrich, jetstream, process, program, receive  # 
 PARTS = ("receive", "bursts", "workers", "curves", "enrich", "jetstream", "clickhouse",
          "lookup", "start")
 PART_SECONDS_MAX = 3 * 3600
-# Count -> options of the generator. One exporter may have a thousand templates or so, which is
-# bounded on purpose; more come from several.
-EXPORTERS = {count: [f"-exporters={count}"] for count in (1, 10, 100, 1000, 10000, 60000)}
-TEMPLATES = {count: [f"-exporters={max(1, count // 1000)}", f"-templates={min(count, 1000)}"]
-             for count in (1, 10, 100, 1000, 10000)}
+# Count, options of the generator, flags of the collector. One exporter may have a thousand templates
+# or so, which is bounded on purpose; more come from several.
+EXPORTERS = [(count, [f"-exporters={count}"], []) for count in (1, 10, 100, 1000, 10000, 60000)]
+TEMPLATES = [(count, [f"-exporters={max(1, count // 1000)}", f"-templates={min(count, 1000)}"], [])
+             for count in (1, 10, 100, 1000, 10000)]
+MAPPED = (1, 10, 100)
 
 
 def parse_arguments():
@@ -87,8 +88,11 @@ def run_part(part, arguments, timing, say):
     if part == "workers":
         return receive.two_workers(programs, runs, timing, say)
     if part == "curves":
-        return {"exporters": receive.curve(programs, "exporters", EXPORTERS, runs, timing, say),
-                "templates": receive.curve(programs, "templates", TEMPLATES, runs, timing, say)}
+        mapped = [(count, [], [f"-mapping={receive.write_mapping(cache, count)}"])
+                  for count in MAPPED]
+        return {title: receive.curve(programs, title, steps, runs, timing, say)
+                for title, steps in (("exporters", EXPORTERS), ("templates", TEMPLATES),
+                                     ("mapping entries", mapped))}
     if part == "enrich":
         return {"file": enrich.measure(programs, cache, runs, say),
                 "pipeline": enrich.pipeline(programs, cache, runs, say)}

@@ -164,13 +164,14 @@ def two_workers(programs, runs, timing, say):
 
 
 def curve(programs, title, steps, runs, timing, say):
-    """Processor time and memory as the count of exporters or templates grows (v9 to bin)."""
+    """Processor time and memory as a count grows (v9 to bin): steps are (count, options of the
+    generator, flags of the collector)."""
     rows = []
-    for count, added in steps.items():
+    for count, added, flags in steps:
         options = [*program.INPUTS["v9"], *added]
         costs, memory, decoded = [], [], []
         for _ in range(runs):
-            with process.Program(program.collector(programs, "v9", None)) as run:
+            with process.Program([*program.collector(programs, "v9", None), *flags]) as run:
                 run.wait_for_port()
                 sent = _warm(programs, options, timing, more_seconds=2 * count / timing.rate)
                 cost, _, flows = paced(run, programs, options, timing)
@@ -182,3 +183,14 @@ def curve(programs, title, steps, runs, timing, say):
         rows.append({"count": count, "processor_ns": costs, "memory_kib": memory,
                      "decoded": decoded})
     return rows
+
+
+def write_mapping(folder, count):
+    """A mapping of that many elements, none of which the generator sends: its path."""
+    path = os.path.join(folder, f"mapping-{count}.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("formatter:\n  protobuf: [{name: custom, index: 2000, type: varint}]\n"
+                   "netflowv9:\n  mapping:\n")
+        for number in range(count):
+            file.write(f"    - {{field: {500 + number}, destination: custom}}\n")
+    return path
