@@ -1,5 +1,6 @@
 #include "collector/options.h"
 
+#include "collector/allow.h"
 #include "collector/share/share.h"
 #include "common/base/endpoint.h"
 #include "common/base/log.h"
@@ -94,6 +95,19 @@ static int check_paths(struct collector_options *o)
     return 0;
 }
 
+// Of a list in a file the file is at fault, which is read when everything else is known.
+static int check_allow(const struct collector_options *o)
+{
+    struct fault fault = {.text = ""};
+    if (*o->allow == '\0' || *o->allow == '@')
+        return 0;
+    struct allow *allow = allow_new(o->allow, &fault);
+    if (allow == NULL)
+        return settings_complain(&o->settings, "allow", fault.text);
+    allow_unref(allow);
+    return 0;
+}
+
 static int check_exporters(struct collector_options *o)
 {
     struct fault fault = {.text = ""};
@@ -163,7 +177,7 @@ static int interpret(struct collector_options *o)
     if (o->hold_ns < 0)
         return settings_refuse(&o->settings, "templates.hold", "0 or more");
     if (filter_check(o->filter, &o->settings, *o->mapping_path != '\0') != 0 ||
-        check_paths(o) != 0 || check_exporters(o) != 0)
+        check_paths(o) != 0 || check_allow(o) != 0 || check_exporters(o) != 0)
         return -1;
     o->sink.buffer_bytes = o->buffer_bytes;
     if (*o->read == '\0' && *o->read_filter != '\0') {

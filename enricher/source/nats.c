@@ -395,8 +395,8 @@ static const struct source_ops NATS_PLAIN = {
 
 int nats_source_check(const struct nats_source_options *o, const struct settings *settings)
 {
-    if (*o->access.servers == '\0')
-        return settings_refuse(settings, "source.nats.servers", "at least one URL");
+    if (nats_access_check(&o->access, settings, "source.nats.") != 0)
+        return -1;
     if (*o->queue != '\0')
         return *o->subject == '\0' ? settings_refuse(settings, "source.nats.subject",
                                                      "a subject, which a queue needs")

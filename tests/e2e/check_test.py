@@ -126,7 +126,6 @@ class CheckTest(unittest.TestCase):
         for arguments, said in (
                 (["-read", f"{DEMO},{absent}"], f"-read: {absent}: No such file or directory"),
                 (["-read", DEMO, "-read.filter", "hots x"], "-read.filter: got \"hots x\", libpcap"),
-                (["-allow", "10.0.0.1/8"], "-allow: "),
                 (["-allow", "@" + absent], f"-allow: {absent}: "),
                 (["-templates.nats.bucket=b", "-transport.nats.creds", absent], absent),
                 (["-mapping", absent], f"{absent}: cannot be opened"),
@@ -163,11 +162,12 @@ class CheckTest(unittest.TestCase):
         for program in (process.COLLECTOR, process.ENRICHER):
             for arguments in (["-format=xml"], ["-fromat=json"], ["-drain=5"], ["-transport=kafka"],
                               ["-filter=src_port = 5"], ["-loglevel=loud"],
+                              ["-transport=nats", "-transport.nats.tls.cert=/x"],
                               ["-addr=x"], ["-addr=:99999"], ["-drain=-1s"],
                               ["-transport=nats", "-transport.nats.window=0"]):
                 status, output, log = self.check(program, *arguments)
                 self.assertEqual((status, output, log.count("\n") > 0), (2, "", True), log)
-        for arguments in (["-templates.path=/metrics"], ["-templates.path=x"], ["-listen="]):
+        for arguments in (["-templates.path=/metrics"], ["-templates.path=x"], ["-allow=10.0.0.1/8"], ["-listen="]):
             status, output, log = self.check(process.COLLECTOR, *arguments)
             self.assertEqual((status, output, log.count("\n")), (2, "", 1), log)
 

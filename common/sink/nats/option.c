@@ -13,6 +13,7 @@
 #define BATCH_FLOWS_MAX 65536
 #define REPLICAS_MAX    5
 #define LINGER_MAX_NS   (60 * NS_PER_S)
+#define NAME_ROOM       64 // for the name of a flag
 
 // A table of rows cannot be written with a prefix in a variable: names are texts of the program.
 #define ACCESS_ROWS(prefix, o, first_group)                                                        \
@@ -151,10 +152,25 @@ static int check_making(const struct nats_stream_options *making, const struct s
     return 0;
 }
 
+int nats_access_check(const struct nats_access *access, const struct settings *settings,
+                      const char *prefix)
+{
+    char name[NAME_ROOM];
+    snprintf(name, sizeof name, "%sservers", prefix);
+    if (*access->servers == '\0')
+        return settings_refuse(settings, name, "at least one URL");
+    if ((*access->tls_cert == '\0') == (*access->tls_key == '\0'))
+        return 0;
+    bool keyless = *access->tls_key == '\0';
+    snprintf(name, sizeof name, "%stls.%s", prefix, keyless ? "key" : "cert");
+    return settings_refuse(settings, name, "the %s, a file",
+                           keyless ? "key of the certificate" : "certificate of the key");
+}
+
 int nats_options_check(const struct nats_options *o, const struct settings *settings)
 {
-    if (*o->access.servers == '\0')
-        return settings_refuse(settings, "transport.nats.servers", "at least one URL");
+    if (nats_access_check(&o->access, settings, "transport.nats.") != 0)
+        return -1;
     if (*o->stream == '\0' || strpbrk(o->stream, ".*>/\\ \t") != NULL)
         return settings_refuse(settings, "transport.nats.stream",
                                "a name without space, dot, slash, * and >");

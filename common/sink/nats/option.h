@@ -60,3 +60,6 @@ size_t nats_source_rows(struct option *rows, struct nats_access *o);
 // Numbers and names within their bounds: 0, or -1 after one line on stderr. What lies in files is
 // checked when they are opened.
 int nats_options_check(const struct nats_options *o, const struct settings *settings);
+// The same for the access alone, of the flags that begin with the prefix.
+int nats_access_check(const struct nats_access *access, const struct settings *settings,
+                      const char *prefix);
