@@ -64,8 +64,9 @@ static int resolve(const struct listen_uri *uri, struct address *out)
     int error = getaddrinfo(uri->host, port, &hints, &found);
     if (error != 0)
         return fail(uri, "host", gai_strerror(error));
-    memcpy(&out->name, found->ai_addr, found->ai_addrlen);
-    out->len = found->ai_addrlen;
+    const struct addrinfo *preferred = endpoint_preferred(found);
+    memcpy(&out->name, preferred->ai_addr, preferred->ai_addrlen);
+    out->len = preferred->ai_addrlen;
     freeaddrinfo(found);
     return 0;
 }

@@ -74,6 +74,14 @@ static int open_listening(const struct addrinfo *info)
     return -1;
 }
 
+const struct addrinfo *endpoint_preferred(const struct addrinfo *found)
+{
+    for (const struct addrinfo *at = found; at != NULL; at = at->ai_next)
+        if (at->ai_family == AF_INET)
+            return at;
+    return found;
+}
+
 static int listen_family(const struct addrinfo *found, int family)
 {
     for (const struct addrinfo *at = found; at != NULL; at = at->ai_next)
@@ -109,7 +117,8 @@ int endpoint_listen(const struct endpoint *endpoint, struct fault *fault)
     struct addrinfo *found = NULL;
     if (resolve(endpoint, true, &found, fault) != 0)
         return -1;
-    int fd = *endpoint->host == '\0' ? listen_any(found) : open_listening(found);
+    int fd = *endpoint->host == '\0' ? listen_any(found)
+                                     : open_listening(endpoint_preferred(found));
     if (fd < 0)
         fault_set(fault, "cannot listen on %s:%s: %s", endpoint->host, endpoint->port,
                   endpoint_bind_error(errno));

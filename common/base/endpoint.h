@@ -7,6 +7,8 @@
 
 #define ENDPOINT_HOST_MAX 256
 
+struct addrinfo;
+
 struct endpoint {
     char host[ENDPOINT_HOST_MAX]; // without brackets; "" is every address, or this machine
     char port[6];                 // decimal
@@ -14,6 +16,10 @@ struct endpoint {
 
 // 0, or -1 and a fault that says what, got and wanted.
 int endpoint_parse(struct endpoint *out, const char *text, struct fault *fault);
+
+// Which of the addresses of a name is listened on: the first of IPv4, else the first. "localhost" is
+// 127.0.0.1, where senders expect it, though the resolver puts ::1 in front.
+const struct addrinfo *endpoint_preferred(const struct addrinfo *found);
 
 // A listening TCP socket, with no host on every address, IPv4 and IPv6. -1 and a fault when it
 // cannot be had.
