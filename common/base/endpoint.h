@@ -17,8 +17,8 @@ struct endpoint {
 // 0, or -1 and a fault that says what, got and wanted.
 int endpoint_parse(struct endpoint *out, const char *text, struct fault *fault);
 
-// Which of the addresses of a name is listened on: the first of IPv4, else the first. "localhost" is
-// 127.0.0.1, where senders expect it, though the resolver puts ::1 in front.
+// Which of the addresses of a name is listened on: the first of IPv4, else the first. "localhost"
+// is 127.0.0.1, where senders expect it, though the resolver puts ::1 in front.
 const struct addrinfo *endpoint_preferred(const struct addrinfo *found);
 
 // A listening TCP socket, with no host on every address, IPv4 and IPv6. -1 and a fault when it
