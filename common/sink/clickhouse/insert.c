@@ -98,10 +98,9 @@ enum clickhouse_verdict clickhouse_insert_send(struct clickhouse_insert *insert,
     const struct clickhouse_options *o = insert->options;
     char settings[512];
     struct buf out = buf_over(settings, sizeof settings - 1);
-    snprintf(insert->query_id, sizeof insert->query_id, "goflow-%llx-%llx",
-             (unsigned long long)insert->boot, (unsigned long long)++insert->query);
     // The server gives up when we do: nobody else takes the rows up before.
-    buf_printf(&out, "query_id=%s&max_execution_time=%lld", insert->query_id,
+    buf_printf(&out, "query_id=goflow-%llx-%llx&max_execution_time=%lld",
+               (unsigned long long)insert->boot, (unsigned long long)++insert->query,
                (long long)((o->timeout_ns + NS_PER_S - 1) / NS_PER_S));
     if (server->profile == CLICKHOUSE_FULL)
         buf_printf(&out, "&async_insert=%d&wait_for_async_insert=1", o->async);
@@ -129,14 +128,17 @@ enum clickhouse_verdict clickhouse_insert_stop(struct clickhouse_insert *insert,
     char query[192];
     struct clickhouse_request request = {.settings = "wait_end_of_query=1", .body = query};
     request.timeout_ms = insert->options->timeout_ns / NS_PER_MS;
-    snprintf(query, sizeof query, "KILL QUERY WHERE query_id = '%s' ASYNC", insert->query_id);
+    // Earlier attempts may still be there too.
+    snprintf(query, sizeof query, "KILL QUERY WHERE query_id LIKE 'goflow-%llx-%%' ASYNC",
+             (unsigned long long)insert->boot);
     request.len = strlen(query);
     clickhouse_http_send(insert->http, &request, reply);
     if (reply->verdict == CLICKHOUSE_AWAY)
         return reply->verdict;
-    // Who may not stop it can still see it end.
-    snprintf(query, sizeof query, "SELECT count() FROM system.processes WHERE query_id = '%s'",
-             insert->query_id);
+    // Who may not stop them can still see them end.
+    snprintf(query, sizeof query,
+             "SELECT count() FROM system.processes WHERE query_id LIKE 'goflow-%llx-%%'",
+             (unsigned long long)insert->boot);
     request.len = strlen(query);
     clickhouse_http_send(insert->http, &request, reply);
     if (reply->verdict != CLICKHOUSE_DONE || (reply->len != 0 && reply->body[0] == '0'))

@@ -26,7 +26,6 @@ struct clickhouse_insert {
     uint32_t rows;
     uint64_t token;
     int64_t begun_ns; // when it was sent first; 0: not yet
-    char query_id[48];
 };
 
 void clickhouse_insert_init(struct clickhouse_insert *insert,
@@ -49,6 +48,6 @@ enum clickhouse_verdict clickhouse_insert_send(struct clickhouse_insert *insert,
                                                const struct clickhouse_server *server,
                                                struct clickhouse_reply *reply);
 
-// Whether the server still works on what was sent last: DONE when it does not, and asks it to stop.
+// Asks the server to stop what was sent. DONE when it works on none of it any more.
 enum clickhouse_verdict clickhouse_insert_stop(struct clickhouse_insert *insert,
                                                struct clickhouse_reply *reply);

@@ -171,8 +171,10 @@ static bool repeats(const struct clickhouse_sender *sender)
 
 // What an insert in the making has to find out before it is sent.
 struct doubt {
-    bool stop; // the server may still work on the last attempt
-    bool ask;  // rows may be there
+    bool unknown;     // what became of the last attempt; it may be sent again as it was
+    bool stop;        // the server may still work on it
+    bool ask;         // rows may be there
+    int64_t fresh_ns; // when it was known that they are not
 };
 
 // An insert that was gathered on the server is seen by nobody until it is written.
@@ -218,28 +220,50 @@ static bool comes_again(const struct clickhouse_batch *batch, struct clickhouse_
     return false;
 }
 
+// The token of an attempt is not remembered for ever; and what waits for long may have come to
+// another enricher meanwhile, when the stream could not be told that it is in progress.
+static void doubt_again(struct clickhouse_sender *sender, struct clickhouse_range *range,
+                        struct doubt *doubt)
+{
+    bool waited = clickhouse_now_ns() - doubt->fresh_ns > sender->sink->options.timeout_ns;
+    if (doubt->unknown ? repeats(sender) : !waited)
+        return;
+    doubt->stop |= doubt->unknown;
+    doubt->unknown = false;
+    doubt->ask = range->all = true;
+    doubt->fresh_ns = clickhouse_now_ns();
+}
+
+// Sends what is known to be missing. False when that has to be tried again.
+static bool try_once(struct clickhouse_sender *sender, const struct clickhouse_batch *batch,
+                     struct clickhouse_range *range, struct doubt *doubt,
+                     struct clickhouse_reply *reply)
+{
+    doubt_again(sender, range, doubt);
+    if (prepare(sender, batch, *range, doubt, reply) != CLICKHOUSE_DONE)
+        return false;
+    if (sender->insert.rows == 0 || send_once(sender, reply) == CLICKHOUSE_DONE) {
+        note_success(sender);
+        reply->verdict = CLICKHOUSE_DONE;
+        return true;
+    }
+    doubt->unknown |= reply->verdict == CLICKHOUSE_UNKNOWN;
+    return reply->verdict == CLICKHOUSE_REFUSED;
+}
+
 // Inserts the range: DONE, REFUSED, or anything else when the process ends.
 static enum clickhouse_verdict put(struct clickhouse_sender *sender,
                                    const struct clickhouse_batch *batch,
                                    struct clickhouse_range range, struct clickhouse_reply *reply)
 {
-    struct doubt doubt = {.ask = comes_again(batch, range)};
+    struct doubt doubt = {.ask = comes_again(batch, range), .fresh_ns = batch->due_ns};
     while (clickhouse_insert_all(&sender->insert, batch, range) != 0 && !is_over(sender))
         pause_after(sender, &(struct clickhouse_reply){.error = "out of memory"});
     while (!is_over(sender)) {
         if (!look(sender))
             continue;
-        if (prepare(sender, batch, range, &doubt, reply) == CLICKHOUSE_DONE) {
-            if (sender->insert.rows == 0)
-                return CLICKHOUSE_DONE;
-            enum clickhouse_verdict verdict = send_once(sender, reply);
-            if (verdict == CLICKHOUSE_DONE)
-                note_success(sender);
-            if (verdict == CLICKHOUSE_DONE || verdict == CLICKHOUSE_REFUSED)
-                return verdict;
-            if (verdict == CLICKHOUSE_UNKNOWN && !repeats(sender))
-                doubt.stop = doubt.ask = range.all = true;
-        }
+        if (try_once(sender, batch, &range, &doubt, reply))
+            return reply->verdict;
         if (reply->verdict == CLICKHOUSE_SETUP || reply->verdict == CLICKHOUSE_AWAY)
             sender->known = false;
         pause_after(sender, reply);
