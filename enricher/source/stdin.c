@@ -220,6 +220,9 @@ struct source *stdin_open(int fd)
         return NULL;
     in->source.ops = &STDIN;
     in->fd = fd;
+    if (isatty(fd))
+        log_warn("stdin is a terminal, flows are expected there", "from",
+                 "goflow2plus -format=bin -transport.file.sep=");
     // Fewer and larger reads; what is no pipe refuses, and that is as well.
     (void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
     return &in->source;

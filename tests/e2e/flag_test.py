@@ -125,6 +125,14 @@ class StartTest(unittest.TestCase):
             self.assertEqual((status, output), (1, b""), log)
             self.assertRegex(log, f"level=ERROR .*{name}.*Bad file descriptor")
 
+    def test_who_starts_the_enricher_by_hand_is_told_what_it_waits_for(self):
+        ours, terminal = os.openpty()
+        with process.Process([process.ENRICHER], stdin=terminal) as enricher:
+            enricher.wait_for_log("stdin is a terminal")
+            self.assertEqual(enricher.stop(), 0)
+        os.close(ours)
+        os.close(terminal)
+
     def test_a_filter_of_captures_without_captures_is_told(self):
         log = process.run([process.COLLECTOR, "-check", "-read.filter=udp"])[2]
         self.assertIn('msg="flag has no effect" flag=read.filter with=-listen', log)
