@@ -194,8 +194,12 @@ static natsStatus set_tls(natsOptions *options, const struct nats_access *a, str
         *at = (struct setting){.option = "tls.ca", .file = a->tls_ca};
         status = natsOptions_LoadCATrustedCertificates(options, a->tls_ca);
     }
-    if (status == NATS_OK && (is_set(a->tls_cert) || is_set(a->tls_key))) {
-        *at = (struct setting){.option = "tls.cert and .tls.key", .file = a->tls_cert};
+    if (status == NATS_OK && is_set(a->tls_key)) {
+        *at = (struct setting){.option = "tls.key", .file = a->tls_key};
+        status = readable(a->tls_key);
+    }
+    if (status == NATS_OK && is_set(a->tls_cert)) {
+        *at = (struct setting){.option = "tls.cert", .file = a->tls_cert};
         status = natsOptions_LoadCertificatesChain(options, a->tls_cert, a->tls_key);
     }
     if (status == NATS_OK && a->tls_insecure)
@@ -236,6 +240,31 @@ static natsStatus set_behaviour(natsOptions *options, struct nats_link *link)
     return status;
 }
 
+// The library does not tell a file that is not there from one that is no certificate.
+static int refuse(const struct setting *at, natsStatus status)
+{
+    static const struct {
+        const char *option;
+        const char *wanted;
+    } files[] = {
+        {"creds", "a credentials file"},
+        {"nkey", "a readable file with a seed (SU...) and its public key (U...)"},
+        {"tls.ca", "a PEM file of certificates"},
+        {"tls.key", "a PEM file with the key of the certificate"},
+        {"tls.cert", "a PEM file with the certificate of the key"},
+    };
+    const char *wanted = "what the NATS library takes";
+    const char *error = natsStatus_GetText(status);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        if (strcmp(files[i].option, at->option) == 0)
+            wanted = files[i].wanted;
+    if (is_set(at->file) && access(at->file, R_OK) != 0)
+        error = strerror(errno);
+    log_error("NATS options", "option", at->option, "file", is_set(at->file) ? at->file : "",
+              "error", error, "wanted", wanted);
+    return -1;
+}
+
 static int set_options(struct nats_link *link, const struct nats_access *access)
 {
     struct setting at = {.option = "servers"};
@@ -248,14 +277,7 @@ static int set_options(struct nats_link *link, const struct nats_access *access)
         status = set_credentials(link->options, access, &at);
     if (status == NATS_OK)
         status = set_tls(link->options, access, &at);
-    if (status == NATS_OK)
-        return 0;
-    const char *wanted = strcmp(at.option, "nkey") == 0
-                             ? "a readable file with a seed (SU...) and its public key (U...)"
-                             : "what the NATS library takes";
-    log_error("NATS options", "option", at.option, "file", is_set(at.file) ? at.file : "", "error",
-              natsStatus_GetText(status), "wanted", wanted);
-    return -1;
+    return status == NATS_OK ? 0 : refuse(&at, status);
 }
 
 // The servers without what stands before an @.
