@@ -27,7 +27,9 @@ class KillTest(case.FromStream):
         return server
 
     def start_enricher(self):
-        return self.start(*self.source("-clickhouse.batch.rows=170", "-source.nats.fetch=16"))
+        # Each insert makes hundreds of files, which take longer to remove than to make.
+        return self.start(*self.source("-clickhouse.batch.rows=700", "-clickhouse.linger=200ms",
+                                       "-source.nats.fetch=16"))
 
     def publish_until(self, stop):
         while not stop.is_set():
