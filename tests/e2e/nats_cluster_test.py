@@ -22,6 +22,7 @@ from support import nats, nats_case, process, proxy  # noqa: E402
 
 FLOWS = int(os.environ.get("NATS_TEST_FLOWS", "1000000"))
 ROUNDS = 100
+ANSWER_SECONDS = 2  # a cluster without a leader answers nothing: ask again
 PAUSE_SECONDS = 0.02  # between rounds, so that the sockets lose nothing
 
 
@@ -86,7 +87,7 @@ class ClusterTest(unittest.TestCase):
 
     def count(self, stream):
         try:
-            with nats.Client(self.alive()) as client:
+            with nats.Client(self.alive(), seconds=ANSWER_SECONDS) as client:
                 return client.count(stream)
         except (AssertionError, OSError):
             return 0  # a leader is being elected
@@ -94,7 +95,7 @@ class ClusterTest(unittest.TestCase):
     def acknowledged(self):
         """Whether the enrichers have answered every message of their input."""
         try:
-            with nats.Client(self.alive()) as client:
+            with nats.Client(self.alive(), seconds=ANSWER_SECONDS) as client:
                 info = client.api("CONSUMER.INFO.goflow2.enricher")
                 return (info["num_pending"], info["num_ack_pending"]) == (0, 0)
         except (AssertionError, OSError, KeyError):

@@ -95,8 +95,8 @@ class Server:
 class Client:
     """One connection: requests to the JetStream API, publishing, and reading a stream."""
 
-    def __init__(self, server, options=None):
-        self.socket = socket.create_connection(("127.0.0.1", server.port), process.DEADLINE_SECONDS)
+    def __init__(self, server, options=None, seconds=process.DEADLINE_SECONDS):
+        self.socket = socket.create_connection(("127.0.0.1", server.port), seconds)
         self.file = self.socket.makefile("rb")
         self.info = json.loads(self.file.readline().split(b" ", 1)[1])
         connect = {"verbose": False, "headers": True, "no_responders": True, **(options or {})}
