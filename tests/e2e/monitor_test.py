@@ -361,10 +361,11 @@ class SenderTest(unittest.TestCase):
                 self.assertEqual([f["src_addr"] for f in flows], ["10.0.0.2"])
 
     def test_a_bad_list_does_not_start(self):
-        for text, wanted in (("10.0.0.1/8", "wanted 10.0.0.0/8"), ("@/nowhere", "/nowhere: ")):
+        for text, exit_status, wanted in (("10.0.0.1/8", 2, "wanted 10.0.0.0/8"),
+                                          ("@/nowhere", 1, "/nowhere: ")):
             status, _, log = process.run([process.COLLECTOR, "-listen=netflow://127.0.0.1:0",
                                           "-addr=", f"-allow={text}"])
-            self.assertEqual(status, 1)
+            self.assertEqual(status, exit_status)
             self.assertIn(wanted, log)
 
     def test_the_limit_keeps_totals_right(self):
