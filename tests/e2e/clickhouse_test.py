@@ -6,6 +6,7 @@ import os
 import shutil
 import ssl
 import sys
+import time
 import unittest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -45,6 +46,17 @@ class DeliveryTest(case.Delivery, DebianCase):
         with open(path, "w", encoding="utf-8") as file:
             file.write("it's \"secret\"\n")
         enricher.wait_for_log("ClickHouse answers again")
+
+    def test_who_may_not_insert_is_told_once(self):
+        self.migrate()
+        enricher, pipe = self.start_idle(*self.flags("-clickhouse.user=reader", "-drain=100ms"))
+        os.write(pipe, case.make_frames(0, 20))
+        enricher.wait_for_log("GRANT the user INSERT and SELECT on the table")
+        time.sleep(1)  # for several attempts
+        enricher.stop()
+        self.assertEqual(enricher.log().count("ClickHouse takes no flows"), 1)
+        self.assertNotIn("ClickHouse answers again", enricher.log())
+        self.assert_books(enricher.log(), made=20, delivered=0, failed=20)
 
     def test_a_server_that_is_away_is_waited_for(self):
         self.migrate()

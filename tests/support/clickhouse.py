@@ -31,11 +31,14 @@ CONFIG = """<yandex>
 </yandex>
 """
 
-USERS = """<yandex><profiles><default></default></profiles><quotas><default></default></quotas><users>
+USERS = """<yandex><profiles><default></default><readonly><readonly>1</readonly></readonly></profiles>
+<quotas><default></default></quotas><users>
 <default><password></password><networks><ip>::/0</ip></networks><profile>default</profile>
 <quota>default</quota></default>
 <writer><password>it's "secret"</password><networks><ip>::/0</ip></networks><profile>default</profile>
-<quota>default</quota></writer></users></yandex>
+<quota>default</quota></writer>
+<reader><password></password><networks><ip>::/0</ip></networks><profile>readonly</profile>
+<quota>default</quota></reader></users></yandex>
 """
 
 

@@ -25,7 +25,8 @@ struct clickhouse_sender {
     struct clickhouse_http *http;
     struct clickhouse_server server;
     struct clickhouse_insert insert;
-    bool known; // the server's table is as it was when it was looked at
+    bool known;   // the server's table is as it was when it was looked at
+    bool failing; // the last insert failed: that the table is there says nothing then
     int pause_ms;
     char complaint[256];
     int64_t complained_ns;
@@ -125,9 +126,12 @@ static bool look(struct clickhouse_sender *sender)
                !is_changed(sender, &reply)) {
         clickhouse_layout_init(&layout, sender->server.table);
         clickhouse_insert_init(&sender->insert, &layout);
-        log_info("ClickHouse connected", "url", o->access.url, "version", sender->server.version,
-                 "table", o->table, "tokens", sender->server.recognises ? "yes" : "no");
-        note_success(sender);
+        if (!sender->failing) {
+            log_info("ClickHouse connected", "url", o->access.url, "version",
+                     sender->server.version, "table", o->table, "tokens",
+                     sender->server.recognises ? "yes" : "no");
+            note_success(sender);
+        }
         sender->known = true;
         return true;
     }
@@ -243,10 +247,12 @@ static bool try_once(struct clickhouse_sender *sender, const struct clickhouse_b
     if (prepare(sender, batch, *range, doubt, reply) != CLICKHOUSE_DONE)
         return false;
     if (sender->insert.rows == 0 || send_once(sender, reply) == CLICKHOUSE_DONE) {
+        sender->failing = false;
         note_success(sender);
         reply->verdict = CLICKHOUSE_DONE;
         return true;
     }
+    sender->failing = reply->verdict != CLICKHOUSE_REFUSED;
     doubt->unknown |= reply->verdict == CLICKHOUSE_UNKNOWN;
     return reply->verdict == CLICKHOUSE_REFUSED;
 }
