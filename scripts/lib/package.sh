@@ -5,7 +5,7 @@ PACKAGES_TO_BUILD="gcc libc6-dev make cmake pkg-config libprotobuf-c-dev protobu
     libyaml-dev libmaxminddb-dev libpcap-dev libjansson-dev libmicrohttpd-dev libnats-dev
     libcurl4-openssl-dev liblz4-dev libzstd-dev zlib1g-dev"
 PACKAGES_TO_PACK="dpkg-dev file"
-PACKAGES_TO_TEST="libcmocka-dev python3 clang-format valgrind nats-server
+PACKAGES_TO_TEST="libcmocka-dev python3 clang-format valgrind nats-server openssl
     mandoc groff systemd iproute2 debootstrap lintian
     protobuf-compiler python3-protobuf jq systemd-container"
 PACKAGES_OF_EXPORTERS="softflowd pmacct"

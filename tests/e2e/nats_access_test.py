@@ -3,7 +3,6 @@
 
 import os
 import re
-import shutil
 import socket
 import sys
 import unittest
@@ -49,8 +48,8 @@ class AccessTest(nats_case.NatsCase):
                                       *arguments])
         self.assertEqual(status, 0, log)
 
-    @unittest.skipIf(shutil.which("openssl") is None, "no openssl")
     def test_tls_with_client_certificates(self):
+        self.need_keys()
         self.certificate("ca")
         self.certificate("server", "ca", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost")
         self.certificate("client", "ca")
