@@ -3,6 +3,7 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/enrich/snapshot_check.h"
+#include "common/sink/clickhouse/clickhouse.h"
 #include "common/sink/nats/check.h"
 #include "common/sink/sink_check.h"
 #include "enricher/formatting.h"
@@ -49,7 +50,9 @@ int enricher_check(const struct enricher_options *o)
     check_source(&check, o);
     check_flows(&check, o);
     snapshot_check(&check, &o->snapshot);
-    sink_check(&check, &o->settings, o->sink_ops, &o->sink, o->format_name);
+    // A table takes fields, whatever the format.
+    const char *form = o->sink_ops == &SINK_CLICKHOUSE ? "rows" : o->format_name;
+    sink_check(&check, &o->settings, o->sink_ops, &o->sink, form);
     check_pages(&check, o->address);
     return check_end(&check);
 }
