@@ -75,8 +75,9 @@ static bool save(struct nats_sink *sink, struct window_slot *slot, bool moves)
     if (there && (slot->done || (!stays && result == 0)))
         spool_cancel(sink->spool, slot->spool_at);
     if (result != 0 && !there)
-        nats_count(sink, slot->message,
-                   result == -ENOSPC ? REASON_SPOOL_FULL : REASON_OUTPUT_FAILED);
+        nats_count(sink, slot->message->owner,
+                   result == -ENOSPC ? REASON_SPOOL_FULL : REASON_OUTPUT_FAILED,
+                   slot->message->flows);
     return !stays && result == 0;
 }
 

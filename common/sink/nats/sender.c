@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "common/sink/nats/answer.h"
+#include "common/sink/nats/part.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,25 +32,25 @@ int64_t nats_wall_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static struct nats_account *account_of(struct nats_sink *sink, const struct nats_message *message)
+static struct nats_account *account_of(struct nats_sink *sink, uint32_t owner)
 {
-    struct nats_writer *writer = sink->writers[message->owner];
+    struct nats_writer *writer = sink->writers[owner];
     writer->touched = true;
     return &writer->account;
 }
 
-void nats_count(struct nats_sink *sink, const struct nats_message *message, enum reason reason)
+void nats_count(struct nats_sink *sink, uint32_t owner, enum reason reason, uint64_t flows)
 {
-    struct nats_account *account = account_of(sink, message);
-    account->lost[reason] += message->flows;
-    account->settled += reason_class(reason) == REASON_CLASS_FLOW ? message->flows : 0;
+    struct nats_account *account = account_of(sink, owner);
+    account->lost[reason] += flows;
+    account->settled += reason_class(reason) == REASON_CLASS_FLOW ? flows : 0;
 }
 
-static void count_delivered(struct nats_sink *sink, const struct nats_message *message)
+static void count_delivered(struct nats_sink *sink, uint32_t owner, uint64_t flows)
 {
-    struct nats_account *account = account_of(sink, message);
-    account->delivered += message->flows;
-    account->settled += message->flows;
+    struct nats_account *account = account_of(sink, owner);
+    account->delivered += flows;
+    account->settled += flows;
 }
 
 // Wakes those up that waited for this message's writer. Each message alone would wake them often.
@@ -70,7 +71,7 @@ static void note_uncertain(struct nats_sink *sink, struct window_slot *slot)
     if (message->sent_ms == 0 || now_ms - message->sent_ms < sink->duplicates_ms * 3 / 4)
         return;
     message->sent_ms = now_ms;
-    nats_count(sink, message, REASON_DELIVERY_UNCERTAIN);
+    nats_count(sink, message->owner, REASON_DELIVERY_UNCERTAIN, message->flows);
 }
 
 bool nats_has_room(const struct nats_sink *sink)
@@ -122,7 +123,7 @@ void nats_hand_over(struct nats_sink *sink, struct nats_message *take, bool may_
         if (placed)
             break;
         if (!may_wait || !sink->blocking || sink->abandoned) {
-            nats_count(sink, take, reason);
+            nats_count(sink, take->owner, reason, take->flows);
             free(take);
             return;
         }
@@ -159,10 +160,8 @@ static void refill(struct nats_sink *sink)
         uint64_t end;
         uint64_t lost;
         struct nats_message *message = spool_read(sink->spool, &begin, &end, &lost);
-        if (lost != 0) {
-            const struct nats_message none = {.owner = 0, .flows = (uint32_t)lost};
-            nats_count(sink, &none, REASON_OUTPUT_FAILED);
-        }
+        if (lost != 0)
+            nats_count(sink, 0, REASON_OUTPUT_FAILED, lost);
         if (message == NULL)
             return;
         struct window_slot *slot = window_push(&sink->window, message);
@@ -184,35 +183,64 @@ static void reap(struct nats_sink *sink)
         pthread_cond_broadcast(&sink->room);
 }
 
+// The answer names the message's number and where the part begins: a late one is not taken for the
+// next part's.
 static natsStatus publish(struct nats_sink *sink, const struct nats_message *message,
-                          uint64_t number)
+                          uint64_t number, size_t from, size_t len)
 {
     natsMsg *out = NULL;
-    char reply[sizeof sink->inbox + 24];
-    snprintf(reply, sizeof reply, "%s.%llu", sink->inbox, (unsigned long long)number);
-    natsStatus status = natsMsg_Create(&out, message->subject, reply, (const char *)message->data,
-                                       (int)message->len);
+    char reply[sizeof sink->inbox + 48];
+    char id[NATS_ID_MAX + 48];
+    snprintf(reply, sizeof reply, "%s.%llu-%zu", sink->inbox, (unsigned long long)number, from);
+    if (len == message->len)
+        snprintf(id, sizeof id, "%s", message->id);
+    else
+        snprintf(id, sizeof id, "%s@%zu+%zu", message->id, from, len);
+    natsStatus status = natsMsg_Create(&out, message->subject, reply,
+                                       (const char *)message->data + from, (int)len);
     if (status == NATS_OK)
-        status = natsMsgHeader_Set(out, "Nats-Msg-Id", message->id);
+        status = natsMsgHeader_Set(out, "Nats-Msg-Id", id);
     if (status == NATS_OK)
         status = natsConnection_PublishMsg(nats_link_connection(sink->link), out);
     natsMsg_Destroy(out);
     return status;
 }
 
-// Gives the message up, or tries it again: what is not the message's fault passes.
-static void note_failure(struct nats_sink *sink, uint64_t number, bool final, enum reason reason)
+// The slot of a message whose part that begins at `from` is being sent, or NULL.
+static struct window_slot *find_part(struct nats_sink *sink, uint64_t number, size_t from)
 {
     struct window_slot *slot = window_find(&sink->window, number);
-    if (slot == NULL || slot->done)
-        return;
-    if (!final) {
-        window_delay(&sink->window, number, nats_now_ns() + AGAIN_NS);
+    return slot == NULL || slot->done || slot->from != from ? NULL : slot;
+}
+
+// The next part is due at once; behind the last one the message is done.
+static void go_on(struct nats_sink *sink, struct window_slot *slot, uint64_t number)
+{
+    const struct nats_message *message = slot->message;
+    if (!nats_part_was_last(slot)) {
+        window_delay(&sink->window, number, nats_now_ns());
+        pthread_cond_signal(&sink->work);
         return;
     }
     window_settle(&sink->window, slot);
-    nats_count(sink, slot->message, reason);
-    note_moved(sink, slot->message);
+    count_delivered(sink, message->owner, message->flows - slot->too_large);
+    nats_count(sink, message->owner, REASON_OUTPUT_TOO_LARGE, slot->too_large);
+    note_moved(sink, message);
+}
+
+// Tries it again, in smaller parts when it is too large: anything else passes.
+static void note_failure(struct nats_sink *sink, uint64_t number, size_t from, bool too_large)
+{
+    struct window_slot *slot = find_part(sink, number, from);
+    if (slot == NULL)
+        return;
+    if (!too_large) {
+        window_delay(&sink->window, number, nats_now_ns() + AGAIN_NS);
+        return;
+    }
+    sink->limit_stale = true;
+    nats_part_refused(slot);
+    go_on(sink, slot, number);
 }
 
 // With the lock held, which it gives back while the library has the message.
@@ -221,18 +249,22 @@ static void send_one(struct nats_sink *sink, struct window_slot *slot, uint64_t 
 {
     const struct nats_message *message = slot->message;
     uint32_t steps = slot->sends < ANSWER_STEPS ? slot->sends + 1 : ANSWER_STEPS;
+    if (slot->part_len == 0)
+        nats_part_choose(slot, atomic_load(&sink->payload_max));
+    size_t from = slot->from;
+    size_t len = slot->part_len;
     note_uncertain(sink, slot);
     slot->sends++;
     if (slot->message->sent_ms == 0)
         slot->message->sent_ms = nats_wall_ms();
     window_delay(&sink->window, number, now_ns + steps * ANSWER_NS);
     pthread_mutex_unlock(&sink->lock);
-    natsStatus status = publish(sink, message, number);
+    natsStatus status = publish(sink, message, number, from, len);
     if (status != NATS_OK && status != NATS_CONNECTION_DISCONNECTED)
         nats_link_complain(sink->link, "NATS publishing failed", natsStatus_GetText(status));
     pthread_mutex_lock(&sink->lock);
     if (status != NATS_OK)
-        note_failure(sink, number, status == NATS_MAX_PAYLOAD, REASON_OUTPUT_TOO_LARGE);
+        note_failure(sink, number, from, status == NATS_MAX_PAYLOAD);
 }
 
 void nats_sender_answer(natsConnection *connection, natsSubscription *subscription,
@@ -244,20 +276,21 @@ void nats_sender_answer(natsConnection *connection, natsSubscription *subscripti
     enum nats_answer answer = NATS_ANSWER_AGAIN;
     (void)connection;
     (void)subscription;
-    uint64_t number = strtoull(strrchr(natsMsg_GetSubject(message), '.') + 1, NULL, 10);
+    char *end;
+    uint64_t number = strtoull(strrchr(natsMsg_GetSubject(message), '.') + 1, &end, 10);
+    size_t from = *end == '-' ? strtoull(end + 1, NULL, 10) : 0;
     if (natsMsgHeader_Get(message, "Status", &status) != NATS_OK)
         answer = nats_answer_read(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message),
                                   error);
     pthread_mutex_lock(&sink->lock);
-    struct window_slot *slot = window_find(&sink->window, number);
-    if (slot != NULL && !slot->done && answer == NATS_ANSWER_STORED) {
+    struct window_slot *slot = find_part(sink, number, from);
+    if (slot != NULL && answer == NATS_ANSWER_STORED) {
         if (slot->sends > 1)
             note_uncertain(sink, slot);
-        window_settle(&sink->window, slot);
-        count_delivered(sink, slot->message);
-        note_moved(sink, slot->message);
-    } else if (slot != NULL && answer != NATS_ANSWER_STORED) {
-        note_failure(sink, number, answer == NATS_ANSWER_REFUSED, REASON_OUTPUT_FAILED);
+        nats_part_stored(slot);
+        go_on(sink, slot, number);
+    } else if (slot != NULL) {
+        note_failure(sink, number, from, answer == NATS_ANSWER_REFUSED);
         memcpy(sink->refusal, error, sizeof error);
     }
     // A sink that blocks can wait for its room; another would drop flows meanwhile.
@@ -319,6 +352,8 @@ static void wait_work(struct nats_sink *sink, int64_t until_ns)
 static void complain_refused(struct nats_sink *sink)
 {
     char error[sizeof sink->refusal];
+    sink->stream_known &= !sink->limit_stale; // it takes less than it did
+    sink->limit_stale = false;
     if (sink->refusal[0] == '\0')
         return;
     memcpy(error, sink->refusal, sizeof error);

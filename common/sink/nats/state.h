@@ -45,6 +45,7 @@ struct nats_sink {
     bool spool_failed; // the last write to it did
     int64_t duplicates_ms;
     char refusal[128]; // what the server said last of a message it did not store
+    bool limit_stale;  // a message was refused as too large that should not have been
 
     pthread_t thread; // the rest is its own
     bool started;
@@ -88,8 +89,8 @@ void nats_hand_over(struct nats_sink *sink, struct nats_message *take, bool may_
 // With the lock held: whether a message would find a place at once.
 bool nats_has_room(const struct nats_sink *sink);
 
-// With the lock held: counts flows of a message as lost, or as something worth knowing.
-void nats_count(struct nats_sink *sink, const struct nats_message *message, enum reason reason);
+// With the lock held: counts flows of that writer as lost, or as something worth knowing.
+void nats_count(struct nats_sink *sink, uint32_t owner, enum reason reason, uint64_t flows);
 
 // The sender: 0, or a negative errno; and its end, with what it leaves in window and spool.
 int nats_sender_start(struct nats_sink *sink);

@@ -1,8 +1,10 @@
-// The window of unacknowledged messages, the batches before it, and the answers that empty it.
+// The window of unacknowledged messages, the batches before it, its parts, and the answers that
+// empty it.
 #include "common/sink/nats/window.h"
 
 #include "common/sink/nats/answer.h"
 #include "common/sink/nats/batch.h"
+#include "common/sink/nats/part.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -97,6 +99,60 @@ static void is_ripe_with_an_eighth_or_all(void **state)
     window_fini(&w);
 }
 
+static struct window_slot slot_of_flows(uint32_t flows, const char *flow)
+{
+    struct nats_message *message = nats_message_new(flows * strlen(flow));
+    for (uint32_t i = 0; i < flows; i++, message->len += strlen(flow))
+        memcpy(message->data + message->len, flow, strlen(flow));
+    message->flows = flows;
+    return (struct window_slot){.message = message};
+}
+
+static void assert_part(const struct window_slot *slot, size_t from, size_t len, uint32_t flows)
+{
+    assert_int_equal(slot->from, from);
+    assert_int_equal(slot->part_len, len);
+    assert_int_equal(slot->part_flows, flows);
+}
+
+static void sends_in_parts(void **state)
+{
+    const char *formats[] = {"\3abc", "{},\n"}; // a length before it, a newline behind it
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct window_slot slot = slot_of_flows(5, formats[i]);
+        nats_part_choose(&slot, 20);
+        assert_part(&slot, 0, 20, 5);
+        nats_part_choose(&slot, 15);
+        assert_part(&slot, 0, 12, 3);
+        nats_part_refused(&slot);
+        assert_part(&slot, 0, 4, 1);
+        nats_part_stored(&slot);
+        nats_part_choose(&slot, 15);
+        assert_part(&slot, 4, 12, 3);
+        nats_part_stored(&slot);
+        assert_false(nats_part_was_last(&slot));
+        nats_part_choose(&slot, 3); // one flow at least
+        assert_part(&slot, 16, 4, 1);
+        nats_part_refused(&slot);
+        assert_true(nats_part_was_last(&slot));
+        assert_int_equal(slot.too_large, 1);
+        free(slot.message);
+    }
+}
+
+static void what_has_no_seam_is_given_up_whole(void **state)
+{
+    struct window_slot slot = slot_of_flows(3, "{} ");
+    (void)state;
+    nats_part_choose(&slot, 4);
+    assert_part(&slot, 0, 9, 3);
+    nats_part_refused(&slot);
+    assert_true(nats_part_was_last(&slot));
+    assert_int_equal(slot.too_large, 3);
+    free(slot.message);
+}
+
 static void batches_by_subject(void **state)
 {
     struct nats_batch_set set;
@@ -146,6 +202,8 @@ int main(void)
         cmocka_unit_test(sends_again_in_order),
         cmocka_unit_test(frees_in_order),
         cmocka_unit_test(is_ripe_with_an_eighth_or_all),
+        cmocka_unit_test(sends_in_parts),
+        cmocka_unit_test(what_has_no_seam_is_given_up_whole),
         cmocka_unit_test(batches_by_subject),
         cmocka_unit_test(reads_answers),
     };
