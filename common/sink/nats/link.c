@@ -92,21 +92,29 @@ static void on_complete(void *user)
     expect_callback(user, -1);
 }
 
-// The library's own would print; slow consumers are counted where they belong.
+// What the library said last to this thread.
+static const char *last_error(natsStatus status)
+{
+    natsStatus latest;
+    const char *text = nats_GetLastError(&latest);
+    return text == NULL || *text == '\0' || latest != status ? natsStatus_GetText(status) : text;
+}
+
+// The library's own would print; slow consumers are counted where they belong. The text is this
+// thread's, set by the library before the call; the connection's may be written at this moment.
 static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status,
                      void *user)
 {
     struct nats_link *link = user;
-    const char *text = natsStatus_GetText(status);
     uint64_t skipped = 0;
+    (void)connection;
     if (status == NATS_SLOW_CONSUMER || subscription != NULL)
         return;
     enum mute_answer answer = mute_ask(&link->refusals, now_ms() * 1000000, &skipped);
     if (skipped != 0)
         log_warn("more was refused", "times", log_unsigned(skipped).text);
-    (void)natsConnection_GetLastError(connection, &text);
     if (answer == MUTE_WRITE)
-        log_warn("NATS server refuses", "servers", link->servers, "error", text);
+        log_warn("NATS server refuses", "servers", link->servers, "error", last_error(status));
 }
 
 static natsStatus set_servers(natsOptions *options, const char *list)
@@ -369,13 +377,6 @@ void nats_link_complain(struct nats_link *link, const char *message, const char 
     memcpy(link->complaint, line, sizeof line);
     link->complained_ms = now;
     log_warn(message, "servers", link->servers, "error", error);
-}
-
-static const char *last_error(natsStatus status)
-{
-    natsStatus latest;
-    const char *text = nats_GetLastError(&latest);
-    return text == NULL || *text == '\0' || latest != status ? natsStatus_GetText(status) : text;
 }
 
 static natsStatus subscribe(struct nats_link *link)
