@@ -78,13 +78,9 @@ static inline uint64_t varint_word(uint64_t value, unsigned *before)
     return groups | MORE >> (-*before & 63);
 }
 
-// Stores at least eight bytes, whatever the value needs.
-static inline uint8_t *put_varint(uint8_t *out, uint64_t value)
+// From 0x80 on. Stores at least eight bytes, whatever the value needs.
+static inline uint8_t *put_large(uint8_t *out, uint64_t value)
 {
-    if (value < 0x80) {
-        *out = (uint8_t)value;
-        return out + 1;
-    }
     if (value >> 56 == 0) {
         unsigned before;
         uint64_t word = varint_word(value, &before);
@@ -99,6 +95,14 @@ static inline uint8_t *put_varint(uint8_t *out, uint64_t value)
     out[8] |= 0x80;
     out[9] = 1;
     return out + 10;
+}
+
+static inline uint8_t *put_varint(uint8_t *out, uint64_t value)
+{
+    if (value >= 0x80)
+        return put_large(out, value);
+    *out = (uint8_t)value;
+    return out + 1;
 }
 
 static inline uint8_t *put_tag(uint8_t *out, enum flow_field id)
@@ -123,7 +127,7 @@ static inline uint8_t *put_num(uint8_t *out, uint16_t tag, unsigned tag_bits, ui
         return out + tag_bits / 8 + before / 8 + 1;
     }
     memcpy(out, &tag, sizeof tag);
-    return put_varint(out + tag_bits / 8, value);
+    return put_large(out + tag_bits / 8, value);
 }
 
 uint8_t *wire_put_varint(uint8_t *out, uint64_t value)
@@ -204,10 +208,10 @@ size_t wire_bound(const struct flow *flow)
     size_t bound = FRAME_SLACK + FLOW_FIELD_COUNT * FIELD_HEAD_MAX;
     if (flow->custom_count != 0)
         bound += custom_bound(flow);
-    for (uint64_t left = flow->set & SIZED; left != 0; left &= left - 1) {
-        enum flow_field id = (enum flow_field)__builtin_ctzll(left);
-        bound += FLOW_FIELDS[id].kind == FIELD_BYTES ? flow->span[id].len : list_bound(flow, id);
-    }
+    for (uint64_t left = flow->set & SINGLE; left != 0; left &= left - 1)
+        bound += flow->span[__builtin_ctzll(left)].len;
+    for (uint64_t left = flow->set & SIZED & ~SINGLE; left != 0; left &= left - 1)
+        bound += list_bound(flow, (enum flow_field)__builtin_ctzll(left));
     return bound;
 }
 
