@@ -1,4 +1,5 @@
 // NetFlow v9 and IPFIX: records and their fields.
+#include "common/flow/wire.h"
 #include "tests/collector/decode/rig.h"
 
 #include <setjmp.h>
@@ -136,6 +137,54 @@ static void numbers_of_any_length(void **state)
     assert_int_equal(flow_num(flow, FLOW_IN_IF), 0x05060708); // as wide as the field
     assert_int_equal(flow_num(flow, FLOW_OUT_IF), 0);
     assert_int_equal(flow_num(flow, FLOW_SRC_MAC), 0x0200000000aa);
+}
+
+struct outcome {
+    size_t len;
+    uint64_t odd;        // reasons counted
+    uint8_t frame[4096]; // of the one flow
+};
+
+// What one field of that element gives when its length stands in the template, or in the record.
+static void run_alone(struct rig *rig, uint16_t element, size_t len, uint8_t first, bool variable,
+                      struct outcome *out)
+{
+    const uint16_t fields[][2] = {{element, variable ? 65535 : (uint16_t)len}, {0, 0}};
+    const uint64_t *reasons = rig->ledger.reasons;
+    message_ipfix(&m);
+    put_template(2, 256, fields);
+    message_open(&m, 256);
+    if (variable)
+        message_put(&m, len, 1);
+    for (size_t i = 0; i < len; i++)
+        message_put(&m, first + i, 1);
+    message_close(&m);
+    assert_int_equal(rig_message(rig, 1, &m), 1);
+    *out = (struct outcome){.odd = reasons[REASON_FIELD_LENGTH] + reasons[REASON_FIELD_TOO_LONG] +
+                                   reasons[REASON_TIME_INVALID]};
+    flow_clear(&rig->flows[0], FLOW_SAMPLER_ADDRESS); // its bytes were the rig's
+    assert_true(wire_bound(&rig->flows[0]) <= sizeof out->frame);
+    out->len = (size_t)(wire_write(out->frame, &rig->flows[0]) - out->frame);
+}
+
+// Fields of fixed length have quick operations, of variable length the ones for any length.
+static void quick_operations_are_the_slow_ones(void **state)
+{
+    static const uint8_t firsts[] = {0, 1, 0xf0};
+    static struct outcome quick;
+    static struct outcome slow;
+    struct rig *twin = rig_new(false);
+    for (unsigned i = 0; i < 3 * 20 * 320; i++) {
+        uint16_t element = (uint16_t)(i / 60 + 1);
+        size_t len = i / 3 % 20 + 1;
+        run_alone(*state, element, len, firsts[i % 3], false, &quick);
+        run_alone(twin, element, len, firsts[i % 3], true, &slow);
+        assert_int_equal(quick.odd, slow.odd);
+        assert_int_equal(quick.len, slow.len);
+        assert_memory_equal(quick.frame, slow.frame, slow.len);
+    }
+    assert_int_not_equal(slow.odd, 0);
+    rig_free(twin);
 }
 
 static void impossible_lengths_cost_their_field(void **state)
@@ -279,6 +328,7 @@ int main(void)
         TEST(records_of_variable_length_alone),
         TEST(a_variable_length_past_the_set_ends_it),
         TEST(numbers_of_any_length),
+        TEST(quick_operations_are_the_slow_ones),
         TEST(impossible_lengths_cost_their_field),
         TEST(a_zero_address_replaces_none),
         TEST(enterprise_elements_are_not_ianas),
