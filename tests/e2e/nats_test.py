@@ -292,6 +292,17 @@ class NatsTest(nats_case.NatsCase):
         made = netflow.RECORDS_MAX_V5 + 2 * FEW
         self.assert_books(collector, made=made, delivered=made, failed=0)
 
+    def test_a_stream_that_takes_no_flow(self):
+        """Each is refused alone, counted, and holds nothing up."""
+        server = self.server()
+        self.make_stream(server, max_msg_size=64)
+        collector = self.collector(server)
+        self.sender.send(collector.port, FEW)
+        collector.wait_for_log("message size exceeds maximum allowed")
+        self.assertEqual(collector.stop(), 0)
+        self.assert_books(collector, made=FEW, delivered=0, waiting=0, failed=FEW)
+        self.assertRegex(collector.log(), f"reason=output_too_large count={FEW} ")
+
     def test_a_stream_that_is_not_bound_to_the_subject(self):
         server = self.server()
         self.make_stream(server, subjects=["goflow2.other"])

@@ -349,11 +349,16 @@ static void wait_work(struct nats_sink *sink, int64_t until_ns)
     pthread_cond_timedwait(&sink->work, &sink->lock, &when);
 }
 
+// The server is to say anew how large a message may be.
+static void forget_limit(struct nats_sink *sink)
+{
+    sink->stream_known &= !sink->limit_stale;
+    sink->limit_stale = false;
+}
+
 static void complain_refused(struct nats_sink *sink)
 {
     char error[sizeof sink->refusal];
-    sink->stream_known &= !sink->limit_stale; // it takes less than it did
-    sink->limit_stale = false;
     if (sink->refusal[0] == '\0')
         return;
     memcpy(error, sink->refusal, sizeof error);
@@ -395,6 +400,7 @@ static void *run(void *user)
         if (sink->expired)
             window_expire(&sink->window);
         sink->expired = false;
+        forget_limit(sink);
         complain_refused(sink);
         int64_t next_ns;
         if (ready) {

@@ -11,16 +11,17 @@
 
 struct window_slot {
     struct nats_message *message;
-    bool done;          // acknowledged or given up: window_settle
-    uint32_t sends;     // how often it was sent
-    int64_t due_ns;     // when it is to be sent (again), monotonic
-    size_t from;        // what was sent in parts (part.h) ends here in its data,
-    uint32_t passed;    // with so many flows,
-    uint32_t too_large; // of which no message could take so many
-    uint32_t part_flows;
-    size_t part_len;    // of the part that is being sent; 0: none is chosen
-    uint64_t spool_at;  // where its record begins and ends in the spool;
-    uint64_t spool_end; // 0: it is not there
+    bool done;           // acknowledged or given up: window_settle
+    uint32_t sends;      // how often it was sent
+    int64_t due_ns;      // when it is to be sent (again), monotonic
+    size_t from;         // what was sent in parts (part.h) ends here in its data,
+    uint32_t passed;     // with so many flows,
+    uint32_t too_large;  // of which no message could take so many
+    uint32_t part_flows; // in the part that is being sent,
+    size_t part_len;     // and its bytes; 0: none is chosen
+    size_t part_max;     // larger ones were refused; 0: none was
+    uint64_t spool_at;   // where its record begins and ends in the spool;
+    uint64_t spool_end;  // 0: it is not there
 };
 
 struct window {
