@@ -13,10 +13,35 @@
 
 static const struct enrich_options AS_IT_IS = {.sampling_rate = 0};
 
+static uint8_t *lend_room(void *user, size_t len)
+{
+    struct lane *lane = user;
+    return sink_room(lane->writer, len);
+}
+
+static void take_frame(void *user, uint8_t *frame, size_t len)
+{
+    static const struct flow_view unseen = {.flow = NULL};
+    struct lane *lane = user;
+    (void)sink_write(lane->writer, &unseen, frame, len);
+}
+
+// Flows that nobody looks at between the decoder and the wire need not be made.
+static void choose_frames(struct lane *lane)
+{
+    static const struct decode_frames frames = {.room = lend_room, .take = take_frame};
+    const struct layout *layout = lane->layout;
+    bool unseen = layout->raw == RAW_OFF && format_kind(layout->format) == FORMAT_BIN &&
+                  layout->key_count == 0 && layout->filter == NULL && lane->snapshot == NULL &&
+                  !lane->sink->wants_fields;
+    decoder_set_frames(lane->decoder, unseen ? &frames : NULL);
+}
+
 // After the layout or the snapshot was replaced.
-static void choose_sifting(struct lane *lane)
+static void choose_way(struct lane *lane)
 {
     const struct filter *filter = lane->layout->filter;
+    choose_frames(lane);
     if (filter == NULL)
         lane->sifting = SIFTING_NONE;
     else if ((filter_fields(filter) & enrich_fields(lane->snapshot, &AS_IT_IS)) == 0)
@@ -146,7 +171,6 @@ struct lane *lane_new(const struct lane_options *options)
     lane->alarm_fd = options->alarm_fd;
     lane->snapshot = options->snapshot == NULL ? NULL : snapshot_ref(options->snapshot);
     lane->allow = options->allow == NULL ? NULL : allow_ref(options->allow);
-    choose_sifting(lane);
     lane->writer = sink_writer_new(options->sink, &lane->books.ledger);
     struct decode_options decode = *options->decode;
     decode.mapping = options->layout->mapping;
@@ -155,8 +179,10 @@ struct lane *lane_new(const struct lane_options *options)
     if (decode.spread || options->share != NULL)
         decode.announce = tell_others;
     int result = traffic_init(&lane->traffic, decode.hash_seed);
-    if (lane->writer != NULL && init_decoder(lane, &decode) == 0 && result == 0)
+    if (lane->writer != NULL && init_decoder(lane, &decode) == 0 && result == 0) {
+        choose_way(lane);
         return lane;
+    }
     log_error("cannot make a worker", "error", "out of memory");
     lane_finish(lane);
     lane_free(lane);
@@ -273,7 +299,7 @@ static void take_layout(struct lane *lane, struct layout *layout)
     decoder_set_mapping(lane->decoder, layout->mapping);
     layout_unref(lane->layout);
     lane->layout = layout;
-    choose_sifting(lane);
+    choose_way(lane);
 }
 
 static void serve_one(struct lane *lane, const struct mail *mail)
@@ -285,7 +311,7 @@ static void serve_one(struct lane *lane, const struct mail *mail)
     case MAIL_SNAPSHOT: // no flow is in flight between batches
         snapshot_unref(lane->snapshot);
         lane->snapshot = mail->payload;
-        choose_sifting(lane);
+        choose_way(lane);
         break;
     case MAIL_LAYOUT:
         take_layout(lane, mail->payload);

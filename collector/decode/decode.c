@@ -5,6 +5,7 @@
 #include "collector/decode/domain.h"
 #include "collector/decode/netflow.h"
 #include "collector/decode/netflow_legacy.h"
+#include "collector/decode/plan.h"
 #include "collector/decode/sflow.h"
 
 #include <stdlib.h>
@@ -17,7 +18,9 @@ enum {
 struct decoder {
     struct ledger *ledger;
     decode_emit *emit;
+    const struct decode_frames *frames;
     void *user;
+    struct plan *legacy_plan;
     struct mapping *mapping;
     bool spread;
     decode_announce *announce;
@@ -48,9 +51,11 @@ struct decoder *decoder_new(const struct decode_options *options, struct ledger 
     decoder->exporters.defaults = options->sampling_defaults;
     decoder->exporters.default_count = options->sampling_default_count;
     decoder->hold = (struct hold){.limits = options->hold, .ledger = ledger};
+    decoder->legacy_plan = netflow_legacy_plan();
     decoder->domains = domain_store_new(options->templates_shared, options->hash_seed, ledger);
     if (exporter_table_init(&decoder->exporters, options->hash_seed, &decoder->hold) == 0 &&
-        decoder->domains != NULL && (options->announce == NULL || decoder->announcement != NULL)) {
+        decoder->domains != NULL && decoder->legacy_plan != NULL &&
+        (options->announce == NULL || decoder->announcement != NULL)) {
         domain_expire(decoder->domains, &options->expiry);
         return decoder;
     }
@@ -63,6 +68,7 @@ void decoder_free(struct decoder *decoder)
     if (decoder == NULL)
         return;
     free(decoder->announcement);
+    plan_free(decoder->legacy_plan);
     domain_store_free(decoder->domains);
     hold_fini(&decoder->hold);
     exporter_table_fini(&decoder->exporters);
@@ -78,6 +84,11 @@ void decoder_set_mapping(struct decoder *decoder, struct mapping *mapping)
     mapping_unref(before);
 }
 
+void decoder_set_frames(struct decoder *decoder, const struct decode_frames *frames)
+{
+    decoder->frames = decoder->limit_flows == 0 ? frames : NULL;
+}
+
 static void decode(struct decoder *decoder, struct decode_run *run, enum decode_scheme scheme)
 {
     switch (decode_type(scheme, run->datagram)) {
@@ -85,7 +96,7 @@ static void decode(struct decoder *decoder, struct decode_run *run, enum decode_
         sflow_decode(run);
         break;
     case FLOW_TYPE_NETFLOW_V5:
-        netflow_legacy_decode(run);
+        netflow_legacy_decode(run, decoder->legacy_plan);
         break;
     case FLOW_TYPE_NETFLOW_V9:
     case FLOW_TYPE_IPFIX:
@@ -114,6 +125,7 @@ static struct decode_run begin_run(struct decoder *decoder, const struct datagra
                                .mapping = decoder->mapping,
                                .flow = &decoder->flow,
                                .emit = decoder->emit,
+                               .frames = decoder->frames,
                                .user = decoder->user};
 }
 

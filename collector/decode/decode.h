@@ -5,39 +5,29 @@
 #pragma once
 
 #include "collector/decode/alarm.h"
+#include "collector/decode/datagram.h"
 #include "collector/decode/domain.h"
 #include "collector/decode/domain_keep.h"
 #include "collector/decode/exporter.h"
 #include "collector/decode/hold.h"
 #include "collector/decode/mapping/mapping.h"
-#include "common/base/addr.h"
 #include "common/base/ledger.h"
 #include "common/flow/flow.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-// What a listener accepts (the scheme of its URI).
-enum decode_scheme {
-    DECODE_FLOW,    // anything, told apart by its first bytes
-    DECODE_NETFLOW, // NetFlow v5, v9, IPFIX
-    DECODE_SFLOW,   // sFlow v5
-};
-
-#define DECODE_SCHEMES 3
-
-// One datagram as received. The bytes are borrowed for the call.
-struct datagram {
-    const uint8_t *data;
-    size_t len;
-    struct addr source; // the exporter, IPv4-mapped addresses as IPv4
-    uint16_t port;
-    uint64_t received_ns; // Unix time
-};
-
 // Takes one flow. It is the decoder's scratch, valid for the call (as are its spans); the callee
 // may set further fields.
 typedef void decode_emit(void *user, struct flow *flow);
+
+// Takes frames of the wire format that records were written as without becoming flows first. `room`
+// lends bytes to write the next one in, NULL when there is no room for so many: the flow is emitted
+// then.
+struct decode_frames {
+    uint8_t *(*room)(void *user, size_t len);
+    void (*take)(void *user, uint8_t *frame, size_t len);
+};
 
 // Takes what a datagram announced (templates, options data) when it was news: a message of its own
 // with the source of the datagram, valid for the call. `proven`: the exporter has sent data, too.
@@ -65,6 +55,11 @@ void decoder_free(struct decoder *decoder);
 
 // Takes another mapping (NULL: none) from the next datagram on; templates stay.
 void decoder_set_mapping(struct decoder *decoder, struct mapping *mapping);
+
+// From the next datagram on, flows go to `frames` (borrowed; with the emit's user) as the bytes
+// that wire_write would make of them, where that is quicker; NULL: all are emitted. With a limit of
+// flows all are emitted, too.
+void decoder_set_frames(struct decoder *decoder, const struct decode_frames *frames);
 
 // Learns from what another decoder announced; nothing is counted but what was held for it.
 void decoder_learn(struct decoder *decoder, const struct datagram *announcement);

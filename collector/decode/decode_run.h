@@ -20,6 +20,7 @@ struct decode_run {
     const struct mapping *mapping;     // NULL: none
     struct flow *flow;                 // scratch: reset, fill, decode_emit_flow
     decode_emit *emit;
+    const struct decode_frames *frames; // NULL: records become flows
     void *user;
 };
 
@@ -59,25 +60,6 @@ static inline void decode_from(struct decode_run *run, const struct addr *source
     const struct exporter_key key = {.source = *source, .type = type, .id = id};
     run->exporter = exporter_seen(run->exporters, &key, &datagram->source, datagram->port,
                                   datagram->len, datagram->received_ns);
-}
-
-// Notes the sampling rate of the flow in scratch, 0 when it is not known, and where it was found.
-static inline void decode_sampling(struct decode_run *run, uint64_t rate,
-                                   enum exporter_sampling source)
-{
-    struct exporter *exporter = run->exporter;
-    if (rate == 0) {
-        rate = exporter == NULL ? 0 : exporter->sampling_default;
-        source = rate == 0 ? EXPORTER_SAMPLING_UNKNOWN : EXPORTER_SAMPLING_DEFAULT;
-    }
-    flow_set_num(run->flow, FLOW_SAMPLING_RATE, rate);
-    if (rate == 0)
-        decode_note(run, REASON_SAMPLING_UNKNOWN);
-    if (exporter == NULL)
-        return;
-    exporter->sampling_rate = rate;
-    exporter->sampling = source;
-    exporter->counts.sampling_missing += rate == 0;
 }
 
 // Takes the datagram's sequence number, which means nothing to a decoder that gets only some of

@@ -1,8 +1,9 @@
 #include "collector/decode/netflow.h"
 
+#include "collector/decode/decode_sampling.h"
 #include "collector/decode/netflow_clock.h"
 #include "collector/decode/netflow_walk.h"
-#include "collector/decode/plan.h"
+#include "collector/decode/straight.h"
 
 #define NS_PER_S 1000000000
 
@@ -60,55 +61,89 @@ static void fill_base(struct netflow_walk *walk)
 static void set_sampling(struct netflow_walk *walk, const struct sampling_table *table,
                          const struct plan_result *result)
 {
-    static const struct sampling_table unknown;
     enum exporter_sampling source = EXPORTER_SAMPLING_OPTIONS;
     uint64_t rate = table == NULL ? 0 : table->last;
     if (result->has_sampling) {
-        rate = sampling_find(table == NULL ? &unknown : table, &result->sampling);
+        rate = sampling_find(table, &result->sampling);
         if (sampling_rate(&result->sampling) != 0)
             source = EXPORTER_SAMPLING_RECORD;
     }
     decode_sampling(walk->run, rate, source);
 }
 
-static void decode_records(struct netflow_walk *walk, const struct template *template,
-                           struct cursor body)
+// One record the whole way: its length, 0 when it is cut short.
+static size_t decode_record(struct netflow_walk *walk, const struct template *template,
+                            const struct cursor *body, const struct sampling_table *sampling,
+                            struct netflow_clock *clock)
 {
     struct decode_run *run = walk->run;
+    struct plan_result result;
+    size_t left = cursor_left(body);
+    flow_restart(run->flow, walk->base);
+    size_t len = left < template->min_len
+                     ? 0
+                     : plan_run(template->plan, body->at, left, run->flow, &result, run->ledger);
+    if (len == 0)
+        return 0;
+    if (result.init_ms != 0)
+        clock->init_ms = result.init_ms;
+    if (!netflow_clock_set(clock, &result, run->flow))
+        decode_note(run, REASON_TIME_INVALID);
+    set_sampling(walk, sampling, &result);
+    decode_emit_flow(run);
+    return len;
+}
+
+// Decodes records up to the end of the set or a reason to stop there, REASON_COUNT: none.
+static enum reason decode_records(struct netflow_walk *walk, const struct template *template,
+                                  struct cursor body, unsigned *records)
+{
     const struct sampling_table *sampling = domain_sampling(walk->store, &walk->key, walk->domain);
     struct netflow_clock clock = {walk->dialect, walk->export_ns, walk->uptime_ms,
                                   domain_init_ms(walk->domain)};
-    struct plan_result result;
-    unsigned records = 0;
-    while (records == 0 || !walk_is_padding(&body, template->min_len)) {
+    struct straight straight;
+    enum reason end = REASON_COUNT;
+    straight.run = walk->run;
+    straight.clock = &clock;
+    straight.sampling = sampling;
+    straight.source = EXPORTER_SAMPLING_OPTIONS;
+    straight.header_rate = 0;
+    flow_restart(walk->run->flow, walk->base);
+    straight_begin(&straight, template->plan);
+    while (*records == 0 || !walk_is_padding(&body, template->min_len)) {
+        size_t len = template->min_len;
         if (walk->records == WALK_RECORDS_MAX) {
-            walk_drop_data(walk, REASON_RECORD_LIMIT);
-            return;
+            end = REASON_RECORD_LIMIT;
+            break;
         }
-        size_t left = cursor_left(&body);
-        flow_restart(run->flow, walk->base);
-        size_t len = left < template->min_len
-                         ? 0
-                         : plan_run(template->plan, body.at, left, run->flow, &result, run->ledger);
+        if (cursor_left(&body) < len || !straight_record(&straight, body.at))
+            len = decode_record(walk, template, &body, sampling, &clock);
         if (len == 0) {
-            walk_drop_data(walk, REASON_RECORD_TRUNCATED);
-            return;
+            end = REASON_RECORD_TRUNCATED;
+            break;
         }
         body.at += len;
-        records++;
+        ++*records;
         walk->records++;
-        if (result.init_ms != 0)
-            clock.init_ms = result.init_ms;
-        if (!netflow_clock_set(&clock, &result, run->flow))
-            decode_note(run, REASON_TIME_INVALID);
-        set_sampling(walk, sampling, &result);
-        decode_emit_flow(run);
+    }
+    straight_end(&straight);
+    return end;
+}
+
+static void decode_flows(struct netflow_walk *walk, const struct template *template,
+                         const struct cursor *body)
+{
+    unsigned records = 0;
+    enum reason end = decode_records(walk, template, *body, &records);
+    if (end != REASON_COUNT) {
+        walk_drop_data(walk, end);
+        return;
     }
     if (walk->domain != NULL)
         domain_touch(walk->store, walk->domain);
-    template->life->used_ns = run->datagram->received_ns;
-    decode_part(run, EXPORTER_DATA_SETS, records);
-    run->ledger->units_decoded++;
+    template->life->used_ns = walk->run->datagram->received_ns;
+    decode_part(walk->run, EXPORTER_DATA_SETS, records);
+    walk->run->ledger->units_decoded++;
 }
 
 // A data set whose template is not there, or not certain: held until it is.
@@ -144,7 +179,7 @@ static void decode_data(struct netflow_walk *walk, const struct netflow_set *set
     else if (cursor_left(&set->body) == 0)
         walk->run->ledger->units_decoded++;
     else
-        decode_records(walk, template, set->body);
+        decode_flows(walk, template, &set->body);
 }
 
 static void decode_deferred(struct netflow_walk *walk)

@@ -1,15 +1,12 @@
 #include "collector/decode/netflow_clock.h"
 
-#define NS_PER_MS 1000000
+#define NS_PER_MS NETFLOW_CLOCK_NS_PER_MS
 
-// Milliseconds of uptime as Unix time. Uptimes are 32 bits and wrap after 49.7 days; of the times
-// that they can mean the one nearest to the export is taken.
+// Milliseconds of uptime as Unix time.
 static uint64_t uptime_ns(const struct netflow_clock *clock, uint64_t uptime_ms)
 {
-    if (clock->dialect == TEMPLATE_V9) {
-        int64_t before_ms = (int32_t)(clock->uptime_ms - (uint32_t)uptime_ms);
-        return netflow_clock_before(clock->export_ns, before_ms * NS_PER_MS);
-    }
+    if (clock->dialect == TEMPLATE_V9)
+        return netflow_clock_uptime(clock, (uint32_t)uptime_ms);
     uint64_t elapsed_ms = clock->export_ns / NS_PER_MS - clock->init_ms;
     int64_t before_ms = (int32_t)((uint32_t)elapsed_ms - (uint32_t)uptime_ms);
     uint64_t whole_ms = clock->export_ns / NS_PER_MS * NS_PER_MS;

@@ -3,6 +3,8 @@
 
 #include "collector/decode/plan.h"
 
+#define NETFLOW_CLOCK_NS_PER_MS 1000000
+
 struct netflow_clock {
     enum template_dialect dialect;
     uint64_t export_ns; // of the message, Unix
@@ -16,6 +18,15 @@ static inline uint64_t netflow_clock_before(uint64_t export_ns, int64_t before_n
 {
     int64_t time_ns = (int64_t)export_ns - before_ns;
     return time_ns < 0 ? 0 : (uint64_t)time_ns;
+}
+
+// v9: milliseconds of the exporter's uptime as Unix time, 0 when that is before 1970. Uptimes are
+// 32 bits and wrap after 49.7 days; of the times that they can mean the one nearest to the export
+// is taken.
+static inline uint64_t netflow_clock_uptime(const struct netflow_clock *clock, uint32_t uptime_ms)
+{
+    int64_t before_ms = (int32_t)(clock->uptime_ms - uptime_ms);
+    return netflow_clock_before(clock->export_ns, before_ms * NETFLOW_CLOCK_NS_PER_MS);
 }
 
 // Sets the start and end of the flow: the record's times, or the export time where it has none.

@@ -1,6 +1,10 @@
 #include "collector/decode/netflow_legacy.h"
 
-#include "collector/decode/netflow_clock.h"
+#include "collector/decode/decode_sampling.h"
+#include "collector/decode/plan.h"
+#include "collector/decode/straight.h"
+
+#include <stdlib.h>
 
 #define RECORD_LEN 48
 #define ETYPE_IPV4 0x0800
@@ -57,7 +61,29 @@ static void fill(struct flow *flow, const struct header *h, const uint8_t *recor
     flow_set_num(flow, FLOW_DST_NET, record[45]);
 }
 
-static void emit_record(struct decode_run *run, const struct header *h, const uint8_t *record)
+struct plan *netflow_legacy_plan(void)
+{
+    static const struct template_field fields[] = {
+        {8, 4, 0},  {12, 4, 0}, {15, 4, 0},  {10, 2, 0},
+        {14, 2, 0},                                      // addresses, next hop, interfaces
+        {2, 4, 0},  {1, 4, 0},  {22, 4, 0},  {21, 4, 0}, // packets, bytes, start, end
+        {7, 2, 0},  {11, 2, 0}, {210, 1, 0}, {6, 1, 0},
+        {4, 1, 0}, // ports, padding, flags, protocol
+        {5, 1, 0},  {16, 2, 0}, {17, 2, 0},  {9, 1, 0},
+        {13, 1, 0}, // tos, AS, prefix lengths
+        {210, 2, 0}};
+    struct template *template = calloc(1, sizeof *template + sizeof fields);
+    if (template == NULL)
+        return NULL;
+    template->field_count = sizeof fields / sizeof fields[0];
+    template->min_len = RECORD_LEN;
+    memcpy(template->fields, fields, sizeof fields);
+    struct plan *plan = plan_new(template, TEMPLATE_V9, NULL);
+    free(template);
+    return plan;
+}
+
+static void fill_base(struct decode_run *run, const struct header *h)
 {
     struct flow *flow = run->flow;
     const struct datagram *datagram = run->datagram;
@@ -65,8 +91,14 @@ static void emit_record(struct decode_run *run, const struct header *h, const ui
     flow_set_num(flow, FLOW_TYPE, FLOW_TYPE_NETFLOW_V5);
     flow_set_num(flow, FLOW_TIME_RECEIVED_NS, datagram->received_ns);
     flow_set_num(flow, FLOW_SEQUENCE_NUM, h->sequence);
-    decode_sampling(run, h->sampling, EXPORTER_SAMPLING_HEADER);
     flow_set_bytes(flow, FLOW_SAMPLER_ADDRESS, datagram->source.bytes, datagram->source.len);
+}
+
+static void emit_record(struct decode_run *run, const struct header *h, const uint8_t *record)
+{
+    struct flow *flow = run->flow;
+    fill_base(run, h);
+    decode_sampling(run, h->sampling, EXPORTER_SAMPLING_HEADER);
     flow_set_num(flow, FLOW_ETYPE, ETYPE_IPV4);
     fill(flow, h, record);
     if (!flow_has(flow, FLOW_TIME_FLOW_START_NS) || !flow_has(flow, FLOW_TIME_FLOW_END_NS))
@@ -74,7 +106,31 @@ static void emit_record(struct decode_run *run, const struct header *h, const ui
     decode_emit_flow(run);
 }
 
-void netflow_legacy_decode(struct decode_run *run)
+// How many of so many records were there.
+static unsigned take_records(struct decode_run *run, const struct header *h, struct cursor *c,
+                             const struct plan *plan)
+{
+    const struct netflow_clock clock = {
+        .dialect = TEMPLATE_V9, .export_ns = h->export_ns, .uptime_ms = h->uptime_ms};
+    struct straight straight;
+    unsigned taken = 0;
+    straight.run = run;
+    straight.clock = &clock;
+    straight.sampling = NULL;
+    straight.source = EXPORTER_SAMPLING_HEADER;
+    straight.header_rate = h->sampling;
+    fill_base(run, h);
+    straight_begin(&straight, plan);
+    for (; taken < h->count && cursor_left(c) >= RECORD_LEN; taken++) {
+        const uint8_t *record = cursor_take(c, RECORD_LEN);
+        if (!straight_record(&straight, record))
+            emit_record(run, h, record);
+    }
+    straight_end(&straight);
+    return taken;
+}
+
+void netflow_legacy_decode(struct decode_run *run, const struct plan *plan)
 {
     struct cursor c = cursor_over(run->datagram->data, run->datagram->len);
     struct header h = read_header(&c);
@@ -87,15 +143,13 @@ void netflow_legacy_decode(struct decode_run *run)
     decode_from(run, &run->datagram->source, FLOW_TYPE_NETFLOW_V5, h.engine);
     decode_sequence(run, h.sequence, h.count);
     decode_clock(run, h.export_ns);
-    unsigned left = h.count;
-    for (; left != 0 && cursor_left(&c) >= RECORD_LEN; left--)
-        emit_record(run, &h, cursor_take(&c, RECORD_LEN));
+    unsigned taken = take_records(run, &h, &c, plan);
     if (run->exporter != NULL)
-        run->exporter->counts.parts[EXPORTER_DATA_SETS] += h.count - left;
-    if (left != 0) // the count is the sender's word only
+        run->exporter->counts.parts[EXPORTER_DATA_SETS] += taken;
+    if (taken != h.count) // the count is the sender's word only
         ledger_count(run->ledger, REASON_RECORDS_MISSING, 1);
     else
         run->ledger->units_decoded++;
-    if (left == 0 && cursor_left(&c) != 0)
+    if (taken == h.count && cursor_left(&c) != 0)
         decode_note(run, REASON_TRAILING_BYTES);
 }

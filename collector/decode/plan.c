@@ -2,8 +2,11 @@
 
 #include "collector/decode/mapping/mapping.h"
 #include "collector/decode/plan_state.h"
+#include "collector/decode/plan_wire.h"
 
 #include <stdlib.h>
+
+#define ALLOCATION 24 // what an allocation costs besides its own size, at most
 
 struct element {
     uint8_t code;
@@ -160,12 +163,15 @@ struct plan *plan_new(const struct template *template, enum template_dialect dia
     if (template->variable)
         c.stretch->length = (uint16_t)c.offset;
     plan->len = template->variable ? 0 : template->min_len;
+    plan->wire = plan_wire_new(plan, dialect);
     struct plan *fitted = realloc(plan, sizeof *plan + plan->op_count * sizeof plan->ops[0]);
     return fitted == NULL ? plan : fitted;
 }
 
 void plan_free(struct plan *plan)
 {
+    if (plan != NULL)
+        plan_wire_free(plan->wire);
     free(plan);
 }
 
@@ -176,5 +182,6 @@ uint32_t plan_unused(const struct plan *plan)
 
 size_t plan_bytes(const struct plan *plan)
 {
-    return sizeof *plan + plan->op_count * sizeof plan->ops[0];
+    return sizeof *plan + plan->op_count * sizeof plan->ops[0] +
+           (plan->wire == NULL ? 0 : plan_wire_bytes(plan->wire) + ALLOCATION);
 }

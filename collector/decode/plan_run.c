@@ -7,11 +7,6 @@
 
 #define SAMPLING_INTERVAL 34
 
-enum {
-    ETYPE_IPV4 = 0x0800,
-    ETYPE_IPV6 = 0x86dd,
-};
-
 struct run {
     const struct plan *plan;
     struct flow *flow;
@@ -58,7 +53,7 @@ static void set_address(struct flow *flow, enum flow_field field, const uint8_t 
     if (flow_has(flow, field) && memcmp(at, zeros, len) == 0)
         return;
     flow_set_bytes(flow, field, at, len);
-    flow_set_num(flow, FLOW_ETYPE, len == 4 ? ETYPE_IPV4 : ETYPE_IPV6);
+    flow_set_num(flow, FLOW_ETYPE, len == 4 ? PLAN_ETYPE_IPV4 : PLAN_ETYPE_IPV6);
 }
 
 static void set_section(const struct run *run, unsigned kind, const uint8_t *at, size_t len)
@@ -139,7 +134,7 @@ static void apply(const struct run *run, const struct op *op, const uint8_t *at,
         break;
     case OP_IP_VERSION:
         if (len != 0 && (*at == 4 || *at == 6))
-            flow_set_num(run->flow, field, *at == 4 ? ETYPE_IPV4 : ETYPE_IPV6);
+            flow_set_num(run->flow, field, *at == 4 ? PLAN_ETYPE_IPV4 : PLAN_ETYPE_IPV6);
         break;
     case OP_SECTION:
         set_section(run, op->argument, at, len);
@@ -212,11 +207,11 @@ operate(const struct run *run, const struct op *op, const uint8_t *at, uint64_t 
     case OP_ADDRESS4:
         if ((set & FLOW_BIT(op->field)) != 0 && bytes_u32(at) == 0)
             return set;
-        return with_address(flow, set, op->field, at, 4, ETYPE_IPV4);
+        return with_address(flow, set, op->field, at, 4, PLAN_ETYPE_IPV4);
     case OP_ADDRESS16:
         if ((set & FLOW_BIT(op->field)) != 0 && (bytes_u64(at) | bytes_u64(at + 8)) == 0)
             return set;
-        return with_address(flow, set, op->field, at, 16, ETYPE_IPV6);
+        return with_address(flow, set, op->field, at, 16, PLAN_ETYPE_IPV6);
     case OP_HOP4:
         return with_bytes(flow, set, op->field, at, 4);
     case OP_HOP16:

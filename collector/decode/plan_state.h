@@ -1,9 +1,15 @@
-// What plan.c (the compiler) and plan_run.c (the run) share; for these only.
+// What plan.c (the compiler), plan_run.c (the run) and plan_wire.c share; for these only.
 #pragma once
 
 #include "collector/decode/plan.h"
 
 struct mapping_elements;
+struct plan_wire;
+
+enum {
+    PLAN_ETYPE_IPV4 = 0x0800,
+    PLAN_ETYPE_IPV6 = 0x86dd,
+};
 
 // Arguments of elements.def.
 enum {
@@ -70,6 +76,7 @@ struct plan {
     uint32_t unused; // fields that no operation takes
     const struct mapping *mapping;
     const struct mapping_elements *mapped; // of the template's protocol
+    struct plan_wire *wire;                // NULL: records need the whole way; owned
     uint32_t op_count;
     struct op ops[];
 };

@@ -87,7 +87,7 @@ bool sampling_agrees(const struct sampling_table *a, const struct sampling_table
 uint64_t sampling_find(const struct sampling_table *table, const struct sampling_terms *terms)
 {
     uint64_t rate = sampling_rate(terms);
-    if (rate != 0)
+    if (rate != 0 || table == NULL)
         return rate;
     if (terms->has_selector)
         for (unsigned i = 0; i < table->count; i++)

@@ -49,7 +49,8 @@ bool sampling_learn(struct sampling_table *table, const struct sampling_terms *t
 bool sampling_agrees(const struct sampling_table *a, const struct sampling_table *b);
 
 // The rate for a record with these terms: its own, that of its selector, or the last one learnt; 0
-// when none is known, which is so of a selector that a full table does not have.
+// when none is known, which is so of a selector that a full table does not have. The table is NULL
+// when options said nothing.
 uint64_t sampling_find(const struct sampling_table *table, const struct sampling_terms *terms);
 
 // -sampling.default: the rate of exporters of that network that say none.

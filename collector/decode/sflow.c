@@ -1,5 +1,6 @@
 #include "collector/decode/sflow.h"
 
+#include "collector/decode/decode_sampling.h"
 #include "collector/decode/sflow_record.h"
 
 // Sample formats of enterprise 0.

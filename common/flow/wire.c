@@ -1,11 +1,13 @@
 #include "common/flow/wire.h"
 
+#include "common/flow/wire_put.h"
+
 #include <assert.h>
 
 #define TYPE_VARINT 0
 #define TYPE_BYTES  2
 
-// A frame's prefix, and the overrun of put_varint's eight-byte stores.
+// A frame's prefix, and WIRE_OVERRUN.
 #define FRAME_SLACK 16
 // Tag and value of a number, tag and length of bytes: at most this many bytes.
 #define FIELD_HEAD_MAX  12
@@ -52,57 +54,9 @@ static const uint64_t SIZED = UINT64_C(0)
     ;
 #undef FIELD
 
-#define MORE UINT64_C(0x8080808080808080) // another byte follows: in each of eight
-
-// Spreads the low 56 bits over eight bytes, seven each. Bits are moved up by n when they are added
-// to their place 2^n - 1 times.
-static inline uint64_t spread(uint64_t v)
-{
-    v = (v & 0x00ffffffffffffff) + 15 * (v & 0x00fffffff0000000);
-    v += 3 * (v & 0x0fffc0000fffc000);
-    return v + (v & 0x3f803f803f803f80);
-}
-
 size_t wire_varint_len(uint64_t value)
 {
     return (unsigned)(63 - __builtin_clzll(value | 1)) / 7 + 1;
-}
-
-// The varint of a number from 0x80 to below 2^56 in one word, and the bits that come before its
-// last byte.
-static inline uint64_t varint_word(uint64_t value, unsigned *before)
-{
-    uint64_t groups = spread(value);
-    // Seven value bits a byte: the highest bit's byte is where the value ends.
-    *before = (unsigned)(63 - __builtin_clzll(groups)) & ~7U;
-    return groups | MORE >> (-*before & 63);
-}
-
-// From 0x80 on. Stores at least eight bytes, whatever the value needs.
-static inline uint8_t *put_large(uint8_t *out, uint64_t value)
-{
-    if (value >> 56 == 0) {
-        unsigned before;
-        uint64_t word = varint_word(value, &before);
-        memcpy(out, &word, sizeof word);
-        return out + before / 8 + 1;
-    }
-    uint64_t word = spread(value) | MORE;
-    memcpy(out, &word, sizeof word);
-    out[8] = (uint8_t)(value >> 56 & 0x7f);
-    if (value >> 63 == 0)
-        return out + 9;
-    out[8] |= 0x80;
-    out[9] = 1;
-    return out + 10;
-}
-
-static inline uint8_t *put_varint(uint8_t *out, uint64_t value)
-{
-    if (value >= 0x80)
-        return put_large(out, value);
-    *out = (uint8_t)value;
-    return out + 1;
 }
 
 static inline uint8_t *put_tag(uint8_t *out, enum flow_field id)
@@ -121,13 +75,13 @@ static inline uint8_t *put_num(uint8_t *out, uint16_t tag, unsigned tag_bits, ui
         return out + tag_bits / 8 + 1;
     }
     if (value >> 42 == 0) { // six bytes behind a tag of two
-        unsigned before;
-        uint64_t word = varint_word(value, &before) << tag_bits | tag;
+        unsigned last;
+        uint64_t word = wire_varint_word(value, &last) << tag_bits | tag;
         memcpy(out, &word, sizeof word);
-        return out + tag_bits / 8 + before / 8 + 1;
+        return out + tag_bits / 8 + last + 1;
     }
     memcpy(out, &tag, sizeof tag);
-    return put_large(out + tag_bits / 8, value);
+    return wire_large(out + tag_bits / 8, value);
 }
 
 uint8_t *wire_put_varint(uint8_t *out, uint64_t value)
@@ -168,9 +122,9 @@ static uint8_t *put_num_list(uint8_t *out, const struct flow *flow, enum flow_fi
     size_t len = 0;
     for (size_t i = 0; i < count; i++)
         len += wire_varint_len(items[i]);
-    out = put_varint(put_tag(out, id), len);
+    out = wire_varint(put_tag(out, id), len);
     for (size_t i = 0; i < count; i++)
-        out = put_varint(out, items[i]);
+        out = wire_varint(out, items[i]);
     return out;
 }
 
@@ -255,10 +209,17 @@ put_fields(uint8_t *out, const struct flow *flow, uint64_t set, unsigned tag_bit
     return out;
 }
 
-static uint8_t *write_body(uint8_t *out, const struct flow *flow)
+uint16_t wire_tag(enum flow_field id, unsigned *len)
 {
-    out = put_fields(out, flow, flow->set & SHORT, 8);
-    return put_fields(out, flow, flow->set & ~SHORT, 16);
+    *len = (SHORT >> id & 1) != 0 ? 1 : 2;
+    return TAGS[id];
+}
+
+uint8_t *wire_put_fields(uint8_t *out, const struct flow *flow, uint64_t set)
+{
+    set &= flow->set;
+    out = put_fields(out, flow, set & SHORT, 8);
+    return put_fields(out, flow, set & ~SHORT, 16);
 }
 
 static uint8_t *put_fixed(uint8_t *out, uint64_t value, unsigned len)
@@ -291,7 +252,7 @@ uint8_t *wire_write(uint8_t *out, const struct flow *flow)
 {
     // Most bodies take two bytes of length: write behind a gap of two, move when it is not so.
     uint8_t *body = out + 2;
-    uint8_t *end = write_body(body, flow);
+    uint8_t *end = wire_put_fields(body, flow, flow->set);
     for (uint32_t i = 0; i < flow->custom_count; i++)
         end = put_custom(end, &flow->custom[i]);
     size_t len = (size_t)(end - body);

@@ -88,6 +88,14 @@ class Program:
                    for line in _read(f"/proc/{pid}/status").splitlines()
                    if line.startswith("VmHWM:"))
 
+    def pause(self):
+        for pid in self._pids():
+            os.kill(int(pid), signal.SIGSTOP)
+
+    def resume(self):
+        for pid in self._pids():
+            os.kill(int(pid), signal.SIGCONT)
+
     def stop(self):
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)

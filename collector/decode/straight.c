@@ -1,0 +1,60 @@
+#include "collector/decode/straight.h"
+
+#include "collector/decode/decode_sampling.h"
+
+void straight_begin(struct straight *straight, const struct plan *plan)
+{
+    straight->wire = straight->run->frames == NULL ? NULL : plan_wire_of(plan);
+    straight->base = straight->run->flow->set;
+    straight->open = false;
+    straight->flows = 0;
+}
+
+void straight_end(struct straight *straight)
+{
+    if (straight->flows == 0)
+        return;
+    straight->run->ledger->flows_made += straight->flows;
+    if (!straight->sampled)
+        decode_sampling_missing(straight->run, straight->flows);
+    plan_wire_end(&straight->writing, straight->run->flow);
+    straight->flows = 0;
+}
+
+// Begins, or begins anew, with a record and those that say the same of sampling.
+static void begin_with(struct straight *straight, const uint8_t *record)
+{
+    const struct sampling_terms terms = plan_wire_sampling(straight->wire, record);
+    uint64_t rate = sampling_find(straight->sampling, &terms);
+    straight_end(straight);
+    straight->open = true;
+    flow_restart(straight->run->flow, straight->base);
+    straight->sampled = decode_sampling_set(straight->run, rate == 0 ? straight->header_rate : rate,
+                                            sampling_rate(&terms) == 0 ? straight->source
+                                                                       : EXPORTER_SAMPLING_RECORD);
+    plan_wire_begin(&straight->writing, straight->wire, record, straight->clock,
+                    straight->run->flow);
+}
+
+bool straight_record(struct straight *straight, const uint8_t *record)
+{
+    const struct decode_frames *frames = straight->run->frames;
+    struct plan_writing *writing = &straight->writing;
+    if (straight->wire == NULL)
+        return false;
+    if (!straight->open)
+        begin_with(straight, record);
+    uint8_t *frame = frames->room(straight->run->user, writing->bound);
+    if (frame == NULL)
+        return false;
+    uint8_t *end = plan_wire_write(writing, record, frame);
+    if (end == NULL && record != writing->first) {
+        begin_with(straight, record);
+        end = plan_wire_write(writing, record, frame);
+    }
+    if (end == NULL)
+        return false;
+    straight->flows++;
+    frames->take(straight->run->user, frame, (size_t)(end - frame));
+    return true;
+}

@@ -1,0 +1,346 @@
+// Records written straight to the wire: the same bytes and books as the whole way gives.
+#include "common/base/cursor.h"
+#include "tests/collector/decode/message.h"
+#include "tests/support/twin.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#define NOW_NS UINT64_C(1700000000123456789)
+
+static struct twin twin;
+static struct message m;
+
+static int set_up(void **state)
+{
+    static const struct decode_options options = {.hash_seed = 1};
+    (void)state;
+    twin_init(&twin, &options);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    twin_fini(&twin);
+    return 0;
+}
+
+// Returns how many records of the message were written straight.
+static uint64_t send_message(void)
+{
+    uint64_t before = twin.straight.frames;
+    if (m.bytes[1] != 5)
+        message_end(&m);
+    uint8_t *exact = malloc(m.len); // no byte more, for the sanitizer
+    assert_non_null(exact);
+    memcpy(exact, m.bytes, m.len);
+    const struct datagram datagram = {.data = exact,
+                                      .len = m.len,
+                                      .source = {.bytes = {192, 0, 2, 1}, .len = 4},
+                                      .port = 1,
+                                      .received_ns = NOW_NS};
+    (void)twin_run(&twin, DECODE_FLOW, &datagram);
+    free(exact);
+    return twin.straight.frames - before;
+}
+
+static uint64_t reason(enum reason reason)
+{
+    return twin.straight.ledger.reasons[reason];
+}
+
+static void open_message(unsigned version)
+{
+    if (version == 9)
+        message_v9(&m);
+    else
+        message_ipfix(&m);
+}
+
+static void put_template(unsigned id, const uint16_t (*fields)[2])
+{
+    message_open(&m, m.bytes[1] == 9 ? 0 : 2);
+    message_template(&m, id, fields);
+    message_close(&m);
+}
+
+// A record of these fields, one value in the low bytes of each.
+static void put_record(const uint16_t (*fields)[2], uint64_t value)
+{
+    for (; (*fields)[0] != 0; fields++) {
+        unsigned len = (*fields)[1];
+        for (; len > 8; len--)
+            message_put(&m, 0, 1);
+        message_put(&m, value, len);
+    }
+}
+
+#define END                                                                                        \
+    {                                                                                              \
+        0, 0                                                                                       \
+    }
+
+static void which_shapes_go_straight(void **state)
+{
+    static const struct {
+        unsigned version;
+        uint64_t straight; // of one record
+        uint64_t value;    // of every field
+        uint16_t fields[8][2];
+    } cases[] = {
+        {9, 1, 4, {{8, 4}, {12, 4}, {1, 4}, {2, 4}, {21, 4}, {22, 4}, END}},
+        {9, 1, 0, {{8, 4}, {12, 4}, {1, 4}, END}},
+        {9, 1, UINT64_MAX, {{1, 8}, {2, 8}, {10, 8}, {14, 3}, {56, 6}, {27, 16}, END}},
+        {9, 1, 1, {{48, 1}, {34, 4}, {1, 4}, END}},
+        {9, 1, 4, {{60, 1}, {8, 4}, {12, 4}, END}},
+        {9, 1, 6, {{60, 1}, {27, 16}, {28, 16}, {62, 16}, END}},
+        {9, 1, 259, {{32, 2}, {58, 2}, {150, 4}, {151, 4}, END}},
+        {10, 1, 1700000000000, {{152, 8}, {153, 8}, {8, 4}, {1, 8}, END}},
+        {10, 1, 1, {{94, 20}, {1, 4}, END}},        // applicationDescription
+        {9, 0, 6, {{60, 1}, {8, 4}, {12, 4}, END}}, // IPv6 with addresses of IPv4
+        {9, 0, 4, {{60, 1}, {1, 4}, END}},          // the version alone
+        {9, 0, 0, {{8, 4}, {27, 16}, {1, 4}, END}}, // one source of two
+        {9, 0, 0, {{8, 4}, {28, 16}, {1, 4}, END}}, // two kinds of address
+        {9, 0, 7, {{1, 4}, {23, 4}, END}},          // bytes twice
+        {9, 0, 7, {{8, 3}, {1, 4}, END}},           // impossible lengths
+        {9, 0, 7, {{1, 9}, {2, 4}, END}},
+        {9, 0, 7, {{32, 1}, {2, 4}, END}},
+        {10, 0, 7, {{21, 4}, {22, 4}, {1, 4}, END}},    // uptimes from an unknown start
+        {10, 0, UINT64_MAX, {{152, 8}, {153, 8}, END}}, // past what nanoseconds hold
+        {10, 0, 7, {{154, 8}, {155, 8}, END}},
+        {10, 0, 7, {{158, 4}, {1, 4}, END}},
+        {9, 0, 7, {{70, 3}, {1, 4}, END}},
+        {9, 0, 32, {{197, 1}, {1, 4}, END}},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        open_message(cases[i].version);
+        put_template(256 + i, cases[i].fields);
+        message_open(&m, 256 + i);
+        put_record(cases[i].fields, cases[i].value);
+        message_close(&m);
+        uint64_t straight = send_message();
+        if (straight != cases[i].straight)
+            fail_msg("case %u: %u records went straight", i, (unsigned)straight);
+    }
+    assert_int_equal(twin.whole.frames, 0);
+}
+
+static void an_odd_record_alone_takes_the_whole_way(void **state)
+{
+    static const uint16_t fields[][2] = {{8, 4}, {60, 1}, {22, 4}, END};
+    static const uint8_t versions[] = {4, 4, 6, 0, 4};
+    (void)state;
+    message_v9(&m);
+    put_template(256, fields);
+    message_open(&m, 256);
+    for (unsigned i = 0; i < 5; i++) {
+        message_put(&m, 0x0a000000 + i, 4);
+        message_put(&m, versions[i], 1);
+        message_put(&m, 5000, 4);
+    }
+    message_close(&m);
+    assert_int_equal(send_message(), 3);
+    message_v9(&m);
+    message_patch(&m, 8, 0, 4); // exported in 1970: what came before it has no time
+    message_open(&m, 256);
+    for (unsigned i = 0; i < 4; i++) {
+        message_put(&m, 0x0a000000, 4);
+        message_put(&m, 4, 1);
+        message_put(&m, i % 2 == 0 ? MESSAGE_UPTIME_MS + 1 : MESSAGE_UPTIME_MS - 1, 4);
+    }
+    message_close(&m);
+    assert_int_equal(send_message(), 2);
+    assert_int_equal(reason(REASON_TIME_INVALID), 2);
+}
+
+// One selector's rate, in options data.
+static void put_rate(unsigned selector, unsigned rate)
+{
+    message_open(&m, 3);
+    message_put(&m, 400, 2);
+    message_put(&m, 2, 2);
+    message_put(&m, 1, 2);
+    message_put(&m, 302, 2);
+    message_put(&m, 4, 2);
+    message_put(&m, 34, 2);
+    message_put(&m, 4, 2);
+    message_close(&m);
+    message_open(&m, 400);
+    message_put(&m, selector, 4);
+    message_put(&m, rate, 4);
+    message_close(&m);
+}
+
+static void samplers_may_change_from_record_to_record(void **state)
+{
+    static const uint16_t fields[][2] = {{302, 4}, {305, 2}, {1, 4}, END};
+    static const uint16_t terms[][2] = {{1, 0}, {1, 0}, {2, 0}, {7, 30}, {7, 0}, {1, 0}, {9, 0}};
+    (void)state;
+    message_ipfix(&m);
+    put_template(256, fields);
+    message_open(&m, 256);
+    message_put(&m, 1, 4);
+    message_put(&m, 0, 2);
+    message_put(&m, 1500, 4);
+    message_close(&m);
+    assert_int_equal(send_message(), 1);
+    assert_int_equal(reason(REASON_SAMPLING_UNKNOWN), 1);
+    message_ipfix(&m);
+    put_rate(1, 100);
+    put_rate(2, 2000);
+    message_open(&m, 256);
+    for (unsigned i = 0; i < 7; i++) {
+        message_put(&m, terms[i][0], 4);
+        message_put(&m, terms[i][1], 2);
+        message_put(&m, 1500 + i, 4);
+    }
+    message_close(&m);
+    assert_int_equal(send_message(), 7);
+}
+
+static void frames_of_either_length_of_length(void **state)
+{
+    static const uint16_t fields[][2] = {{27, 16}, {28, 16}, {62, 16}, {1, 8},  {2, 8},
+                                         {10, 4},  {14, 4},  {56, 6},  {57, 6}, {21, 4},
+                                         {22, 4},  {16, 4},  {17, 4},  END};
+    static const uint64_t values[] = {1, 0xffffff, 0xffffff, 2, 1, 0, 0xffffffff, 3, 0x7fffffff};
+    (void)state;
+    message_v9(&m);
+    put_template(256, fields);
+    message_open(&m, 256);
+    for (unsigned i = 0; i < 9; i++)
+        put_record(fields, values[i]);
+    message_close(&m);
+    assert_int_equal(send_message(), 9);
+}
+
+static void version_5(void **state)
+{
+    static const uint32_t sampling[] = {0, 100, 0x4000 | 16};
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        m.len = 0;
+        message_put(&m, 5, 2);
+        message_put(&m, 4, 2);
+        message_put(&m, 10000, 4);
+        message_put(&m, i == 2 ? 0 : 1700000000, 4);
+        message_put(&m, 500, 4);
+        message_put(&m, 11, 4);
+        message_put(&m, 0x0102, 2);
+        message_put(&m, sampling[i], 2);
+        for (unsigned byte = 0; byte < 4 * 48; byte++)
+            message_put(&m, byte / 48 == 3 ? 0 : (byte * 37 + i) >> byte / 48, 1);
+        assert_int_equal(send_message(), i == 2 ? 3 : 4);
+    }
+    assert_int_equal(reason(REASON_TIME_INVALID), 1);
+}
+
+// The same sequence each time.
+static unsigned draw(unsigned below)
+{
+    static uint64_t state = 88172645463325252u;
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (unsigned)(state >> 20) % below;
+}
+
+// Mostly what exporters send, sometimes any element of any length.
+static unsigned draw_fields(unsigned version, uint16_t (*fields)[2])
+{
+    static const uint16_t usual[35][2] = {
+        {1, 4},  {2, 4},   {4, 1},  {5, 1},  {6, 1},  {7, 2},   {8, 4},   {9, 1},  {10, 2},
+        {11, 2}, {12, 4},  {13, 1}, {14, 4}, {15, 4}, {16, 4},  {17, 2},  {18, 4}, {48, 1},
+        {32, 2}, {52, 1},  {56, 6}, {57, 6}, {58, 2}, {59, 2},  {60, 1},  {61, 1}, {31, 3},
+        {89, 1}, {136, 1}, {34, 4}, {1, 8},  {2, 8},  {27, 16}, {28, 16}, {62, 16}};
+    static const uint16_t times[2][4][2] = {{{21, 4}, {22, 4}, {150, 4}, {151, 4}},
+                                            {{152, 8}, {153, 8}, {150, 4}, {151, 4}}};
+    unsigned count = 1 + draw(20);
+    unsigned first = draw(35);
+    unsigned step = 1 + draw(4); // hardly ever the same twice
+    for (unsigned i = 0; i < count; i++) {
+        const uint16_t *field = usual[(first + i * step) % 35];
+        if (draw(8) == 0)
+            field = times[version == 10][draw(4)];
+        fields[i][0] = field[0];
+        fields[i][1] = field[1];
+        if (draw(40) == 0) {
+            fields[i][0] = (uint16_t)(1 + draw(320));
+            fields[i][1] = (uint16_t)draw(20);
+        }
+    }
+    fields[count][0] = 0;
+    fields[count][1] = 0;
+    return count;
+}
+
+static void put_drawn(unsigned len)
+{
+    unsigned kind = draw(4);
+    for (unsigned i = 0; i < len; i++)
+        message_put(&m,
+                    kind == 0                  ? 0
+                    : kind == 1 && i + 1 < len ? 0
+                                               : draw(kind == 2 ? 8 : 256),
+                    1);
+}
+
+static void whatever_is_sent(void **state)
+{
+    static uint16_t fields[22][2];
+    (void)state;
+    for (unsigned round = 0; round < 20000; round++) {
+        unsigned version = 9 + round % 2;
+        unsigned count = draw_fields(version, fields);
+        open_message(version);
+        if (version == 9 && draw(8) == 0)
+            message_patch(&m, 8, draw(3), 4);
+        put_template(256 + round % 7, fields);
+        message_open(&m, 256 + round % 7);
+        for (unsigned record = draw(5) + 1; record != 0; record--)
+            for (unsigned i = 0; i < count; i++)
+                put_drawn(fields[i][1]);
+        message_close(&m);
+        (void)send_message();
+    }
+    uint64_t flows = twin.straight.ledger.flows_made;
+    assert_true(flows > 20000 && twin.straight.frames > flows / 4);
+    assert_true(twin.straight.frames < flows);
+}
+
+static void emitted_again_when_frames_are_taken_back(void **state)
+{
+    static const uint16_t fields[][2] = {{8, 4}, {1, 4}, END};
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        message_v9(&m);
+        put_template(256, fields);
+        message_open(&m, 256);
+        put_record(fields, 1);
+        message_close(&m);
+        assert_int_equal(send_message(), i == 0 ? 1 : 0);
+        decoder_set_frames(twin.straight.decoder, NULL);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(which_shapes_go_straight, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_odd_record_alone_takes_the_whole_way, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(samplers_may_change_from_record_to_record, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(frames_of_either_length_of_length, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(version_5, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whatever_is_sent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(emitted_again_when_frames_are_taken_back, set_up,
+                                        tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
