@@ -6,6 +6,7 @@
 #include "collector/decode/netflow.h"
 #include "collector/decode/netflow_legacy.h"
 #include "collector/decode/plan.h"
+#include "collector/decode/plan_wire.h"
 #include "collector/decode/sflow.h"
 
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct decoder {
     struct ledger *ledger;
     decode_emit *emit;
     const struct decode_frames *frames;
+    struct plan_wire_pool wires;
     void *user;
     struct plan *legacy_plan;
     struct mapping *mapping;
@@ -126,6 +128,7 @@ static struct decode_run begin_run(struct decoder *decoder, const struct datagra
                                .flow = &decoder->flow,
                                .emit = decoder->emit,
                                .frames = decoder->frames,
+                               .wires = &decoder->wires,
                                .user = decoder->user};
 }
 

@@ -5,6 +5,8 @@
 #include "collector/decode/decode.h"
 #include "collector/decode/exporter.h"
 
+struct plan_wire_pool;
+
 struct decode_run {
     const struct datagram *datagram;
     struct ledger *ledger;
@@ -21,6 +23,7 @@ struct decode_run {
     struct flow *flow;                 // scratch: reset, fill, decode_emit_flow
     decode_emit *emit;
     const struct decode_frames *frames; // NULL: records become flows
+    struct plan_wire_pool *wires;
     void *user;
 };
 

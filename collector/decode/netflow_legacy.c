@@ -108,7 +108,7 @@ static void emit_record(struct decode_run *run, const struct header *h, const ui
 
 // How many of so many records were there.
 static unsigned take_records(struct decode_run *run, const struct header *h, struct cursor *c,
-                             const struct plan *plan)
+                             struct plan *plan)
 {
     const struct netflow_clock clock = {
         .dialect = TEMPLATE_V9, .export_ns = h->export_ns, .uptime_ms = h->uptime_ms};
@@ -130,7 +130,7 @@ static unsigned take_records(struct decode_run *run, const struct header *h, str
     return taken;
 }
 
-void netflow_legacy_decode(struct decode_run *run, const struct plan *plan)
+void netflow_legacy_decode(struct decode_run *run, struct plan *plan)
 {
     struct cursor c = cursor_over(run->datagram->data, run->datagram->len);
     struct header h = read_header(&c);

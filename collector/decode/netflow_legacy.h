@@ -10,4 +10,4 @@ struct plan;
 struct plan *netflow_legacy_plan(void);
 
 // Decodes the datagram of `run`, its version already seen to be 5. Counts it as parsed or refused.
-void netflow_legacy_decode(struct decode_run *run, const struct plan *plan);
+void netflow_legacy_decode(struct decode_run *run, struct plan *plan);

@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-#define ALLOCATION 24 // what an allocation costs besides its own size, at most
-
 struct element {
     uint8_t code;
     uint8_t field;
@@ -153,6 +151,7 @@ struct plan *plan_new(const struct template *template, enum template_dialect dia
     if (plan == NULL)
         return NULL;
     plan->mapping = mapping;
+    plan->dialect = dialect;
     if (mapping != NULL)
         plan->mapped = mapping_elements(mapping, dialect == TEMPLATE_IPFIX);
     struct compiler c = {.plan = plan};
@@ -163,7 +162,6 @@ struct plan *plan_new(const struct template *template, enum template_dialect dia
     if (template->variable)
         c.stretch->length = (uint16_t)c.offset;
     plan->len = template->variable ? 0 : template->min_len;
-    plan->wire = plan_wire_new(plan, dialect);
     struct plan *fitted = realloc(plan, sizeof *plan + plan->op_count * sizeof plan->ops[0]);
     return fitted == NULL ? plan : fitted;
 }
@@ -171,7 +169,7 @@ struct plan *plan_new(const struct template *template, enum template_dialect dia
 void plan_free(struct plan *plan)
 {
     if (plan != NULL)
-        plan_wire_free(plan->wire);
+        plan_wire_release(plan->wire);
     free(plan);
 }
 
@@ -182,6 +180,5 @@ uint32_t plan_unused(const struct plan *plan)
 
 size_t plan_bytes(const struct plan *plan)
 {
-    return sizeof *plan + plan->op_count * sizeof plan->ops[0] +
-           (plan->wire == NULL ? 0 : plan_wire_bytes(plan->wire) + ALLOCATION);
+    return sizeof *plan + plan->op_count * sizeof plan->ops[0];
 }

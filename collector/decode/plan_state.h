@@ -76,7 +76,9 @@ struct plan {
     uint32_t unused; // fields that no operation takes
     const struct mapping *mapping;
     const struct mapping_elements *mapped; // of the template's protocol
-    struct plan_wire *wire;                // NULL: records need the whole way; owned
+    enum template_dialect dialect;
+    bool wireless;          // known to need the whole way
+    struct plan_wire *wire; // shared; NULL: not asked for, or there is none
     uint32_t op_count;
     struct op ops[];
 };

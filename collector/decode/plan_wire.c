@@ -1,53 +1,19 @@
-#include "collector/decode/plan_wire.h"
-
 #include "collector/decode/plan_state.h"
-#include "common/base/copy.h"
+#include "collector/decode/plan_wire_state.h"
+#include "common/base/siphash.h"
 #include "common/flow/wire.h"
 #include "common/flow/wire_put.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#define LENGTH_MAX     0x3fff // of a body: its prefix has two bytes at most
-#define NUM_MAX        (sizeof(uint16_t) + WIRE_VARINT_MAX)
-#define ADDRESS_MAX    (sizeof(uint16_t) + 1 + 16)
-#define SAMPLINGS_MAX  8
-#define STEPS_MAX      (SAMPLINGS_MAX + 1 + FLOW_FIELD_COUNT + PLAN_WIRE_PIECES_MAX)
-#define CONSTANTS_USED (PLAN_WIRE_CONSTANTS_MAX - COPY_STEP)
-
-enum step_code {
-    STEP_NUM,
-    STEP_ADDRESS4,
-    STEP_ADDRESS16,
-    STEP_CONSTANTS, // `offset` is the number of the piece
-    STEP_UPTIME,
-    STEP_SECONDS,
-    STEP_MILLI,
-    STEP_VERSION,  // the byte there must be `mask`
-    STEP_SAMPLING, // the number must be that of the first record; `head` is the element
-};
-
-// `offset` counts from the record's start, to the end of a number and to the start of all else.
-struct step {
-    uint64_t mask; // the bits of a number, out of the eight bytes that end with it
-    uint32_t head; // tag, and length of an address, as they stand on the wire
-    uint16_t offset;
-    uint8_t code;
-    uint8_t head_len;
-};
+#define LENGTH_MAX    0x3fff // of a body: its prefix has two bytes at most
+#define NUM_MAX       (sizeof(uint16_t) + WIRE_VARINT_MAX)
+#define ADDRESS_MAX   (sizeof(uint16_t) + 1 + 16)
+#define SAMPLINGS_MAX 8
+#define STEPS_MAX     (SAMPLINGS_MAX + 1 + FLOW_FIELD_COUNT + PLAN_WIRE_PIECES_MAX)
 
 static_assert(sizeof(struct step) == 16, "four to a cache line");
-
-struct plan_wire {
-    uint64_t etype; // of the addresses; 0: there are none
-    uint64_t own;   // fields that come from the record
-    size_t bound;
-    unsigned piece_count;
-    uint64_t pieces[PLAN_WIRE_PIECES_MAX]; // the fields of each
-    unsigned sampling_count;               // of the steps, the first ones
-    unsigned step_count;
-    struct step steps[];
-};
 
 // What all records of a message have in common.
 static const uint64_t CONSTANTS = FLOW_BIT(FLOW_TYPE) | FLOW_BIT(FLOW_SAMPLING_RATE) |
@@ -227,9 +193,23 @@ static void arrange(struct plan_wire *wire, const struct compiler *c)
         put_piece(wire, constants);
 }
 
-struct plan_wire *plan_wire_new(const struct plan *plan, enum template_dialect dialect)
+static uint32_t hash_of(const struct plan_wire *wire)
 {
-    struct compiler c = {.dialect = dialect};
+    uint64_t hash = wire->own;
+    for (unsigned i = 0; i < wire->step_count; i++) {
+        const struct step *step = &wire->steps[i];
+        const uint64_t words[] = {hash, step->mask,
+                                  (uint64_t)step->head << 32 | (uint64_t)step->offset << 16 |
+                                      (uint64_t)step->code << 8 | step->head_len};
+        hash = siphash_words(0, words, 3);
+    }
+    return (uint32_t)hash;
+}
+
+// NULL when records of the plan need the whole way, or without memory.
+static struct plan_wire *compile_plan(const struct plan *plan)
+{
+    struct compiler c = {.dialect = plan->dialect};
     if (plan->len == 0)
         return NULL;
     for (unsigned i = 0; i < plan->op_count; i++)
@@ -240,164 +220,64 @@ struct plan_wire *plan_wire_new(const struct plan *plan, enum template_dialect d
     struct plan_wire *wire = calloc(1, sizeof *wire + STEPS_MAX * sizeof wire->steps[0]);
     if (wire == NULL)
         return NULL;
+    wire->references = 1;
     wire->etype = c.etype;
     wire->own = c.own;
     wire->bound = sizeof(uint16_t) + PLAN_WIRE_CONSTANTS_MAX + WIRE_OVERRUN;
     arrange(wire, &c);
     assert(wire->bound <= LENGTH_MAX && wire->step_count <= STEPS_MAX);
-    struct plan_wire *fitted = realloc(wire, plan_wire_bytes(wire));
-    return fitted == NULL ? wire : fitted;
+    wire->hash = hash_of(wire);
+    return wire;
 }
 
-void plan_wire_free(struct plan_wire *wire)
+// All that is in a wire follows from its steps.
+static bool is_same(const struct plan_wire *a, const struct plan_wire *b)
 {
-    free(wire);
+    return a->hash == b->hash && a->etype == b->etype && a->step_count == b->step_count &&
+           memcmp(a->steps, b->steps, a->step_count * sizeof a->steps[0]) == 0;
 }
 
-size_t plan_wire_bytes(const struct plan_wire *wire)
+// One that is there already in the place of this one, or it. Takes it over.
+static struct plan_wire *intern(struct plan_wire_pool *pool, struct plan_wire *fresh)
 {
-    return sizeof *wire + wire->step_count * sizeof wire->steps[0];
+    struct plan_wire **bucket = &pool->buckets[fresh->hash % PLAN_WIRE_BUCKETS];
+    struct plan_wire *known = *bucket;
+    while (known != NULL && !is_same(known, fresh))
+        known = known->next;
+    if (known != NULL) {
+        free(fresh);
+        known->references++;
+        return known;
+    }
+    struct plan_wire *fitted = realloc(fresh,
+                                       sizeof *fresh + fresh->step_count * sizeof fresh->steps[0]);
+    struct plan_wire *wire = fitted == NULL ? fresh : fitted;
+    wire->pool = pool;
+    wire->next = *bucket;
+    *bucket = wire;
+    pool->count++;
+    return wire;
 }
 
-const struct plan_wire *plan_wire_of(const struct plan *plan)
+const struct plan_wire *plan_wire_of(struct plan_wire_pool *pool, struct plan *plan)
 {
+    if (plan->wire != NULL || plan->wireless || pool->count == PLAN_WIRE_COUNT_MAX)
+        return plan->wire;
+    struct plan_wire *fresh = compile_plan(plan);
+    plan->wireless = fresh == NULL;
+    if (fresh != NULL)
+        plan->wire = intern(pool, fresh);
     return plan->wire;
 }
 
-static inline uint64_t number_at(const struct step *step, const uint8_t *record)
+void plan_wire_release(struct plan_wire *wire)
 {
-    return bytes_u64(record + step->offset - 8) & step->mask;
-}
-
-struct sampling_terms plan_wire_sampling(const struct plan_wire *wire, const uint8_t *record)
-{
-    struct sampling_terms terms = {.has_selector = false};
-    for (const struct step *step = wire->steps; step < wire->steps + wire->sampling_count; step++)
-        sampling_take(&terms, (uint16_t)step->head, number_at(step, record));
-    return terms;
-}
-
-void plan_wire_begin(struct plan_writing *writing, const struct plan_wire *wire,
-                     const uint8_t *record, const struct netflow_clock *clock, struct flow *flow)
-{
-    writing->wire = wire;
-    writing->first = record;
-    writing->clock = clock;
-    writing->bound = wire->bound;
-    writing->gap = 1;
-    flow_set_num(flow, FLOW_ETYPE, wire->etype);
-    flow_set_num(flow, FLOW_TIME_FLOW_START_NS, clock->export_ns);
-    flow_set_num(flow, FLOW_TIME_FLOW_END_NS, clock->export_ns);
-    uint8_t *end = writing->constants;
-    for (unsigned i = 0; i < wire->piece_count; i++) {
-        uint8_t *start = end;
-        end = wire_put_fields(start, flow, wire->pieces[i]);
-        writing->pieces[i].at = (uint8_t)(start - writing->constants);
-        writing->pieces[i].len = (uint8_t)(end - start);
-    }
-    assert(end <= writing->constants + CONSTANTS_USED);
-}
-
-static inline uint8_t *put_head(uint8_t *out, const struct step *step)
-{
-    memcpy(out, &step->head, sizeof step->head);
-    return out + step->head_len;
-}
-
-static inline uint8_t *put_number(uint8_t *out, const struct step *step, uint64_t value)
-{
-    return value == 0 ? out : wire_varint(put_head(out, step), value);
-}
-
-static inline uint8_t *put_constants(uint8_t *out, const struct plan_writing *writing, unsigned i)
-{
-    const uint8_t *from = writing->constants + writing->pieces[i].at;
-    size_t len = writing->pieces[i].len;
-    if (len > COPY_STEP)
-        return copy_steps(out, from, len);
-    memcpy(out, from, COPY_STEP);
-    return out + len;
-}
-
-// NULL: there is no such time, which is to be counted.
-static inline uint8_t *put_uptime(uint8_t *out, struct plan_writing *writing,
-                                  const struct step *step, const uint8_t *record)
-{
-    writing->end_ns = netflow_clock_uptime(writing->clock, (uint32_t)number_at(step, record));
-    return writing->end_ns == 0 ? NULL : put_number(out, step, writing->end_ns);
-}
-
-// A time in units of so many nanoseconds, since 1970. NULL likewise.
-static inline uint8_t *put_absolute(uint8_t *out, struct plan_writing *writing,
-                                    const struct step *step, const uint8_t *record, uint64_t unit)
-{
-    if (__builtin_mul_overflow(number_at(step, record), unit, &writing->end_ns))
-        return NULL;
-    return put_number(out, step, writing->end_ns);
-}
-
-// What is no number that the record gives.
-static inline uint8_t *put_other(uint8_t *out, struct plan_writing *writing,
-                                 const struct step *step, const uint8_t *record)
-{
-    switch ((enum step_code)step->code) {
-    case STEP_ADDRESS4:
-        memcpy(put_head(out, step), record + step->offset, 4);
-        return out + step->head_len + 4;
-    case STEP_ADDRESS16:
-        memcpy(put_head(out, step), record + step->offset, 16);
-        return out + step->head_len + 16;
-    case STEP_CONSTANTS:
-        return put_constants(out, writing, step->offset);
-    case STEP_UPTIME: // of start and end the end stands behind, and so leaves its time
-        return put_uptime(out, writing, step, record);
-    case STEP_SECONDS:
-        return put_absolute(out, writing, step, record, 1000000000);
-    case STEP_MILLI:
-        return put_absolute(out, writing, step, record, 1000000);
-    case STEP_VERSION:
-        return record[step->offset] == step->mask ? out : NULL;
-    case STEP_SAMPLING:
-        return number_at(step, record) == number_at(step, writing->first) ? out : NULL;
-    case STEP_NUM:
-        break;
-    }
-    return NULL;
-}
-
-static uint8_t *write_body(struct plan_writing *writing, const uint8_t *record, uint8_t *out)
-{
-    const struct plan_wire *wire = writing->wire;
-    const struct step *const last = wire->steps + wire->step_count;
-    for (const struct step *step = wire->steps; step < last; step++) {
-        if (step->code == STEP_NUM)
-            out = put_number(out, step, number_at(step, record));
-        else if ((out = put_other(out, writing, step, record)) == NULL)
-            return NULL;
-    }
-    return out;
-}
-
-uint8_t *plan_wire_write(struct plan_writing *writing, const uint8_t *record, uint8_t *frame)
-{
-    uint8_t *body = frame + writing->gap;
-    const uint8_t *end = write_body(writing, record, body);
-    if (end == NULL)
-        return NULL;
-    size_t len = (size_t)(end - body);
-    unsigned head = len < 0x80 ? 1 : 2;
-    if (head != writing->gap) { // the next frame will most likely be like this one
-        memmove(frame + head, body, len);
-        writing->gap = head;
-    }
-    frame[0] = (uint8_t)(len | (head - 1) << 7);
-    if (head == 2)
-        frame[1] = (uint8_t)(len >> 7);
-    return frame + head + len;
-}
-
-void plan_wire_end(const struct plan_writing *writing, struct flow *flow)
-{
-    if ((writing->wire->own & FLOW_BIT(FLOW_TIME_FLOW_END_NS)) != 0)
-        flow_set_num(flow, FLOW_TIME_FLOW_END_NS, writing->end_ns);
+    if (wire == NULL || --wire->references != 0)
+        return;
+    struct plan_wire **link = &wire->pool->buckets[wire->hash % PLAN_WIRE_BUCKETS];
+    while (*link != wire)
+        link = &(*link)->next;
+    *link = wire->next;
+    wire->pool->count--;
+    free(wire);
 }

@@ -12,17 +12,25 @@
 
 struct plan_wire;
 
-// Compiles what plan_new made. NULL when records of the template need the whole way, or without
-// memory.
-struct plan_wire *plan_wire_new(const struct plan *plan, enum template_dialect dialect);
-void plan_wire_free(struct plan_wire *wire); // NULL is allowed
-size_t plan_wire_bytes(const struct plan_wire *wire);
+// What a decoder's plans were compiled into. Those of equal records, which is what all exporters of
+// one kind send, share one. There are at most PLAN_WIRE_COUNT_MAX, of 1.6 KiB at most each.
+#define PLAN_WIRE_COUNT_MAX 4096
+#define PLAN_WIRE_BUCKETS   256
+struct plan_wire_pool {
+    struct plan_wire *buckets[PLAN_WIRE_BUCKETS];
+    unsigned count;
+};
 
-// The one of this plan; NULL: none.
-const struct plan_wire *plan_wire_of(const struct plan *plan);
+// What the plan is compiled into, when it is first asked for; for the plan's life. NULL when its
+// records need the whole way: for good when they are of another shape, for now when the pool is
+// full.
+const struct plan_wire *plan_wire_of(struct plan_wire_pool *pool, struct plan *plan);
+
+// The plan ends.
+void plan_wire_release(struct plan_wire *wire); // NULL is allowed
 
 // Records of one template in one message that say the same of sampling. To be read and set by
-// plan_wire.c, but for `bound`.
+// plan_wire_run.c, but for `bound`.
 struct plan_writing {
     const struct plan_wire *wire;
     const uint8_t *first;              // the record that it began with

@@ -2,9 +2,10 @@
 
 #include "collector/decode/decode_sampling.h"
 
-void straight_begin(struct straight *straight, const struct plan *plan)
+void straight_begin(struct straight *straight, struct plan *plan)
 {
-    straight->wire = straight->run->frames == NULL ? NULL : plan_wire_of(plan);
+    straight->wire = straight->run->frames == NULL ? NULL
+                                                   : plan_wire_of(straight->run->wires, plan);
     straight->base = straight->run->flow->set;
     straight->open = false;
     straight->flows = 0;

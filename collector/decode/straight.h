@@ -23,7 +23,7 @@ struct straight {
 
 // Begins with records of the plan; the scratch flow has what they have in common, but for the
 // sampling rate.
-void straight_begin(struct straight *straight, const struct plan *plan);
+void straight_begin(struct straight *straight, struct plan *plan);
 
 // Writes one record, which is whole. False: it is to take the whole way.
 bool straight_record(struct straight *straight, const uint8_t *record);

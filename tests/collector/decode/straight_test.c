@@ -1,5 +1,5 @@
 // Records written straight to the wire: the same bytes and books as the whole way gives.
-#include "common/base/cursor.h"
+#include "collector/decode/plan_wire.h"
 #include "tests/collector/decode/message.h"
 #include "tests/support/twin.h"
 
@@ -329,6 +329,37 @@ static void emitted_again_when_frames_are_taken_back(void **state)
     }
 }
 
+// A record of its own for each template, with so many bytes of padding (element 210).
+static uint64_t send_padded(unsigned padding)
+{
+    const uint16_t fields[][2] = {{8, 4}, {210, (uint16_t)padding}, {1, 4}, END};
+    message_ipfix(&m);
+    put_template(256 + padding, fields);
+    message_open(&m, 256 + padding);
+    for (unsigned i = 0; i < padding + 8; i++)
+        message_put(&m, i, 1);
+    message_close(&m);
+    return send_message();
+}
+
+static void the_pool_is_bounded_and_given_back(void **state)
+{
+    unsigned straight = 0;
+    (void)state;
+    for (unsigned padding = 0; padding < PLAN_WIRE_COUNT_MAX + 10; padding++)
+        straight += send_padded(padding) == 1;
+    assert_int_equal(straight, PLAN_WIRE_COUNT_MAX);
+    assert_int_equal(send_padded(1), 1);
+    assert_int_equal(send_padded(PLAN_WIRE_COUNT_MAX + 1), 0);
+    message_ipfix(&m);
+    message_open(&m, 2);
+    message_put(&m, 2, 2); // all templates are withdrawn (RFC 7011, section 8.1)
+    message_put(&m, 0, 2);
+    message_close(&m);
+    (void)send_message();
+    assert_int_equal(send_padded(PLAN_WIRE_COUNT_MAX + 1), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +370,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(frames_of_either_length_of_length, set_up, tear_down),
         cmocka_unit_test_setup_teardown(version_5, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whatever_is_sent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_pool_is_bounded_and_given_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(emitted_again_when_frames_are_taken_back, set_up,
                                         tear_down),
     };

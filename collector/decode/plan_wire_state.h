@@ -1,0 +1,40 @@
+// What plan_wire.c (the compiler) and plan_wire_run.c (the run) share; for these only.
+#pragma once
+
+#include "collector/decode/plan_wire.h"
+
+enum step_code {
+    STEP_NUM,
+    STEP_ADDRESS4,
+    STEP_ADDRESS16,
+    STEP_CONSTANTS, // `offset` is the number of the piece
+    STEP_UPTIME,
+    STEP_SECONDS,
+    STEP_MILLI,
+    STEP_VERSION,  // the byte there must be `mask`
+    STEP_SAMPLING, // the number must be that of the first record; `head` is the element
+};
+
+// `offset` counts from the record's start, to the end of a number and to the start of all else.
+struct step {
+    uint64_t mask; // the bits of a number, out of the eight bytes that end with it
+    uint32_t head; // tag, and length of an address, as they stand on the wire
+    uint16_t offset;
+    uint8_t code;
+    uint8_t head_len;
+};
+
+struct plan_wire {
+    struct plan_wire_pool *pool; // that it is in
+    struct plan_wire *next;      // of its bucket
+    uint32_t references;         // plans that have it
+    uint32_t hash;               // of all below
+    uint64_t etype;              // of the addresses; 0: there are none
+    uint64_t own;                // fields that come from the record
+    size_t bound;
+    uint64_t pieces[PLAN_WIRE_PIECES_MAX]; // the fields of each
+    uint32_t piece_count;
+    uint32_t sampling_count; // of the steps, the first ones
+    uint32_t step_count;
+    struct step steps[];
+};
