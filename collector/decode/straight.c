@@ -37,25 +37,34 @@ static void begin_with(struct straight *straight, const uint8_t *record)
                     straight->run->flow);
 }
 
-bool straight_record(struct straight *straight, const uint8_t *record)
+// The end of the record's frame, which begins at *frame; NULL: it is to take the whole way.
+static inline uint8_t *write_frame(struct straight *straight, const uint8_t *record,
+                                   uint8_t **frame)
 {
-    const struct decode_frames *frames = straight->run->frames;
     struct plan_writing *writing = &straight->writing;
-    if (straight->wire == NULL)
-        return false;
     if (!straight->open)
         begin_with(straight, record);
-    uint8_t *frame = frames->room(straight->run->user, writing->bound);
-    if (frame == NULL)
+    *frame = straight->run->frames->room(straight->run->user, writing->bound);
+    if (*frame == NULL)
+        return NULL;
+    uint8_t *end = plan_wire_write(writing, record, *frame);
+    if (end != NULL || record == writing->first)
+        return end;
+    begin_with(straight, record);
+    return plan_wire_write(writing, record, *frame);
+}
+
+bool straight_record(struct straight *straight, const uint8_t *record)
+{
+    if (straight->wire == NULL)
         return false;
-    uint8_t *end = plan_wire_write(writing, record, frame);
-    if (end == NULL && record != writing->first) {
-        begin_with(straight, record);
-        end = plan_wire_write(writing, record, frame);
+    uint8_t *frame;
+    uint8_t *end = write_frame(straight, record, &frame);
+    if (end == NULL) { // what was written before it must not change the flow that it becomes
+        straight_end(straight);
+        return false;
     }
-    if (end == NULL)
-        return false;
     straight->flows++;
-    frames->take(straight->run->user, frame, (size_t)(end - frame));
+    straight->run->frames->take(straight->run->user, frame, (size_t)(end - frame));
     return true;
 }

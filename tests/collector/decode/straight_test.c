@@ -133,19 +133,19 @@ static void which_shapes_go_straight(void **state)
 
 static void an_odd_record_alone_takes_the_whole_way(void **state)
 {
-    static const uint16_t fields[][2] = {{8, 4}, {60, 1}, {22, 4}, END};
-    static const uint8_t versions[] = {4, 4, 6, 0, 4};
+    static const uint16_t fields[][2] = {{8, 4}, {60, 1}, {21, 4}, END};
+    static const uint8_t versions[] = {4, 6, 4, 0, 4, 4, 6};
     (void)state;
     message_v9(&m);
     put_template(256, fields);
     message_open(&m, 256);
-    for (unsigned i = 0; i < 5; i++) {
+    for (unsigned i = 0; i < 7; i++) { // the last one's end is what the delay is made of
         message_put(&m, 0x0a000000 + i, 4);
         message_put(&m, versions[i], 1);
-        message_put(&m, 5000, 4);
+        message_put(&m, 5000 - 1000 * i, 4);
     }
     message_close(&m);
-    assert_int_equal(send_message(), 3);
+    assert_int_equal(send_message(), 4);
     message_v9(&m);
     message_patch(&m, 8, 0, 4); // exported in 1970: what came before it has no time
     message_open(&m, 256);
