@@ -1,3 +1,5 @@
+#include "collector/decode/plan_wire.h"
+
 #include "collector/decode/plan_state.h"
 #include "collector/decode/plan_wire_state.h"
 #include "common/base/siphash.h"
