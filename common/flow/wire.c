@@ -119,13 +119,17 @@ static uint8_t *put_num_list(uint8_t *out, const struct flow *flow, enum flow_fi
 {
     size_t count;
     const uint32_t *items = flow_num_list(flow, id, &count);
-    size_t len = 0;
+    uint8_t *start = put_tag(out, id);
+    uint8_t *inside = start + 1; // most take one byte of length: move those that do not
+    uint8_t *end = inside;
     for (size_t i = 0; i < count; i++)
-        len += wire_varint_len(items[i]);
-    out = wire_varint(put_tag(out, id), len);
-    for (size_t i = 0; i < count; i++)
-        out = wire_varint(out, items[i]);
-    return out;
+        end = wire_varint(end, items[i]);
+    size_t len = (size_t)(end - inside);
+    size_t head = wire_varint_len(len);
+    if (head != 1)
+        memmove(start + head, inside, len);
+    wire_put_varint(start, len);
+    return start + head + len;
 }
 
 static uint8_t *put_bytes_list(uint8_t *out, const struct flow *flow, enum flow_field id)
