@@ -22,7 +22,7 @@ from harness import clickhouse, enrich, jetstream, process, program, receive  # 
 
 PARTS = ("receive", "bursts", "workers", "curves", "enrich", "jetstream", "clickhouse",
          "lookup", "start")
-PART_SECONDS_MAX = 3 * 3600
+RUN_SECONDS_MAX, QUICK_RUN_SECONDS_MAX = 2400, 300  # of one part
 # Count, options of the generator, flags of the collector. One exporter may have a thousand templates
 # or so, which is bounded on purpose; more come from several.
 EXPORTERS = [(count, [f"-exporters={count}"], []) for count in (1, 10, 100, 1000, 10000, 60000)]
@@ -121,7 +121,7 @@ def _reason(error):
 
 def try_part(part, arguments, timing, say):
     """The part's figures, or why there are none: the others are measured all the same."""
-    signal.alarm(PART_SECONDS_MAX // (20 if arguments.quick else 1))
+    signal.alarm((QUICK_RUN_SECONDS_MAX if arguments.quick else RUN_SECONDS_MAX) * arguments.runs)
     try:
         return run_part(part, arguments, timing, say)
     except (OSError, RuntimeError, ValueError, KeyError, TypeError,
