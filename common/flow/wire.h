@@ -50,13 +50,6 @@ uint8_t *wire_put_num(uint8_t *out, enum flow_field id, uint64_t value);
 uint8_t *wire_put_bytes(uint8_t *out, enum flow_field id, const void *data, size_t len);
 size_t wire_varint_len(uint64_t value);
 
-// A field's tag as it stands on the wire, the first byte lowest, and how many bytes it has: 1 or 2.
-uint16_t wire_tag(enum flow_field id, unsigned *len);
-
-// The flow's fields that are in `set` too, without a prefix: what wire_write writes of them. `out`
-// has room for wire_bound(flow) bytes.
-uint8_t *wire_put_fields(uint8_t *out, const struct flow *flow, uint64_t set);
-
 // Writes one map<string, string> entry (the inside of a *_context item), at most
 // len(key) + len(value) + 12 bytes; and reads one back. 0, or -1 when it is not an entry.
 uint8_t *wire_put_entry(uint8_t *out, struct span key, struct span value);

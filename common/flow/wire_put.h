@@ -4,10 +4,19 @@
 // is written next goes over them.
 #pragma once
 
+#include "common/flow/flow.h"
+
 #include <stdint.h>
 #include <string.h>
 
 #define WIRE_OVERRUN 8
+
+// A field's tag as it stands on the wire, the first byte lowest, and how many bytes it has: 1 or 2.
+uint16_t wire_tag(enum flow_field id, unsigned *len);
+
+// The flow's fields that are in `set` too, without a prefix: what wire_write writes of them. `out`
+// has room for wire_bound(flow) bytes.
+uint8_t *wire_put_fields(uint8_t *out, const struct flow *flow, uint64_t set);
 
 // Spreads the low 56 bits over eight bytes, seven each. Bits are moved up by n when they are added
 // to their place 2^n - 1 times.

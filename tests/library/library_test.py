@@ -77,6 +77,17 @@ class LibraryTest(unittest.TestCase):
                 declared += file.read()
         self.assertEqual([name for name in listed if not re.search(rf"\b{name}\b", declared)], [])
 
+    def test_what_the_manual_names_can_be_called(self):
+        with open(os.path.join(ROOT, "docs", "library.md"), encoding="utf-8") as file:
+            named = set(re.findall(r"`([a-z_0-9]+)`", file.read()))
+        declared = ""
+        for header in glob.glob(f"{PREFIX}/include/**/*.h", recursive=True):
+            with open(header, encoding="utf-8") as file:
+                declared += file.read()
+        functions = {name for name in named if re.search(rf"\b{name}\(", declared)}
+        self.assertIn("decoder_set_frames", functions)
+        self.assertEqual(functions - symbols("--defined-only"), set())
+
     def test_all_of_it_links_with_what_pkg_config_says(self):
         with tempfile.TemporaryDirectory() as folder:
             main = os.path.join(folder, "main.c")
