@@ -1,18 +1,5 @@
 #include "collector/decode/netflow_clock.h"
 
-#define NS_PER_MS NETFLOW_CLOCK_NS_PER_MS
-
-// Milliseconds of uptime as Unix time.
-static uint64_t uptime_ns(const struct netflow_clock *clock, uint64_t uptime_ms)
-{
-    if (clock->dialect == TEMPLATE_V9)
-        return netflow_clock_uptime(clock, (uint32_t)uptime_ms);
-    uint64_t elapsed_ms = clock->export_ns / NS_PER_MS - clock->init_ms;
-    int64_t before_ms = (int32_t)((uint32_t)elapsed_ms - (uint32_t)uptime_ms);
-    uint64_t whole_ms = clock->export_ns / NS_PER_MS * NS_PER_MS;
-    return netflow_clock_before(whole_ms, before_ms * NS_PER_MS);
-}
-
 static uint64_t delta_ns(const struct netflow_clock *clock, uint64_t before_us)
 {
     return before_us > clock->export_ns / 1000 ? 0 : clock->export_ns - before_us * 1000;
@@ -23,8 +10,8 @@ static uint64_t time_ns(const struct netflow_clock *clock, const struct plan_tim
 {
     switch (time->clock) {
     case PLAN_CLOCK_UPTIME:
-        if (clock->dialect == TEMPLATE_V9 || clock->init_ms != 0)
-            return uptime_ns(clock, time->value);
+        if (netflow_clock_counts(clock))
+            return netflow_clock_uptime(clock, (uint32_t)time->value);
         break;
     case PLAN_CLOCK_ABSOLUTE:
         return time->value;
@@ -50,10 +37,9 @@ bool netflow_clock_set(const struct netflow_clock *clock, const struct plan_resu
                    record->end.clock == PLAN_CLOCK_UPTIME;
     uint64_t start_ns = time_ns(clock, &record->start);
     uint64_t end_ns = time_ns(clock, &record->end);
-    if (uptimes && clock->dialect == TEMPLATE_IPFIX && clock->init_ms == 0) {
-        // Uptimes without the start they count from: the flow ended as it was exported.
+    if (uptimes && !netflow_clock_counts(clock)) { // the flow ended as it was exported
         uint32_t duration_ms = (uint32_t)(record->end.value - record->start.value);
-        start_ns = netflow_clock_before(end_ns, (int64_t)duration_ms * NS_PER_MS);
+        start_ns = netflow_clock_before(end_ns, (int64_t)duration_ms * NETFLOW_CLOCK_NS_PER_MS);
     }
     // A time may be there by the mapping: the record's own goes before it, the export time does
     // not.

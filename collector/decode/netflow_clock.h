@@ -20,13 +20,25 @@ static inline uint64_t netflow_clock_before(uint64_t export_ns, int64_t before_n
     return time_ns < 0 ? 0 : (uint64_t)time_ns;
 }
 
-// v9: milliseconds of the exporter's uptime as Unix time, 0 when that is before 1970. Uptimes are
-// 32 bits and wrap after 49.7 days; of the times that they can mean the one nearest to the export
-// is taken.
+// Whether it is known what uptimes count from.
+static inline bool netflow_clock_counts(const struct netflow_clock *clock)
+{
+    return clock->dialect == TEMPLATE_V9 || clock->init_ms != 0;
+}
+
+// Milliseconds of the exporter's uptime as Unix time, 0 when that is before 1970. Uptimes are 32
+// bits and wrap after 49.7 days; of the times that they can mean the one nearest to the export is
+// taken.
 static inline uint64_t netflow_clock_uptime(const struct netflow_clock *clock, uint32_t uptime_ms)
 {
-    int64_t before_ms = (int32_t)(clock->uptime_ms - uptime_ms);
-    return netflow_clock_before(clock->export_ns, before_ms * NETFLOW_CLOCK_NS_PER_MS);
+    uint64_t now_ms = clock->uptime_ms;
+    uint64_t now_ns = clock->export_ns;
+    if (clock->dialect != TEMPLATE_V9) {
+        now_ms = now_ns / NETFLOW_CLOCK_NS_PER_MS - clock->init_ms;
+        now_ns -= now_ns % NETFLOW_CLOCK_NS_PER_MS;
+    }
+    int64_t before_ms = (int32_t)((uint32_t)now_ms - uptime_ms);
+    return netflow_clock_before(now_ns, before_ms * NETFLOW_CLOCK_NS_PER_MS);
 }
 
 // Sets the start and end of the flow: the record's times, or the export time where it has none.

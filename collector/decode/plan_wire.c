@@ -27,7 +27,6 @@ static const uint64_t CONSTANTS = FLOW_BIT(FLOW_TYPE) | FLOW_BIT(FLOW_SAMPLING_R
 
 // What the record gives, sorted by field once all is there.
 struct compiler {
-    enum template_dialect dialect;
     uint64_t etype;
     uint64_t own;
     bool versioned;
@@ -37,23 +36,16 @@ struct compiler {
     struct step of[FLOW_FIELD_COUNT]; // the step of each field in `own`
 };
 
-// False when the field is filled twice: which one stands is up to the record.
-static bool claim(struct compiler *c, enum flow_field field)
-{
-    bool is_free = (c->own & FLOW_BIT(field)) == 0;
-    c->own |= FLOW_BIT(field);
-    return is_free;
-}
-
-static bool add(struct compiler *c, enum flow_field field, enum step_code code, unsigned offset,
+// In the place of a step that fills the field already: the last one stands.
+static void add(struct compiler *c, enum flow_field field, enum step_code code, unsigned offset,
                 uint64_t mask)
 {
     unsigned len;
+    c->own |= FLOW_BIT(field);
     struct step *step = &c->of[field];
     *step = (struct step){.code = (uint8_t)code, .offset = (uint16_t)offset, .mask = mask};
     step->head = wire_tag(field, &len);
     step->head_len = (uint8_t)len;
-    return claim(c, field);
 }
 
 static uint64_t mask_of(size_t bytes)
@@ -64,7 +56,10 @@ static uint64_t mask_of(size_t bytes)
 static bool add_number(struct compiler *c, const struct op *op, enum flow_field field)
 {
     size_t width = FLOW_FIELDS[field].kind == FIELD_NUM32 && op->length > 4 ? 4 : op->length;
-    return op->length <= 8 && add(c, field, STEP_NUM, op->offset + op->length, mask_of(width));
+    if (op->length > 8)
+        return false;
+    add(c, field, STEP_NUM, op->offset + op->length, mask_of(width));
+    return true;
 }
 
 static bool add_icmp(struct compiler *c, const struct op *op)
@@ -72,33 +67,35 @@ static bool add_icmp(struct compiler *c, const struct op *op)
     unsigned end = op->offset + op->length;
     if (op->length < 2 || op->length > 8)
         return false;
-    return add(c, FLOW_ICMP_TYPE, STEP_NUM, end - 1, 0xff) &&
-           add(c, FLOW_ICMP_CODE, STEP_NUM, end, 0xff);
+    add(c, FLOW_ICMP_TYPE, STEP_NUM, end - 1, 0xff);
+    add(c, FLOW_ICMP_CODE, STEP_NUM, end, 0xff);
+    return true;
 }
 
 static bool add_bytes(struct compiler *c, const struct op *op, unsigned len)
 {
     enum flow_field field = (enum flow_field)op->field;
-    if (!add(c, field, len == 4 ? STEP_ADDRESS4 : STEP_ADDRESS16, op->offset, 0))
-        return false;
+    add(c, field, len == 4 ? STEP_ADDRESS4 : STEP_ADDRESS16, op->offset, 0);
     struct step *step = &c->of[field];
     step->head |= len << 8 * step->head_len;
     step->head_len++;
     return true;
 }
 
+// Of two addresses for one field, or of two kinds, the record says which one stands.
 static bool add_address(struct compiler *c, const struct op *op, unsigned len)
 {
     uint64_t etype = len == 4 ? PLAN_ETYPE_IPV4 : PLAN_ETYPE_IPV6;
-    bool alike = c->etype == 0 || c->etype == etype;
+    bool alone = (c->own & FLOW_BIT(op->field)) == 0 && (c->etype == 0 || c->etype == etype);
     c->etype = etype;
-    return alike && add_bytes(c, op, len);
+    return alone && add_bytes(c, op, len);
 }
 
 static bool add_time(struct compiler *c, const struct op *op, enum step_code code, bool start)
 {
-    return add(c, start ? FLOW_TIME_FLOW_START_NS : FLOW_TIME_FLOW_END_NS, code,
-               op->offset + op->length, mask_of(op->length));
+    add(c, start ? FLOW_TIME_FLOW_START_NS : FLOW_TIME_FLOW_END_NS, code, op->offset + op->length,
+        mask_of(op->length));
+    return true;
 }
 
 static bool add_version(struct compiler *c, const struct op *op)
@@ -143,9 +140,9 @@ static bool compile(struct compiler *c, const struct op *op)
     case OP_HOP16:
         return add_bytes(c, op, 16);
     case OP_UPTIME_START:
-    case OP_UPTIME_END: // an uptime of IPFIX counts from what the record may say
-        return c->dialect == TEMPLATE_V9 &&
-               add_time(c, op, STEP_UPTIME, op->code == OP_UPTIME_START);
+        return add_time(c, op, STEP_UPTIME_START, true);
+    case OP_UPTIME_END:
+        return add_time(c, op, STEP_UPTIME_END, false);
     case OP_MILLI_START:
     case OP_MILLI_END:
         return add_time(c, op, STEP_MILLI, op->code == OP_MILLI_START);
@@ -211,7 +208,7 @@ static uint32_t hash_of(const struct plan_wire *wire)
 // NULL when records of the plan need the whole way, or without memory.
 static struct plan_wire *compile_plan(const struct plan *plan)
 {
-    struct compiler c = {.dialect = plan->dialect};
+    struct compiler c = {.etype = 0};
     if (plan->len == 0)
         return NULL;
     for (unsigned i = 0; i < plan->op_count; i++)

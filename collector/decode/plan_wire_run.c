@@ -62,12 +62,34 @@ static inline uint8_t *put_constants(uint8_t *out, const struct plan_writing *wr
     return out + len;
 }
 
+// Uptimes as netflow_clock_set takes them. Where nobody knows what they count from, the flow ended
+// as it was exported, and its start is known when it says both.
+static inline uint64_t start_of(const struct netflow_clock *clock, const struct step *step,
+                                const uint8_t *record)
+{
+    uint32_t start_ms = (uint32_t)number_at(step, record);
+    if (netflow_clock_counts(clock))
+        return netflow_clock_uptime(clock, start_ms);
+    if (step[1].code != STEP_UPTIME_END)
+        return clock->export_ns;
+    uint32_t duration_ms = (uint32_t)number_at(&step[1], record) - start_ms;
+    return netflow_clock_before(clock->export_ns, (int64_t)duration_ms * NETFLOW_CLOCK_NS_PER_MS);
+}
+
+static inline uint64_t end_of(const struct netflow_clock *clock, const struct step *step,
+                              const uint8_t *record)
+{
+    if (!netflow_clock_counts(clock))
+        return clock->export_ns;
+    return netflow_clock_uptime(clock, (uint32_t)number_at(step, record));
+}
+
 // NULL: there is no such time, which is to be counted.
 static inline uint8_t *put_uptime(uint8_t *out, struct plan_writing *writing,
-                                  const struct step *step, const uint8_t *record)
+                                  const struct step *step, uint64_t ns)
 {
-    writing->end_ns = netflow_clock_uptime(writing->clock, (uint32_t)number_at(step, record));
-    return writing->end_ns == 0 ? NULL : put_number(out, step, writing->end_ns);
+    writing->end_ns = ns;
+    return ns == 0 ? NULL : put_number(out, step, ns);
 }
 
 // A time in units of so many nanoseconds, since 1970. NULL likewise.
@@ -92,8 +114,10 @@ static inline uint8_t *put_other(uint8_t *out, struct plan_writing *writing,
         return out + step->head_len + 16;
     case STEP_CONSTANTS:
         return put_constants(out, writing, step->offset);
-    case STEP_UPTIME: // of start and end the end stands behind, and so leaves its time
-        return put_uptime(out, writing, step, record);
+    case STEP_UPTIME_START: // the end stands behind, and so leaves its time
+        return put_uptime(out, writing, step, start_of(writing->clock, step, record));
+    case STEP_UPTIME_END:
+        return put_uptime(out, writing, step, end_of(writing->clock, step, record));
     case STEP_SECONDS:
         return put_absolute(out, writing, step, record, 1000000000);
     case STEP_MILLI:

@@ -7,8 +7,9 @@ enum step_code {
     STEP_NUM,
     STEP_ADDRESS4,
     STEP_ADDRESS16,
-    STEP_CONSTANTS, // `offset` is the number of the piece
-    STEP_UPTIME,
+    STEP_CONSTANTS,    // `offset` is the number of the piece
+    STEP_UPTIME_START, // in front of the end's step, or of a piece that has the end
+    STEP_UPTIME_END,
     STEP_SECONDS,
     STEP_MILLI,
     STEP_VERSION,  // the byte there must be `mask`

@@ -106,11 +106,15 @@ static void which_shapes_go_straight(void **state)
         {9, 0, 4, {{60, 1}, {1, 4}, END}},          // the version alone
         {9, 0, 0, {{8, 4}, {27, 16}, {1, 4}, END}}, // one source of two
         {9, 0, 0, {{8, 4}, {28, 16}, {1, 4}, END}}, // two kinds of address
-        {9, 0, 7, {{1, 4}, {23, 4}, END}},          // bytes twice
+        {9, 1, 7, {{1, 4}, {2, 4}, {23, 4}, END}},  // bytes twice: the last ones
         {9, 0, 7, {{8, 3}, {1, 4}, END}},           // impossible lengths
         {9, 0, 7, {{1, 9}, {2, 4}, END}},
         {9, 0, 7, {{32, 1}, {2, 4}, END}},
-        {10, 0, 7, {{21, 4}, {22, 4}, {1, 4}, END}},    // uptimes from an unknown start
+        {10, 1, 7, {{21, 4}, {22, 4}, {1, 4}, END}}, // uptimes from an unknown start
+        {10, 1, 7, {{22, 4}, {1, 4}, END}},
+        {10, 1, 7, {{21, 4}, {1, 4}, END}},
+        {10, 1, 7, {{152, 8}, {21, 4}, {22, 4}, END}},
+        {9, 0, 0, {{8, 4}, {8, 4}, {1, 4}, END}},
         {10, 0, UINT64_MAX, {{152, 8}, {153, 8}, END}}, // past what nanoseconds hold
         {10, 0, 7, {{154, 8}, {155, 8}, END}},
         {10, 0, 7, {{158, 4}, {1, 4}, END}},
@@ -251,6 +255,45 @@ static unsigned draw(unsigned below)
     return (unsigned)(state >> 20) % below;
 }
 
+// systemInitTimeMilliseconds in options data, for exporters of IPFIX that count from it.
+static void put_init_time(uint64_t init_ms)
+{
+    message_open(&m, 3);
+    message_put(&m, 401, 2);
+    message_put(&m, 2, 2);
+    message_put(&m, 1, 2);
+    message_put(&m, 149, 2);
+    message_put(&m, 4, 2);
+    message_put(&m, 160, 2);
+    message_put(&m, 8, 2);
+    message_close(&m);
+    message_open(&m, 401);
+    message_put(&m, MESSAGE_DOMAIN, 4);
+    message_put(&m, init_ms, 8);
+    message_close(&m);
+}
+
+static void uptimes_of_ipfix(void **state)
+{
+    static const uint16_t fields[][2] = {{22, 4}, {21, 4}, {1, 4}, END};
+    static const uint32_t times[][2] = {{0, 0}, {1000, 5000}, {5000, 1000}, {4294967295, 10}};
+    (void)state;
+    for (unsigned known = 0; known < 2; known++) {
+        message_ipfix(&m);
+        if (known != 0)
+            put_init_time((UINT64_C(1000) * MESSAGE_EXPORT_S) - 10000);
+        put_template(256, fields);
+        message_open(&m, 256);
+        for (unsigned i = 0; i < 4; i++) {
+            message_put(&m, times[i][0], 4);
+            message_put(&m, times[i][1], 4);
+            message_put(&m, 1, 4);
+        }
+        message_close(&m);
+        assert_int_equal(send_message(), 4);
+    }
+}
+
 // Mostly what exporters send, sometimes any element of any length.
 static unsigned draw_fields(unsigned version, uint16_t (*fields)[2])
 {
@@ -259,15 +302,16 @@ static unsigned draw_fields(unsigned version, uint16_t (*fields)[2])
         {11, 2}, {12, 4},  {13, 1}, {14, 4}, {15, 4}, {16, 4},  {17, 2},  {18, 4}, {48, 1},
         {32, 2}, {52, 1},  {56, 6}, {57, 6}, {58, 2}, {59, 2},  {60, 1},  {61, 1}, {31, 3},
         {89, 1}, {136, 1}, {34, 4}, {1, 8},  {2, 8},  {27, 16}, {28, 16}, {62, 16}};
-    static const uint16_t times[2][4][2] = {{{21, 4}, {22, 4}, {150, 4}, {151, 4}},
-                                            {{152, 8}, {153, 8}, {150, 4}, {151, 4}}};
+    static const uint16_t times[2][6][2] = {
+        {{21, 4}, {22, 4}, {21, 4}, {22, 4}, {150, 4}, {151, 4}},
+        {{152, 8}, {153, 8}, {150, 4}, {151, 4}, {21, 4}, {22, 4}}};
     unsigned count = 1 + draw(20);
     unsigned first = draw(35);
     unsigned step = 1 + draw(4); // hardly ever the same twice
     for (unsigned i = 0; i < count; i++) {
         const uint16_t *field = usual[(first + i * step) % 35];
         if (draw(8) == 0)
-            field = times[version == 10][draw(4)];
+            field = times[version == 10][draw(6)];
         fields[i][0] = field[0];
         fields[i][1] = field[1];
         if (draw(40) == 0) {
@@ -301,6 +345,8 @@ static void whatever_is_sent(void **state)
         open_message(version);
         if (version == 9 && draw(8) == 0)
             message_patch(&m, 8, draw(3), 4);
+        if (version == 10 && draw(16) == 0)
+            put_init_time(draw(2) * (UINT64_C(1000) * MESSAGE_EXPORT_S - draw(100000)));
         put_template(256 + round % 7, fields);
         message_open(&m, 256 + round % 7);
         for (unsigned record = draw(5) + 1; record != 0; record--)
@@ -369,6 +415,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(frames_of_either_length_of_length, set_up, tear_down),
         cmocka_unit_test_setup_teardown(version_5, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(uptimes_of_ipfix, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whatever_is_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_pool_is_bounded_and_given_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(emitted_again_when_frames_are_taken_back, set_up,
