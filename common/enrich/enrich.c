@@ -172,10 +172,12 @@ static inline void note(struct enrich_plan *plan, uint64_t replaceable, struct s
     if ((piece->bit & ADDRESS_FIELDS) != 0) {
         addrs[piece->bit == FLOW_BIT(FLOW_DST_ADDR)] = piece->bytes;
     } else if ((piece->bit & replaceable) != 0) {
-        if (plan->found == 0)
-            plan->first = piece->at;
-        plan->found |= piece->bit;
-        plan->end_of_last = end;
+        if (plan->cut_count < ENRICH_CUTS_MAX) {
+            plan->cuts[plan->cut_count].at = piece->at;
+            plan->cuts[plan->cut_count].end = end;
+            plan->cuts[plan->cut_count].bit = piece->bit;
+        }
+        plan->cut_count++;
     }
 }
 
@@ -223,8 +225,7 @@ pass_over(struct enrich_plan *plan, uint64_t replaceable, struct span addrs[2], 
 {
     struct wire_window window = wire_window_over(plan->body, plan->len);
     struct piece piece;
-    plan->found = 0;
-    plan->first = plan->end_of_last = plan->body;
+    plan->cut_count = 0;
     addrs[0] = addrs[1] = (struct span){NULL, 0};
     while (window.at != window.end) {
         uint64_t behind = wire_window_behind_tag(&window);
@@ -299,24 +300,36 @@ void enrich_peek_group(const struct snapshot *snapshot, struct enrich_plan *plan
         find_group(snapshot, addrs, plans, count);
 }
 
-// Copies the body without the fields in `cut`. Only the stretch between the first and the last
-// replaceable field is looked at again.
+// Copies the rest of the body, from *kept on, without the fields in `cut`, up to the last of them.
+static uint8_t *copy_pieces(uint8_t *out, const struct enrich_plan *plan, uint64_t cut,
+                            const uint8_t **kept)
+{
+    struct cursor c = cursor_over(*kept, plan->len - (size_t)(*kept - plan->body));
+    struct piece piece;
+    while (next_piece(&c, &piece) == 1) {
+        if ((piece.bit & cut) == 0)
+            continue;
+        out = copy_bytes(out, *kept, (size_t)(piece.at - *kept));
+        *kept = c.at;
+    }
+    return out;
+}
+
+// Copies the body without the fields in `cut`.
 static uint8_t *copy_body(uint8_t *out, const struct enrich_plan *plan, uint64_t cut)
 {
     const uint8_t *kept = plan->body; // not copied yet, from here on
-    const uint8_t *end = plan->body + plan->len;
-    struct cursor c = cursor_over(plan->body, plan->len);
-    struct piece piece;
     if (plan->len == 0)
         return out;
-    c.at = plan->first;
-    while ((plan->found & cut) != 0 && c.at < plan->end_of_last && next_piece(&c, &piece) == 1) {
-        if ((piece.bit & cut) == 0)
+    for (size_t i = 0; i < plan->cut_count && i < ENRICH_CUTS_MAX; i++) {
+        if ((plan->cuts[i].bit & cut) == 0)
             continue;
-        out = copy_bytes(out, kept, (size_t)(piece.at - kept));
-        kept = c.at;
+        out = copy_bytes(out, kept, (size_t)(plan->cuts[i].at - kept));
+        kept = plan->cuts[i].end;
     }
-    return copy_bytes(out, kept, (size_t)(end - kept));
+    if (plan->cut_count > ENRICH_CUTS_MAX)
+        out = copy_pieces(out, plan, cut, &kept);
+    return copy_bytes(out, kept, (size_t)(plan->body + plan->len - kept));
 }
 
 static uint8_t *put_body(const struct snapshot *snapshot, const struct enrich_options *options,

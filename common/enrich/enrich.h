@@ -29,13 +29,17 @@ uint8_t *enrich_frame(const struct snapshot *snapshot, const struct enrich_optio
 
 // The same for many bodies, fast: their addresses are looked up as a group (snapshot_find_group),
 // then each is written, or filled in when it is decoded, while its answers are in the cache.
+#define ENRICH_CUTS_MAX 4 // AS numbers and a sampling rate; with more the body is looked at again
 struct enrich_plan {
     const uint8_t *body; // the caller fills these two
     size_t len;
-    uint64_t found;             // bits of the replaceable fields that are there
-    const uint8_t *first;       // where the first of them begins
-    const uint8_t *end_of_last; // where the last of them ends
-    const uint8_t *addrs[2];    // those looked up, where they lie in the body
+    size_t cut_count; // replaceable fields that are there
+    struct {
+        const uint8_t *at;
+        const uint8_t *end;
+        uint64_t bit;
+    } cuts[ENRICH_CUTS_MAX]; // the first of them
+    const uint8_t *addrs[2]; // those looked up, where they lie in the body
     struct place places[2];
 };
 
