@@ -32,14 +32,7 @@ static struct header read_header(struct cursor *c)
     return h;
 }
 
-// A time in milliseconds of uptime, which wraps after 49.7 days, as Unix time.
-static uint64_t uptime_ns(const struct header *h, uint32_t ms)
-{
-    int64_t before_ms = (int32_t)(h->uptime_ms - ms);
-    return netflow_clock_before(h->export_ns, before_ms * 1000000);
-}
-
-static void fill(struct flow *flow, const struct header *h, const uint8_t *record)
+static void fill(struct flow *flow, const struct netflow_clock *clock, const uint8_t *record)
 {
     flow_set_bytes(flow, FLOW_SRC_ADDR, record, 4);
     flow_set_bytes(flow, FLOW_DST_ADDR, record + 4, 4);
@@ -48,8 +41,9 @@ static void fill(struct flow *flow, const struct header *h, const uint8_t *recor
     flow_set_num(flow, FLOW_OUT_IF, bytes_u16(record + 14));
     flow_set_num(flow, FLOW_PACKETS, bytes_u32(record + 16));
     flow_set_num(flow, FLOW_BYTES, bytes_u32(record + 20));
-    flow_set_num(flow, FLOW_TIME_FLOW_START_NS, uptime_ns(h, bytes_u32(record + 24)));
-    flow_set_num(flow, FLOW_TIME_FLOW_END_NS, uptime_ns(h, bytes_u32(record + 28)));
+    flow_set_num(flow, FLOW_TIME_FLOW_START_NS,
+                 netflow_clock_uptime(clock, bytes_u32(record + 24)));
+    flow_set_num(flow, FLOW_TIME_FLOW_END_NS, netflow_clock_uptime(clock, bytes_u32(record + 28)));
     flow_set_num(flow, FLOW_SRC_PORT, bytes_u16(record + 32));
     flow_set_num(flow, FLOW_DST_PORT, bytes_u16(record + 34));
     flow_set_num(flow, FLOW_TCP_FLAGS, record[37]);
@@ -63,15 +57,12 @@ static void fill(struct flow *flow, const struct header *h, const uint8_t *recor
 
 struct plan *netflow_legacy_plan(void)
 {
+    // Addresses and next hop; interfaces; packets, bytes, start, end; ports; padding, TCP flags,
+    // protocol, TOS; AS numbers; prefix lengths; padding.
     static const struct template_field fields[] = {
-        {8, 4, 0},  {12, 4, 0}, {15, 4, 0},  {10, 2, 0},
-        {14, 2, 0},                                      // addresses, next hop, interfaces
-        {2, 4, 0},  {1, 4, 0},  {22, 4, 0},  {21, 4, 0}, // packets, bytes, start, end
-        {7, 2, 0},  {11, 2, 0}, {210, 1, 0}, {6, 1, 0},
-        {4, 1, 0}, // ports, padding, flags, protocol
-        {5, 1, 0},  {16, 2, 0}, {17, 2, 0},  {9, 1, 0},
-        {13, 1, 0}, // tos, AS, prefix lengths
-        {210, 2, 0}};
+        {8, 4, 0},  {12, 4, 0}, {15, 4, 0}, {10, 2, 0}, {14, 2, 0},  {2, 4, 0},  {1, 4, 0},
+        {22, 4, 0}, {21, 4, 0}, {7, 2, 0},  {11, 2, 0}, {210, 1, 0}, {6, 1, 0},  {4, 1, 0},
+        {5, 1, 0},  {16, 2, 0}, {17, 2, 0}, {9, 1, 0},  {13, 1, 0},  {210, 2, 0}};
     struct template *template = calloc(1, sizeof *template + sizeof fields);
     if (template == NULL)
         return NULL;
@@ -94,13 +85,14 @@ static void fill_base(struct decode_run *run, const struct header *h)
     flow_set_bytes(flow, FLOW_SAMPLER_ADDRESS, datagram->source.bytes, datagram->source.len);
 }
 
-static void emit_record(struct decode_run *run, const struct header *h, const uint8_t *record)
+static void emit_record(struct decode_run *run, const struct header *h,
+                        const struct netflow_clock *clock, const uint8_t *record)
 {
     struct flow *flow = run->flow;
     fill_base(run, h);
     decode_sampling(run, h->sampling, EXPORTER_SAMPLING_HEADER);
     flow_set_num(flow, FLOW_ETYPE, ETYPE_IPV4);
-    fill(flow, h, record);
+    fill(flow, clock, record);
     if (!flow_has(flow, FLOW_TIME_FLOW_START_NS) || !flow_has(flow, FLOW_TIME_FLOW_END_NS))
         decode_note(run, REASON_TIME_INVALID);
     decode_emit_flow(run);
@@ -124,7 +116,7 @@ static unsigned take_records(struct decode_run *run, const struct header *h, str
     for (; taken < h->count && cursor_left(c) >= RECORD_LEN; taken++) {
         const uint8_t *record = cursor_take(c, RECORD_LEN);
         if (!straight_record(&straight, record))
-            emit_record(run, h, record);
+            emit_record(run, h, &clock, record);
     }
     straight_end(&straight);
     return taken;

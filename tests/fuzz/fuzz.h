@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/flow/format.h"
+#include "tests/support/require.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,13 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-#define FUZZ_REQUIRE(condition)                                                                    \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
+#define FUZZ_REQUIRE REQUIRE
 
 // A copy of exactly these bytes, so that a sanitizer sees what reads past them.
 uint8_t *fuzz_copy(const uint8_t *data, size_t len);

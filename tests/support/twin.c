@@ -1,18 +1,10 @@
 #include "tests/support/twin.h"
 
 #include "common/flow/wire.h"
+#include "tests/support/require.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 static void take_flow(void *user, struct flow *flow)
 {
