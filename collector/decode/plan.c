@@ -151,7 +151,6 @@ struct plan *plan_new(const struct template *template, enum template_dialect dia
     if (plan == NULL)
         return NULL;
     plan->mapping = mapping;
-    plan->dialect = dialect;
     if (mapping != NULL)
         plan->mapped = mapping_elements(mapping, dialect == TEMPLATE_IPFIX);
     struct compiler c = {.plan = plan};

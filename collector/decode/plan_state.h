@@ -76,9 +76,8 @@ struct plan {
     uint32_t unused; // fields that no operation takes
     const struct mapping *mapping;
     const struct mapping_elements *mapped; // of the template's protocol
-    enum template_dialect dialect;
-    bool wireless;          // known to need the whole way
-    struct plan_wire *wire; // shared; NULL: not asked for, or there is none
+    bool wireless;                         // known to need the whole way
+    struct plan_wire *wire;                // shared; NULL: not asked for, or there is none
     uint32_t op_count;
     struct op ops[];
 };

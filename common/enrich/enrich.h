@@ -27,9 +27,11 @@ size_t enrich_frame_bound(const struct snapshot *snapshot, size_t body_len);
 uint8_t *enrich_frame(const struct snapshot *snapshot, const struct enrich_options *options,
                       const uint8_t *body, size_t len, uint8_t *out);
 
+// AS numbers and a sampling rate; of a body with more such fields more is looked at twice.
+#define ENRICH_CUTS_MAX 4
+
 // The same for many bodies, fast: their addresses are looked up as a group (snapshot_find_group),
 // then each is written, or filled in when it is decoded, while its answers are in the cache.
-#define ENRICH_CUTS_MAX 4 // AS numbers and a sampling rate; with more the body is looked at again
 struct enrich_plan {
     const uint8_t *body; // the caller fills these two
     size_t len;

@@ -163,22 +163,35 @@ static void an_odd_record_alone_takes_the_whole_way(void **state)
     assert_int_equal(reason(REASON_TIME_INVALID), 2);
 }
 
-// One selector's rate, in options data.
-static void put_rate(unsigned selector, unsigned rate)
+// Options data of one record: a scope of four bytes, and what holds for it.
+static void put_option(unsigned id, unsigned scope, uint32_t of, unsigned element, unsigned len,
+                       uint64_t value)
 {
     message_open(&m, 3);
-    message_put(&m, 400, 2);
+    message_put(&m, id, 2);
     message_put(&m, 2, 2);
     message_put(&m, 1, 2);
-    message_put(&m, 302, 2);
+    message_put(&m, scope, 2);
     message_put(&m, 4, 2);
-    message_put(&m, 34, 2);
-    message_put(&m, 4, 2);
+    message_put(&m, element, 2);
+    message_put(&m, len, 2);
     message_close(&m);
-    message_open(&m, 400);
-    message_put(&m, selector, 4);
-    message_put(&m, rate, 4);
+    message_open(&m, id);
+    message_put(&m, of, 4);
+    message_put(&m, value, len);
     message_close(&m);
+}
+
+// selectorId, samplingInterval
+static void put_rate(uint32_t selector, unsigned rate)
+{
+    put_option(400, 302, selector, 34, 4, rate);
+}
+
+// observationDomainId, systemInitTimeMilliseconds: what uptimes of IPFIX count from.
+static void put_init_time(uint64_t init_ms)
+{
+    put_option(401, 149, MESSAGE_DOMAIN, 160, 8, init_ms);
 }
 
 static void samplers_may_change_from_record_to_record(void **state)
@@ -253,24 +266,6 @@ static unsigned draw(unsigned below)
     state ^= state >> 7;
     state ^= state << 17;
     return (unsigned)(state >> 20) % below;
-}
-
-// systemInitTimeMilliseconds in options data, for exporters of IPFIX that count from it.
-static void put_init_time(uint64_t init_ms)
-{
-    message_open(&m, 3);
-    message_put(&m, 401, 2);
-    message_put(&m, 2, 2);
-    message_put(&m, 1, 2);
-    message_put(&m, 149, 2);
-    message_put(&m, 4, 2);
-    message_put(&m, 160, 2);
-    message_put(&m, 8, 2);
-    message_close(&m);
-    message_open(&m, 401);
-    message_put(&m, MESSAGE_DOMAIN, 4);
-    message_put(&m, init_ms, 8);
-    message_close(&m);
 }
 
 static void uptimes_of_ipfix(void **state)
