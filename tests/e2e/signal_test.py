@@ -138,7 +138,7 @@ class ReloadTest(unittest.TestCase):
             process.wait_until(lambda: os.path.getsize(self.output) > 0, "the first flows")
             os.rename(self.output, moved)
             collector.send(signal.SIGHUP)
-            process.wait_until(lambda: os.path.exists(self.output), "the new file")
+            collector.wait_for_log("opened the output again")  # it exists before it is written to
             send(collector.port, datagram(2))
             self.assertEqual(collector.stop(), 0)
         for path, number in ((moved, 1), (self.output, 2)):

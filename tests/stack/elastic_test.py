@@ -261,10 +261,12 @@ class RotateTest(unittest.TestCase):
                 socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             path = os.path.join(folder, "goflow2.log")
             with process.Collector(*MAPPING, "-transport.file", path) as collector:
-                for number in range(rounds * each):
-                    sender.sendto(netflow.v5(number, ["10.0.0.1"]), ("127.0.0.1", collector.port))
-                    if number % each == each - 1:
-                        self.rotate(path, collector)
+                for turn in range(rounds):
+                    for number in range(turn * each, (turn + 1) * each):
+                        sender.sendto(netflow.v5(number, ["10.0.0.1"]),
+                                      ("127.0.0.1", collector.port))
+                    self.rotate(path, collector)
+                    collector.wait_for_log("opened the output again", times=turn + 1)
                 self.assertEqual(collector.stop(), 0)
             names = ["goflow2.1.log", "goflow2.2.log", "goflow2.3.log", "goflow2.log"]
             self.assertEqual(sorted(os.listdir(folder)), names)
@@ -281,7 +283,6 @@ class RotateTest(unittest.TestCase):
         process.wait_until(lambda: os.path.getsize(path) > 0, "flows")
         subprocess.run(["sh", os.path.join(ELK, "rotate.sh"), path, str(collector.process.pid)],
                        check=True, env={**os.environ, "ROTATE_BYTES": "1", "ROTATE_ONCE": "yes"})
-        process.wait_until(lambda: os.path.exists(path), "the new file")
 
 
 if __name__ == "__main__":
