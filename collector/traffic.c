@@ -6,12 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS 16384
-
 int traffic_init(struct traffic *traffic, uint64_t seed)
 {
     *traffic = (struct traffic){.seed = seed};
-    return table_init(&traffic->table, BUCKETS);
+    return table_init(&traffic->table);
 }
 
 static void give_up(struct traffic *traffic, struct table_entry *entry)
@@ -25,7 +23,7 @@ static void give_up(struct traffic *traffic, struct table_entry *entry)
 void traffic_fini(struct traffic *traffic)
 {
     struct table_entry *entry;
-    if (traffic->table.buckets == NULL)
+    if (traffic->table.slots == NULL)
         return;
     while ((entry = table_victim(&traffic->table, NULL)) != NULL)
         give_up(traffic, entry);
@@ -43,12 +41,12 @@ static uint64_t hash_of(const struct traffic *traffic, const struct addr *source
 static struct traffic_entry *find(struct traffic *traffic, const struct addr *source,
                                   unsigned listener, uint64_t hash)
 {
-    for (struct table_entry *e = table_first(&traffic->table, hash); e != NULL; e = table_next(e)) {
-        struct traffic_entry *one = (struct traffic_entry *)e;
+    struct traffic_entry *one;
+    for (uint64_t at = hash;
+         (one = (struct traffic_entry *)table_seek(&traffic->table, hash, &at)) != NULL;)
         if (one->listener == listener && addr_equal(&one->source, source))
-            return one;
-    }
-    return NULL;
+            break;
+    return one;
 }
 
 static struct traffic_entry *make(struct traffic *traffic, const struct addr *source,
@@ -57,11 +55,14 @@ static struct traffic_entry *make(struct traffic *traffic, const struct addr *so
     struct traffic_entry *one = calloc(1, sizeof *one);
     if (one == NULL)
         return NULL;
+    if (traffic->table.count == TRAFFIC_COUNT_MAX)
+        give_up(traffic, table_victim(&traffic->table, NULL));
+    if (table_add(&traffic->table, &one->entry, hash) != 0) {
+        free(one);
+        return NULL;
+    }
     one->source = *source;
     one->listener = listener;
-    table_add(&traffic->table, &one->entry, hash);
-    if (traffic->table.count > TRAFFIC_COUNT_MAX)
-        give_up(traffic, table_victim(&traffic->table, &one->entry));
     return one;
 }
 
@@ -77,7 +78,8 @@ struct traffic_counts *traffic_take(struct traffic *traffic, const struct addr *
         return NULL;
     one->counts.datagrams++;
     one->counts.bytes += len;
-    table_use(&traffic->table, &one->entry, one->counts.datagrams >= TRAFFIC_PROVEN);
+    table_use(&traffic->table, &one->entry,
+              one->counts.datagrams >= TRAFFIC_PROVEN ? TABLE_PROVEN : TABLE_NEWCOMER);
     return &one->counts;
 }
 

@@ -167,7 +167,7 @@ static void announce(const struct decoder *decoder, const struct decode_run *run
     announcement.data = decoder->announcement->bytes;
     announcement.len = decoder->announcement->len;
     decoder->announce(decoder->user, &announcement,
-                      run->exporter != NULL && run->exporter->entry.proven);
+                      run->exporter != NULL && run->exporter->entry.rank != TABLE_NEWCOMER);
 }
 
 // How old the datagram's last flow was when it came; an end in the future is none.
@@ -237,8 +237,8 @@ static void visit_order(const struct table_order *order, decoder_exporter_visit 
 
 void decoder_exporters(const struct decoder *decoder, decoder_exporter_visit *visit, void *user)
 {
-    visit_order(&decoder->exporters.table.proven, visit, user);
-    visit_order(&decoder->exporters.table.newcomers, visit, user);
+    visit_order(&decoder->exporters.table.ranks[TABLE_PROVEN], visit, user);
+    visit_order(&decoder->exporters.table.ranks[TABLE_NEWCOMER], visit, user);
 }
 
 void decoder_templates(const struct decoder *decoder, decoder_template_visit *visit, void *user)

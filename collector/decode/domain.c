@@ -49,31 +49,10 @@ struct domain_store *domain_store_new(bool shared, uint64_t seed, struct ledger 
     store->shared = shared;
     store->seed = seed;
     store->ledger = ledger;
-    return store;
-}
-
-static void recency_remove(struct domain_recency *list, struct domain *domain)
-{
-    if (domain->newer != NULL)
-        domain->newer->older = domain->older;
-    else
-        list->newest = domain->older;
-    if (domain->older != NULL)
-        domain->older->newer = domain->newer;
-    else
-        list->oldest = domain->newer;
-    domain->newer = domain->older = NULL;
-}
-
-static void recency_push(struct domain_recency *list, struct domain *domain)
-{
-    domain->older = list->newest;
-    domain->newer = NULL;
-    if (list->newest != NULL)
-        list->newest->newer = domain;
-    else
-        list->oldest = domain;
-    list->newest = domain;
+    if (table_init(&store->domains) == 0 && table_init(&store->groups) == 0)
+        return store;
+    domain_store_free(store);
+    return NULL;
 }
 
 void domain_clock(struct domain_store *store, uint64_t now_ns)
@@ -90,16 +69,16 @@ static bool is_past(const struct domain_store *store, uint64_t then_ns, uint64_t
 
 void domain_touch(struct domain_store *store, struct domain *domain)
 {
-    enum domain_standing standing = domain->standing;
-    if (standing != DOMAIN_ESTABLISHED)
-        standing = is_past(store, domain->made_ns, DOMAIN_TENURE_NS) ? DOMAIN_ESTABLISHED
-                                                                     : DOMAIN_PROVEN;
+    bool tenured = is_past(store, domain->made_ns, DOMAIN_TENURE_NS);
     domain->used_ns = store->now_ns;
-    if (standing == domain->standing && store->recency[standing].newest == domain)
-        return;
-    recency_remove(&store->recency[domain->standing], domain);
-    domain->standing = standing;
-    recency_push(&store->recency[standing], domain);
+    table_use(&store->domains, &domain->entry, tenured ? TABLE_ESTABLISHED : TABLE_PROVEN);
+}
+
+static void drop_group(struct domain_store *store, struct domain_group *group)
+{
+    table_remove(&store->groups, &group->entry);
+    store->bytes -= GROUP_BYTES;
+    free(group);
 }
 
 static void leave_group(struct domain_store *store, struct domain *domain)
@@ -109,23 +88,13 @@ static void leave_group(struct domain_store *store, struct domain *domain)
     while (*at != domain)
         at = &(*at)->next_member;
     *at = domain->next_member;
-    if (--group->count != 0)
-        return;
-    struct domain_group **link = &store->group_buckets[group->hash % DOMAIN_BUCKETS];
-    while (*link != group)
-        link = &(*link)->next;
-    *link = group->next;
-    store->bytes -= GROUP_BYTES;
-    free(group);
+    if (--group->count == 0)
+        drop_group(store, group);
 }
 
 static void remove_domain(struct domain_store *store, struct domain *domain)
 {
-    struct domain **link = &store->buckets[domain->hash % DOMAIN_BUCKETS];
-    while (*link != domain)
-        link = &(*link)->next;
-    *link = domain->next;
-    recency_remove(&store->recency[domain->standing], domain);
+    table_remove(&store->domains, &domain->entry);
     leave_group(store, domain);
     store->changes++;
     store->bytes -= DOMAIN_BYTES + domain->templates.bytes;
@@ -134,7 +103,6 @@ static void remove_domain(struct domain_store *store, struct domain *domain)
         store->bytes -= sizeof *domain->sampling + ALLOCATION;
     free(domain->sampling);
     free(domain);
-    store->count--;
 }
 
 static void evict(struct domain_store *store, struct domain *domain)
@@ -145,35 +113,30 @@ static void evict(struct domain_store *store, struct domain *domain)
 
 void domain_store_free(struct domain_store *store)
 {
+    struct table_entry *entry;
     if (store == NULL)
         return;
-    for (int i = 0; i < DOMAIN_STANDING_COUNT; i++)
-        while (store->recency[i].oldest != NULL)
-            remove_domain(store, store->recency[i].oldest);
+    while ((entry = table_victim(&store->domains, NULL)) != NULL)
+        remove_domain(store, (struct domain *)entry);
+    table_fini(&store->domains);
+    table_fini(&store->groups);
     free(store);
 }
 
 // Who goes first: an established domain that fell silent, else the least recently used of the
-// lowest standing. Never `keep`; NULL when there is no other.
+// lowest rank. Never `keep`; NULL when there is no other.
 static struct domain *victim(const struct domain_store *store, const struct domain *keep)
 {
-    struct domain *silent = store->recency[DOMAIN_ESTABLISHED].oldest;
+    struct domain *silent = (struct domain *)store->domains.ranks[TABLE_ESTABLISHED].oldest;
     if (silent != NULL && silent != keep && is_past(store, silent->used_ns, DOMAIN_SILENT_NS))
         return silent;
-    for (int i = 0; i < DOMAIN_STANDING_COUNT; i++) {
-        struct domain *oldest = store->recency[i].oldest;
-        if (oldest != NULL && oldest == keep)
-            oldest = oldest->newer;
-        if (oldest != NULL)
-            return oldest;
-    }
-    return NULL;
+    return (struct domain *)table_victim(&store->domains, keep == NULL ? NULL : &keep->entry);
 }
 
-// Gives domains up, never `keep`, until the store is within its bounds.
-static void make_room(struct domain_store *store, const struct domain *keep)
+// Gives domains up, never `keep`, until the store is within its bounds and has room for `more`.
+static void make_room(struct domain_store *store, const struct domain *keep, size_t more)
 {
-    while (store->count > DOMAIN_COUNT_MAX || store->bytes > DOMAIN_BYTES_MAX) {
+    while (store->domains.count + more > DOMAIN_COUNT_MAX || store->bytes > DOMAIN_BYTES_MAX) {
         struct domain *domain = victim(store, keep);
         if (domain == NULL)
             return;
@@ -181,23 +144,33 @@ static void make_room(struct domain_store *store, const struct domain *keep)
     }
 }
 
-struct domain *domain_find(struct domain_store *store, const struct domain_key *key)
+static struct domain *find(const struct domain_store *store, const struct domain_key *key,
+                           uint64_t hash)
 {
-    struct domain_key own = session_key(store, key);
-    uint64_t hash = hash_key(store, &own);
-    struct domain *domain = store->buckets[hash % DOMAIN_BUCKETS];
-    while (domain != NULL && (domain->hash != hash || !same_key(&domain->key, &own)))
-        domain = domain->next;
+    struct domain *domain;
+    for (uint64_t at = hash;
+         (domain = (struct domain *)table_seek(&store->domains, hash, &at)) != NULL;)
+        if (same_key(&domain->key, key))
+            break;
     return domain;
 }
 
-static struct domain_group *find_group(struct domain_store *store, const struct domain_key *key)
+struct domain *domain_find(struct domain_store *store, const struct domain_key *key)
+{
+    struct domain_key own = session_key(store, key);
+    return find(store, &own, hash_key(store, &own));
+}
+
+static struct domain_group *find_group(const struct domain_store *store,
+                                       const struct domain_key *key)
 {
     struct domain_key own = group_key(key);
     uint64_t hash = hash_key(store, &own);
-    struct domain_group *group = store->group_buckets[hash % DOMAIN_BUCKETS];
-    while (group != NULL && (group->hash != hash || !same_key(&group->key, &own)))
-        group = group->next;
+    struct domain_group *group;
+    for (uint64_t at = hash;
+         (group = (struct domain_group *)table_seek(&store->groups, hash, &at)) != NULL;)
+        if (same_key(&group->key, &own))
+            break;
     return group;
 }
 
@@ -210,14 +183,15 @@ static struct domain_group *make_group(struct domain_store *store, const struct 
     if (group == NULL)
         return NULL;
     group->key = group_key(key);
-    group->hash = hash_key(store, &group->key);
-    group->next = store->group_buckets[group->hash % DOMAIN_BUCKETS];
-    store->group_buckets[group->hash % DOMAIN_BUCKETS] = group;
+    if (table_add(&store->groups, &group->entry, hash_key(store, &group->key)) != 0) {
+        free(group);
+        return NULL;
+    }
     store->bytes += GROUP_BYTES;
     return group;
 }
 
-// The member of the lowest standing, of these the one not used for longest: forged ports push each
+// The member of the lowest rank, of these the one not used for longest: forged ports push each
 // other out, not the exporter's own.
 static struct domain *weakest_member(const struct domain_group *group, const struct domain *keep)
 {
@@ -226,8 +200,8 @@ static struct domain *weakest_member(const struct domain_group *group, const str
         if (d == keep)
             continue;
         // New members are put at the front: of equals the last one seen came first.
-        if (weakest == NULL || d->standing < weakest->standing ||
-            (d->standing == weakest->standing && d->used_ns <= weakest->used_ns))
+        if (weakest == NULL || d->entry.rank < weakest->entry.rank ||
+            (d->entry.rank == weakest->entry.rank && d->used_ns <= weakest->used_ns))
             weakest = d;
     }
     return weakest;
@@ -241,28 +215,43 @@ static void join_group(struct domain_group *group, struct domain *domain)
     group->count++;
 }
 
-struct domain *domain_make(struct domain_store *store, const struct domain_key *key)
+// Without a group it is not in the store; NULL without memory.
+static struct domain *new_domain(struct domain_store *store, const struct domain_key *key,
+                                 uint64_t hash)
 {
-    struct domain *domain = domain_find(store, key);
-    if (domain != NULL)
-        return domain;
-    struct domain_group *group = make_group(store, key);
-    domain = group == NULL ? NULL : calloc(1, sizeof *domain);
-    if (domain == NULL)
+    struct domain *domain = calloc(1, sizeof *domain);
+    if (domain == NULL || table_add(&store->domains, &domain->entry, hash) != 0) {
+        free(domain);
         return NULL;
-    domain->key = session_key(store, key);
-    domain->hash = hash_key(store, &domain->key);
-    domain->next = store->buckets[domain->hash % DOMAIN_BUCKETS];
-    store->buckets[domain->hash % DOMAIN_BUCKETS] = domain;
+    }
+    domain->key = *key;
     domain->made_ns = domain->used_ns = store->now_ns;
     template_table_init(&domain->templates, store->seed);
-    join_group(group, domain);
-    recency_push(&store->recency[DOMAIN_NEWCOMER], domain);
-    store->count++;
     store->bytes += DOMAIN_BYTES;
+    return domain;
+}
+
+struct domain *domain_make(struct domain_store *store, const struct domain_key *key)
+{
+    struct domain_key own = session_key(store, key);
+    uint64_t hash = hash_key(store, &own);
+    struct domain *domain = find(store, &own, hash);
+    if (domain != NULL)
+        return domain;
+    make_room(store, NULL, 1);
+    struct domain_group *group = make_group(store, key);
+    if (group == NULL)
+        return NULL;
+    domain = new_domain(store, &own, hash);
+    if (domain == NULL) {
+        if (group->count == 0)
+            drop_group(store, group);
+        return NULL;
+    }
+    join_group(group, domain);
     if (group->count > DOMAIN_PORTS_MAX)
         evict(store, weakest_member(group, domain));
-    make_room(store, domain);
+    make_room(store, domain, 0);
     return domain;
 }
 
@@ -298,7 +287,7 @@ int domain_put(struct domain_store *store, struct domain *domain, struct templat
         return -1;
     store->changes++;
     ledger_count(store->ledger, REASON_TEMPLATE_EVICTED, (uint64_t)evicted);
-    make_room(store, domain);
+    make_room(store, domain, 0);
     return 0;
 }
 
@@ -330,19 +319,17 @@ static void map_templates(struct domain_store *store, struct domain *domain,
 
 void domain_store_map(struct domain_store *store, const struct mapping *mapping)
 {
-    for (int standing = 0; standing < DOMAIN_STANDING_COUNT; standing++)
-        for (struct domain *d = store->recency[standing].newest; d != NULL; d = d->older)
-            map_templates(store, d, mapping);
-    make_room(store, NULL);
+    for (struct domain *d = domain_next(store, NULL); d != NULL; d = domain_next(store, d))
+        map_templates(store, d, mapping);
+    make_room(store, NULL, 0);
 }
 
 void domain_visit_templates(const struct domain_store *store, domain_visit *visit, void *user)
 {
-    for (int standing = DOMAIN_STANDING_COUNT - 1; standing >= 0; standing--)
-        for (const struct domain *d = store->recency[standing].newest; d != NULL; d = d->older)
-            for (unsigned i = 0; i < d->templates.slot_count; i++)
-                if (d->templates.slots[i] != NULL && !visit(user, &d->key, d->templates.slots[i]))
-                    return;
+    for (const struct domain *d = domain_next(store, NULL); d != NULL; d = domain_next(store, d))
+        for (unsigned i = 0; i < d->templates.slot_count; i++)
+            if (d->templates.slots[i] != NULL && !visit(user, &d->key, d->templates.slots[i]))
+                return;
 }
 
 size_t domain_count_templates(struct domain_store *store, const struct domain_key *key)
@@ -386,7 +373,8 @@ struct sampling_table *domain_own_sampling(struct domain_store *store, struct do
 
 size_t domain_store_bytes(const struct domain_store *store)
 {
-    return sizeof *store + store->bytes;
+    return sizeof *store + table_bytes(&store->domains) + table_bytes(&store->groups) +
+           store->bytes;
 }
 
 uint64_t domain_init_ms(const struct domain *domain)

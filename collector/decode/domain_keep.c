@@ -24,10 +24,9 @@ static bool visit_one(const struct domain *domain, domain_terms_visit *visit, vo
 
 void domain_visit_terms(const struct domain_store *store, domain_terms_visit *visit, void *user)
 {
-    for (int standing = DOMAIN_STANDING_COUNT - 1; standing >= 0; standing--)
-        for (const struct domain *d = store->recency[standing].newest; d != NULL; d = d->older)
-            if (!visit_one(d, visit, user))
-                return;
+    for (const struct domain *d = domain_next(store, NULL); d != NULL; d = domain_next(store, d))
+        if (!visit_one(d, visit, user))
+            return;
 }
 
 void domain_restore(struct domain_store *store, const struct domain_key *key,
@@ -67,7 +66,6 @@ void domain_sweep(struct domain_store *store)
     if (store->now_ns >= store->swept_ns && store->now_ns - store->swept_ns < expiry->sweep_ns)
         return;
     store->swept_ns = store->now_ns;
-    for (int standing = 0; standing < DOMAIN_STANDING_COUNT; standing++)
-        for (struct domain *d = store->recency[standing].newest; d != NULL; d = d->older)
-            sweep(store, d, store->now_ns - expiry->ttl_ns);
+    for (struct domain *d = domain_next(store, NULL); d != NULL; d = domain_next(store, d))
+        sweep(store, d, store->now_ns - expiry->ttl_ns);
 }

@@ -5,13 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS 16384
-
 int exporter_table_init(struct exporter_table *table, uint64_t seed, struct hold *hold)
 {
     table->seed = seed;
     table->hold = hold;
-    return table_init(&table->table, BUCKETS);
+    return table_init(&table->table);
 }
 
 static void remove_exporter(struct exporter_table *table, struct table_entry *entry)
@@ -47,10 +45,12 @@ static bool same_key(const struct exporter_key *a, const struct exporter_key *b)
 static struct exporter *find(struct exporter_table *table, const struct exporter_key *key,
                              uint64_t hash)
 {
-    for (struct table_entry *e = table_first(&table->table, hash); e != NULL; e = table_next(e))
-        if (same_key(&((struct exporter *)e)->key, key))
-            return (struct exporter *)e;
-    return NULL;
+    struct exporter *exporter;
+    for (uint64_t at = hash;
+         (exporter = (struct exporter *)table_seek(&table->table, hash, &at)) != NULL;)
+        if (same_key(&exporter->key, key))
+            break;
+    return exporter;
 }
 
 static struct exporter *make(struct exporter_table *table, const struct exporter_key *key,
@@ -59,15 +59,18 @@ static struct exporter *make(struct exporter_table *table, const struct exporter
     struct exporter *exporter = calloc(1, sizeof *exporter);
     if (exporter == NULL)
         return NULL;
+    if (table->table.count == EXPORTER_COUNT_MAX)
+        remove_exporter(table, table_victim(&table->table, NULL));
+    if (table_add(&table->table, &exporter->entry, hash) != 0) {
+        free(exporter);
+        return NULL;
+    }
     exporter->key = *key;
     exporter->first_seen_ns = now_ns;
     exporter->mark.at_ns = now_ns;
     exporter->mark_old.at_ns = now_ns;
     exporter->sampling_default = sampling_default_of(table->defaults, table->default_count,
                                                      &key->source);
-    table_add(&table->table, &exporter->entry, hash);
-    if (table->table.count > EXPORTER_COUNT_MAX)
-        remove_exporter(table, table_victim(&table->table, &exporter->entry));
     return exporter;
 }
 
@@ -95,7 +98,7 @@ struct exporter *exporter_seen(struct exporter_table *table, const struct export
         exporter = make(table, key, hash, now_ns);
     if (exporter == NULL)
         return NULL;
-    table_use(&table->table, &exporter->entry, false);
+    table_use(&table->table, &exporter->entry, TABLE_NEWCOMER);
     if (now_ns - exporter->mark.at_ns >= EXPORTER_MARK_NS) // or the clock was set back
         set_mark(exporter, now_ns);
     exporter->router = *router;
@@ -111,8 +114,8 @@ void exporter_gave_flows(struct exporter_table *table, struct exporter *exporter
     exporter->counts.flows += flows;
     exporter->last_flow_ns = exporter->last_seen_ns;
     exporter->missing_since_ns = 0;
-    if (!exporter->entry.proven && exporter->counts.datagrams >= EXPORTER_PROVEN)
-        table_use(&table->table, &exporter->entry, true);
+    if (exporter->counts.datagrams >= EXPORTER_PROVEN)
+        table_use(&table->table, &exporter->entry, TABLE_PROVEN);
 }
 
 void exporter_missed(struct exporter *exporter, uint64_t now_ns)

@@ -54,7 +54,7 @@ bool hold_put(struct hold *hold, struct exporter *exporter, const struct held_me
         size > hold->limits.total_bytes)
         return false;
     while (hold->bytes + size > hold->limits.total_bytes) {
-        if (!exporter->entry.proven)
+        if (exporter->entry.rank == TABLE_NEWCOMER)
             return false;
         drop(hold, hold->oldest);
     }

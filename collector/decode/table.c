@@ -3,23 +3,24 @@
 #include <assert.h>
 #include <stdlib.h>
 
-int table_init(struct table *table, size_t buckets)
+#define SLOTS_INIT 256
+
+int table_init(struct table *table)
 {
-    assert((buckets & (buckets - 1)) == 0);
-    *table = (struct table){.bucket_mask = buckets - 1};
-    table->buckets = calloc(buckets, sizeof(struct table_entry *));
-    return table->buckets == NULL ? -1 : 0;
+    *table = (struct table){.slot_mask = SLOTS_INIT - 1};
+    table->slots = calloc(SLOTS_INIT, sizeof *table->slots);
+    return table->slots == NULL ? -1 : 0;
 }
 
 void table_fini(struct table *table)
 {
-    free(table->buckets);
-    table->buckets = NULL;
+    free(table->slots);
+    table->slots = NULL;
 }
 
-static struct table_order *order_of(struct table *table, const struct table_entry *entry)
+size_t table_bytes(const struct table *table)
 {
-    return entry->proven ? &table->proven : &table->newcomers;
+    return (table->slot_mask + 1) * sizeof *table->slots;
 }
 
 static void push(struct table_order *order, struct table_entry *entry)
@@ -45,45 +46,87 @@ static void pull(struct table_order *order, struct table_entry *entry)
         order->oldest = entry->newer;
 }
 
-void table_add(struct table *table, struct table_entry *entry, uint64_t hash)
+// There is always a free one.
+static void fill_slot(struct table *table, uint64_t hash, struct table_entry *entry)
 {
-    struct table_entry **bucket = &table->buckets[hash & table->bucket_mask];
+    uint64_t at = hash;
+    while (table->slots[at & table->slot_mask].entry != NULL)
+        at++;
+    table->slots[at & table->slot_mask] = (struct table_slot){.hash = hash, .entry = entry};
+}
+
+static int grow(struct table *table)
+{
+    struct table grown = *table;
+    grown.slot_mask = 2 * table->slot_mask + 1;
+    grown.slots = calloc(grown.slot_mask + 1, sizeof *grown.slots);
+    if (grown.slots == NULL)
+        return -1;
+    for (size_t i = 0; i <= table->slot_mask; i++)
+        if (table->slots[i].entry != NULL)
+            fill_slot(&grown, table->slots[i].hash, table->slots[i].entry);
+    free(table->slots);
+    *table = grown;
+    return 0;
+}
+
+int table_add(struct table *table, struct table_entry *entry, uint64_t hash)
+{
+    if (2 * (table->count + 1) > table->slot_mask + 1 && grow(table) != 0)
+        return -1;
     entry->hash = hash;
-    entry->proven = false;
-    entry->next = *bucket;
-    *bucket = entry;
-    push(&table->newcomers, entry);
+    entry->rank = TABLE_NEWCOMER;
+    fill_slot(table, hash, entry);
+    push(&table->ranks[TABLE_NEWCOMER], entry);
     table->count++;
+    return 0;
+}
+
+// Frees the slot, and moves those behind it that stand away from their place up to it.
+static void empty_slot(struct table *table, size_t free_at)
+{
+    struct table_slot *slots = table->slots;
+    for (size_t at = free_at + 1; slots[at & table->slot_mask].entry != NULL; at++) {
+        const struct table_slot *moved = &slots[at & table->slot_mask];
+        size_t away = (at - moved->hash) & table->slot_mask; // from where it would stand best
+        if (away < at - free_at)
+            continue;
+        slots[free_at & table->slot_mask] = *moved;
+        free_at = at;
+    }
+    slots[free_at & table->slot_mask].entry = NULL;
 }
 
 void table_remove(struct table *table, struct table_entry *entry)
 {
-    struct table_entry **link = &table->buckets[entry->hash & table->bucket_mask];
-    while (*link != entry)
-        link = &(*link)->next;
-    *link = entry->next;
-    pull(order_of(table, entry), entry);
+    size_t at = entry->hash & table->slot_mask;
+    while (table->slots[at & table->slot_mask].entry != entry)
+        at++;
+    empty_slot(table, at);
+    pull(&table->ranks[entry->rank], entry);
     table->count--;
 }
 
-void table_use(struct table *table, struct table_entry *entry, bool proven)
+void table_use(struct table *table, struct table_entry *entry, enum table_rank rank)
 {
-    struct table_order *order = order_of(table, entry);
-    if (order->newest == entry && entry->proven == (entry->proven || proven))
+    assert(rank < TABLE_RANKS);
+    if (rank < entry->rank)
+        rank = entry->rank;
+    if (table->ranks[rank].newest == entry)
         return;
-    pull(order, entry);
-    entry->proven |= proven;
-    push(order_of(table, entry), entry);
+    pull(&table->ranks[entry->rank], entry);
+    entry->rank = rank;
+    push(&table->ranks[rank], entry);
 }
 
 struct table_entry *table_victim(const struct table *table, const struct table_entry *keep)
 {
-    struct table_entry *victim = table->newcomers.oldest;
-    if (victim != NULL && victim == keep)
-        victim = victim->newer;
-    if (victim == NULL)
-        victim = table->proven.oldest;
-    if (victim != NULL && victim == keep)
-        victim = victim->newer;
-    return victim;
+    for (int rank = 0; rank < TABLE_RANKS; rank++) {
+        struct table_entry *oldest = table->ranks[rank].oldest;
+        if (oldest != NULL && oldest == keep)
+            oldest = oldest->newer;
+        if (oldest != NULL)
+            return oldest;
+    }
+    return NULL;
 }

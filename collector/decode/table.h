@@ -1,23 +1,31 @@
-// A bounded hash table of what is remembered per sender, with two ranks of recency.
+// A bounded hash table of what is remembered per sender, with ranks of recency.
 //
-// Anyone can make an entry by forging a source address. So entries begin as newcomers and become
-// proven when they earned it; when the table is full the newcomer least recently used goes first,
-// and only without newcomers the proven one least recently used: a flood of forged senders pushes
-// out forged senders.
+// Anyone can make an entry by forging a source address. So entries begin as newcomers and rise when
+// they earned it; when the table is full, of the lowest rank that has any the entry least recently
+// used goes first: a flood of forged senders pushes out forged senders.
 //
-// Entries are embedded by their owner as first member, one allocation each. One thread.
+// Entries are embedded by their owner as first member, one allocation each. They are found through
+// slots that hold the whole hash, so that looking one up waits for memory twice, for the slot and
+// for the entry, however full the table is; who knows early what it will look up can have both
+// fetched while it does something else. One thread.
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+enum table_rank {
+    TABLE_NEWCOMER,
+    TABLE_PROVEN,
+    TABLE_ESTABLISHED,
+    TABLE_RANKS,
+};
+
 struct table_entry {
-    struct table_entry *next; // in its bucket
-    struct table_entry *newer;
-    struct table_entry *older;
     uint64_t hash;
-    bool proven;
+    struct table_entry *newer; // of its rank
+    struct table_entry *older;
+    enum table_rank rank;
 };
 
 struct table_order {
@@ -25,42 +33,55 @@ struct table_order {
     struct table_entry *oldest;
 };
 
-struct table {
-    struct table_entry **buckets;
-    size_t bucket_mask;
-    size_t count;
-    struct table_order newcomers;
-    struct table_order proven;
+struct table_slot {
+    uint64_t hash;
+    struct table_entry *entry; // NULL: free
 };
 
-// `buckets` is a power of two. 0, or -1 without memory.
-int table_init(struct table *table, size_t buckets);
+struct table {
+    struct table_slot *slots; // open addressing; a power of two, at least half of them free
+    size_t slot_mask;
+    size_t count;
+    struct table_order ranks[TABLE_RANKS];
+};
+
+// 0, or -1 without memory.
+int table_init(struct table *table);
 void table_fini(struct table *table); // the entries are the owner's to free before
 
-void table_add(struct table *table, struct table_entry *entry, uint64_t hash);
+// Of the slots, for who counts memory.
+size_t table_bytes(const struct table *table);
+
+// A newcomer, the most recently used. 0, or -1 without memory: it is not in the table then.
+int table_add(struct table *table, struct table_entry *entry, uint64_t hash);
 void table_remove(struct table *table, struct table_entry *entry);
 
-// Makes the entry the most recently used of its rank; with `proven`, of the proven.
-void table_use(struct table *table, struct table_entry *entry, bool proven);
+// Makes the entry the most recently used of its rank, or of the given one when that is higher.
+void table_use(struct table *table, struct table_entry *entry, enum table_rank rank);
 
 // The entry to give up first, never `keep`; NULL when there is no other.
 struct table_entry *table_victim(const struct table *table, const struct table_entry *keep);
 
-// Entries that may be the one sought: the first of the hash's bucket, and the next of the same
-// hash.
-static inline struct table_entry *table_match(struct table_entry *entry, uint64_t hash)
+// Entries that may be the one sought, in turn, then NULL. *at is `hash` at first.
+static inline struct table_entry *table_seek(const struct table *table, uint64_t hash, uint64_t *at)
 {
-    while (entry != NULL && entry->hash != hash)
-        entry = entry->next;
-    return entry;
+    for (;;) {
+        const struct table_slot *slot = &table->slots[(*at)++ & table->slot_mask];
+        if (slot->entry == NULL || slot->hash == hash)
+            return slot->entry;
+    }
 }
 
-static inline struct table_entry *table_first(const struct table *table, uint64_t hash)
+// The two steps of having an entry fetched: the second is worth taking when the first is done.
+static inline void table_fetch_slot(const struct table *table, uint64_t hash)
 {
-    return table_match(table->buckets[hash & table->bucket_mask], hash);
+    __builtin_prefetch(&table->slots[hash & table->slot_mask]);
 }
 
-static inline struct table_entry *table_next(const struct table_entry *entry)
+static inline void table_fetch_entry(const struct table *table, uint64_t hash, size_t len)
 {
-    return table_match(entry->next, entry->hash);
+    uint64_t at = hash;
+    const char *entry = (const char *)table_seek(table, hash, &at);
+    for (size_t i = 0; i < len && entry != NULL; i += 64)
+        __builtin_prefetch(entry + i, 1);
 }

@@ -106,8 +106,8 @@ static void copy_senders(struct survey *survey, const struct traffic *traffic)
 {
     struct picking picking = begin_picking(survey, survey->limits.senders);
     memcpy(survey->other_senders, traffic->gone, sizeof survey->other_senders);
-    pick_senders(&picking, &traffic->table.proven);
-    pick_senders(&picking, &traffic->table.newcomers);
+    pick_senders(&picking, &traffic->table.ranks[TABLE_PROVEN]);
+    pick_senders(&picking, &traffic->table.ranks[TABLE_NEWCOMER]);
     for (size_t i = 0; i < picking.picks.count; i++) {
         const struct traffic_entry *one = picking.picks.items[i].what;
         survey->senders[survey->sender_count++] = (struct survey_sender){
