@@ -54,6 +54,7 @@ static const struct item *first_to_go(const struct item *keep)
 static void step(struct table *table, struct item *item, uint64_t hash, uint64_t now)
 {
     enum table_rank rank = (enum table_rank)(rand() % 50 % TABLE_RANKS);
+    assert_ptr_equal(find(table, hash, item), item->used == 0 ? NULL : item);
     if (item->used == 0) {
         assert_int_equal(table_add(table, &item->entry, hash), 0);
         item->used = now;
