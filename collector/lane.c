@@ -369,22 +369,33 @@ static uint64_t units_lost(const struct ledger *ledger)
     return ledger->units_received - ledger->units_decoded - ledger->units_held;
 }
 
+void lane_look_ahead(struct lane *lane, unsigned listener, const struct addr *const sources[],
+                     unsigned count)
+{
+    if (traffic_is_wide(&lane->traffic))
+        traffic_look_ahead(&lane->traffic, sources, count, listener);
+}
+
 void lane_datagram(struct lane *lane, unsigned listener, enum decode_scheme scheme,
                    const struct datagram *datagram)
 {
     const struct ledger *ledger = &lane->books.ledger;
     if (!admits(lane, datagram))
         return;
-    struct traffic_counts *counts = traffic_take(&lane->traffic, &datagram->source, listener,
-                                                 datagram->len);
+    struct traffic_entry *sender = traffic_take(&lane->traffic, &datagram->source, listener,
+                                                datagram->len);
     uint64_t parsed = ledger->datagrams_parsed;
     uint64_t lost = units_lost(ledger);
     if (lane->raw == NULL)
         decoder_run(lane->decoder, scheme, datagram);
     else
         raw_run(lane->raw, scheme, datagram);
-    if (counts != NULL && (ledger->datagrams_parsed == parsed || units_lost(ledger) != lost))
-        counts->errors++;
+    if (sender == NULL)
+        return;
+    if (ledger->datagrams_parsed == parsed || units_lost(ledger) != lost)
+        sender->counts.errors++;
+    if (ledger->datagrams_parsed != parsed && traffic_is_wide(&lane->traffic))
+        sender->trail = *decoder_trail(lane->decoder);
 }
 
 void lane_refuse(struct lane *lane, unsigned listener, enum reason reason,
@@ -392,10 +403,10 @@ void lane_refuse(struct lane *lane, unsigned listener, enum reason reason,
 {
     if (!admits(lane, datagram))
         return;
-    struct traffic_counts *counts = traffic_take(&lane->traffic, &datagram->source, listener,
-                                                 datagram->len);
-    if (counts != NULL)
-        counts->errors++;
+    struct traffic_entry *sender = traffic_take(&lane->traffic, &datagram->source, listener,
+                                                datagram->len);
+    if (sender != NULL)
+        sender->counts.errors++;
     count_refused(lane, reason, datagram->len);
 }
 

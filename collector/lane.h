@@ -36,21 +36,7 @@ struct lane_report {
     struct alarm_list alarms;
 };
 
-// What an errand sees.
-struct lane_view {
-    const struct lane_report *report;
-    const struct decoder *decoder;
-    const struct traffic *traffic;
-};
-
-// Something that the owner does between two batches for another thread, such as to copy a table.
-struct errand {
-    void (*run)(struct errand *errand, const struct lane_view *view);
-    void (*free)(struct errand *errand);
-    bool done; // these two are guarded by the lane
-    bool abandoned;
-};
-
+struct errand;
 struct lane;
 
 // NULL after having logged why.
@@ -85,6 +71,9 @@ bool lane_await(struct lane *lane, struct errand *errand, const struct timespec 
 // The owner. `listener` is the number of the listener that a datagram came through.
 int lane_mail_fd(const struct lane *lane);
 bool lane_serve(struct lane *lane); // false once it is to stop
+// Datagrams of these senders come next, at most TRAFFIC_AHEAD_MAX; nothing but time depends on it.
+void lane_look_ahead(struct lane *lane, unsigned listener, const struct addr *const sources[],
+                     unsigned count);
 void lane_datagram(struct lane *lane, unsigned listener, enum decode_scheme scheme,
                    const struct datagram *datagram);
 void lane_refuse(struct lane *lane, unsigned listener, enum reason reason,

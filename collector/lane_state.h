@@ -1,7 +1,7 @@
 // The insides of a lane; for lane*.c only.
 #pragma once
 
-#include "collector/lane.h"
+#include "collector/errand.h"
 #include "collector/mailbox.h"
 
 #include <pthread.h>

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WIDE 128 // senders; what is remembered of fewer stays in the cache
+
 int traffic_init(struct traffic *traffic, uint64_t seed)
 {
     *traffic = (struct traffic){.seed = seed};
@@ -38,7 +40,7 @@ static uint64_t hash_of(const struct traffic *traffic, const struct addr *source
     return siphash_words(traffic->seed, words, 3);
 }
 
-static struct traffic_entry *find(struct traffic *traffic, const struct addr *source,
+static struct traffic_entry *find(const struct traffic *traffic, const struct addr *source,
                                   unsigned listener, uint64_t hash)
 {
     struct traffic_entry *one;
@@ -66,8 +68,8 @@ static struct traffic_entry *make(struct traffic *traffic, const struct addr *so
     return one;
 }
 
-struct traffic_counts *traffic_take(struct traffic *traffic, const struct addr *source,
-                                    unsigned listener, size_t len)
+struct traffic_entry *traffic_take(struct traffic *traffic, const struct addr *source,
+                                   unsigned listener, size_t len)
 {
     assert(listener < LISTEN_URIS_MAX);
     uint64_t hash = hash_of(traffic, source, listener);
@@ -80,7 +82,31 @@ struct traffic_counts *traffic_take(struct traffic *traffic, const struct addr *
     one->counts.bytes += len;
     table_use(&traffic->table, &one->entry,
               one->counts.datagrams >= TRAFFIC_PROVEN ? TABLE_PROVEN : TABLE_NEWCOMER);
-    return &one->counts;
+    return one;
+}
+
+bool traffic_is_wide(const struct traffic *traffic)
+{
+    return traffic->table.count >= WIDE;
+}
+
+// Each step for all of them before the next, so that they wait together.
+void traffic_look_ahead(const struct traffic *traffic, const struct addr *const sources[],
+                        unsigned count, unsigned listener)
+{
+    uint64_t hashes[TRAFFIC_AHEAD_MAX];
+    assert(count <= TRAFFIC_AHEAD_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        hashes[i] = hash_of(traffic, sources[i], listener);
+        table_fetch_slot(&traffic->table, hashes[i]);
+    }
+    for (unsigned i = 0; i < count; i++)
+        table_fetch_entry(&traffic->table, hashes[i], sizeof(struct traffic_entry));
+    for (unsigned i = 0; i < count; i++) {
+        const struct traffic_entry *one = find(traffic, sources[i], listener, hashes[i]);
+        if (one != NULL)
+            trail_fetch(&one->trail);
+    }
 }
 
 void traffic_add(struct traffic_counts *sum, const struct traffic_counts *part)

@@ -5,11 +5,13 @@
 #pragma once
 
 #include "collector/decode/table.h"
+#include "collector/decode/trail.h"
 #include "collector/listen_uri.h"
 #include "common/base/addr.h"
 
 #define TRAFFIC_COUNT_MAX 65536
 #define TRAFFIC_PROVEN    8 // datagrams after which a sender is no newcomer
+#define TRAFFIC_AHEAD_MAX 8 // datagrams looked ahead
 
 struct traffic_counts {
     uint64_t datagrams;
@@ -22,6 +24,7 @@ struct traffic_entry {
     struct addr source;
     unsigned listener; // its number
     struct traffic_counts counts;
+    struct trail trail; // of its latest datagram, while there are many senders
 };
 
 struct traffic {
@@ -34,9 +37,16 @@ struct traffic {
 int traffic_init(struct traffic *traffic, uint64_t seed);
 void traffic_fini(struct traffic *traffic);
 
-// Counts a datagram; where its error is to be counted, or NULL without memory. Valid until the next
-// call.
-struct traffic_counts *traffic_take(struct traffic *traffic, const struct addr *source,
-                                    unsigned listener, size_t len);
+// Counts a datagram: its sender, or NULL without memory. Valid until the next call.
+struct traffic_entry *traffic_take(struct traffic *traffic, const struct addr *source,
+                                   unsigned listener, size_t len);
+
+// Whether there are so many senders that looking ahead pays.
+bool traffic_is_wide(const struct traffic *traffic);
+
+// Datagrams of these senders come next, at most TRAFFIC_AHEAD_MAX: has what is remembered of them,
+// and what their trails say, fetched.
+void traffic_look_ahead(const struct traffic *traffic, const struct addr *const sources[],
+                        unsigned count, unsigned listener);
 
 void traffic_add(struct traffic_counts *sum, const struct traffic_counts *part);

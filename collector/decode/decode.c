@@ -32,6 +32,7 @@ struct decoder {
     struct exporter_table exporters;
     uint64_t limit_flows;
     struct alarm_list alarms;
+    struct trail trail;
     struct flow flow;
 };
 
@@ -121,6 +122,7 @@ static struct decode_run begin_run(struct decoder *decoder, const struct datagra
                                .ledger = decoder->ledger,
                                .hold = &decoder->hold,
                                .exporters = &decoder->exporters,
+                               .trail = &decoder->trail,
                                .spread = decoder->spread,
                                .limit_flows = decoder->limit_flows,
                                .alarms = &decoder->alarms,
@@ -274,6 +276,11 @@ struct domain_store *decoder_domains(struct decoder *decoder)
 const struct exporter_sums *decoder_gone(const struct decoder *decoder)
 {
     return decoder->exporters.gone;
+}
+
+const struct trail *decoder_trail(const struct decoder *decoder)
+{
+    return &decoder->trail;
 }
 
 const struct alarm_list *decoder_alarms(const struct decoder *decoder)

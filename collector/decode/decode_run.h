@@ -4,6 +4,7 @@
 #include "collector/decode/announcement.h"
 #include "collector/decode/decode.h"
 #include "collector/decode/exporter.h"
+#include "collector/decode/trail.h"
 
 struct plan_wire_pool;
 
@@ -13,6 +14,7 @@ struct decode_run {
     struct hold *hold;
     struct exporter_table *exporters;
     struct exporter *exporter;         // NULL until decode_from
+    struct trail *trail;               // begins with decode_from
     struct announcement *announcement; // NULL: nobody is to be told
     bool spread;                       // other decoders get datagrams of the same exporters
     bool borrowed;                     // the datagram is another collector's announcement
@@ -63,6 +65,7 @@ static inline void decode_from(struct decode_run *run, const struct addr *source
     const struct exporter_key key = {.source = *source, .type = type, .id = id};
     run->exporter = exporter_seen(run->exporters, &key, &datagram->source, datagram->port,
                                   datagram->len, datagram->received_ns);
+    trail_begin(run->trail, run->exporters, run->exporter);
 }
 
 // Takes the datagram's sequence number, which means nothing to a decoder that gets only some of

@@ -1,4 +1,4 @@
-// What a store of domains is made of; for domain.c and domain_keep.c only.
+// What a store of domains is made of; for domain*.c and trail.c only.
 #pragma once
 
 #include "collector/decode/domain.h"

@@ -139,8 +139,10 @@ static void decode_flows(struct netflow_walk *walk, const struct template *templ
         walk_drop_data(walk, end);
         return;
     }
-    if (walk->domain != NULL)
+    if (walk->domain != NULL) {
         domain_touch(walk->store, walk->domain);
+        trail_go_on(walk->run->trail, walk->store, walk->domain, template);
+    }
     template->life->used_ns = walk->run->datagram->received_ns;
     decode_part(walk->run, EXPORTER_DATA_SETS, records);
     walk->run->ledger->units_decoded++;

@@ -73,9 +73,14 @@ static inline struct table_entry *table_seek(const struct table *table, uint64_t
 }
 
 // The two steps of having an entry fetched: the second is worth taking when the first is done.
+static inline const struct table_slot *table_slot(const struct table *table, uint64_t hash)
+{
+    return &table->slots[hash & table->slot_mask];
+}
+
 static inline void table_fetch_slot(const struct table *table, uint64_t hash)
 {
-    __builtin_prefetch(&table->slots[hash & table->slot_mask]);
+    __builtin_prefetch(table_slot(table, hash));
 }
 
 static inline void table_fetch_entry(const struct table *table, uint64_t hash, size_t len)

@@ -4,7 +4,7 @@
 // free.
 #pragma once
 
-#include "collector/lane.h"
+#include "collector/errand.h"
 #include "collector/keep/terms_file.h"
 
 struct terms_copy {

@@ -5,7 +5,7 @@
 // time is the lane's to free; the asker makes a new one.
 #pragma once
 
-#include "collector/lane.h"
+#include "collector/errand.h"
 
 struct survey_exporter {
     struct exporter exporter; // a copy: what it points to is not to be followed

@@ -137,13 +137,13 @@ static void a_flood_of_senders_is_summed(void **state)
         traffic_take(&traffic, &honest, 3, 100);
     for (unsigned i = 0; i < TRAFFIC_COUNT_MAX + 1000; i++) {
         struct addr forged = address(i);
-        traffic_take(&traffic, &forged, 3, 1)->errors++;
+        traffic_take(&traffic, &forged, 3, 1)->counts.errors++;
     }
     assert_int_equal(traffic.table.count, TRAFFIC_COUNT_MAX);
     assert_int_equal(traffic.gone[3].datagrams, 1001);
     assert_int_equal(traffic.gone[3].errors, 1001);
-    struct traffic_counts *counts = traffic_take(&traffic, &honest, 3, 100);
-    assert_int_equal(counts->datagrams, TRAFFIC_PROVEN + 1); // the flood pushed out itself
+    const struct traffic_entry *sender = traffic_take(&traffic, &honest, 3, 100);
+    assert_int_equal(sender->counts.datagrams, TRAFFIC_PROVEN + 1); // the flood pushed out itself
     traffic_fini(&traffic);
     (void)state;
 }
