@@ -2,7 +2,9 @@
 """Several workers and several exporters at once: frames stay whole, exporters stay apart."""
 
 import collections
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,6 +19,7 @@ from support import flow, netflow, process  # noqa: E402
 WORKERS = 4
 EXPORTERS = 16
 DATAGRAMS_OF_EACH = 120
+ADDRESSES = 400  # so many that what is remembered of them is fetched ahead
 SLOW_READ_BYTES = 4096  # less than a pipe holds: writes are partial again and again
 
 
@@ -99,6 +102,48 @@ class WorkerTest(unittest.TestCase):
                 (f["src_addr"], f["dst_addr"], f["proto"], f["src_port"], f["dst_port"], f["bytes"])
                 for f in flow.read_json_lines(collector.output().decode()))
         self.assertEqual(flows, collections.Counter({row: rounds for row in wanted}))
+
+    def test_many_addresses(self):
+        """Each with templates of its own; datagrams in any order, batches of any size."""
+        rounds = 6
+        layouts = [
+            [(netflow.SRC_ADDR, 4), (netflow.DST_ADDR, 4), (netflow.IN_BYTES, 4)],
+            [(netflow.IN_BYTES, 8), (netflow.PROTOCOL, 1), (netflow.SRC_ADDR, 4)],
+        ]
+        order = random.Random(1)
+        wanted = collections.Counter()
+        with process.Collector("-format=bin", "-transport.file.sep=",
+                               scheme="netflow") as collector, contextlib.ExitStack() as stack:
+            sockets = []
+            for number in range(ADDRESSES):
+                out = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                out.bind((f"127.1.{number // 250}.{number % 250 + 1}", 0))
+                out.connect(("127.0.0.1", collector.port))
+                sockets.append(out)
+            for sequence in range(rounds):
+                for number in order.sample(range(ADDRESSES), ADDRESSES):
+                    layout = layouts[number % 2]
+                    address = 10 << 24 | sequence << 16 | number
+                    values = {netflow.SRC_ADDR: address, netflow.IN_BYTES: number + 1}
+                    record = [(values.get(element, 6), length) for element, length in layout]
+                    sets = [netflow.v9_data(256, *record)]
+                    if sequence == 0:
+                        sets.insert(0, netflow.v9_template(256, layout))
+                    sockets[number].send(netflow.v9(sequence, 7, *sets))
+                    wanted[address.to_bytes(4, "big"), number + 1] += 1
+            self.assertEqual(collector.stop(), 0)
+            dropped = collector.ledger().get("kernel", {}).get("dropped", 0)
+            bodies = flow.split_frames(collector.output())
+        address_field, bytes_field = flow.FIELDS["src_addr"][0], flow.FIELDS["bytes"][0]
+        came = collections.Counter()
+        for body in bodies:
+            fields = {field: value for field, _, value in flow.read_message(body)}
+            came[bytes(fields[address_field]), fields[bytes_field]] += 1
+        self.assertEqual(came - wanted, collections.Counter())
+        if dropped:
+            process.left_out(self.id(), f"{dropped} datagrams that the kernel did not queue")
+        else:
+            self.assertEqual(came, wanted)
 
 
 if __name__ == "__main__":
