@@ -9,7 +9,7 @@
 #include "collector/listen_uri.h"
 #include "common/base/addr.h"
 
-#define TRAFFIC_COUNT_MAX 65536
+#define TRAFFIC_COUNT_MAX 131072
 #define TRAFFIC_PROVEN    8 // datagrams after which a sender is no newcomer
 #define TRAFFIC_AHEAD_MAX 8 // datagrams looked ahead
 

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALLOCATION   24 // what an allocation costs besides its own size, at most
+#define ALLOCATION         24 // what an allocation costs besides its own size, at most
+#define SAMPLING_ROOM_INIT 2
+
 #define DOMAIN_BYTES (sizeof(struct domain) + ALLOCATION)
 #define GROUP_BYTES  (sizeof(struct domain_group) + ALLOCATION)
 
@@ -100,7 +102,7 @@ static void remove_domain(struct domain_store *store, struct domain *domain)
     store->bytes -= DOMAIN_BYTES + domain->templates.bytes;
     template_table_fini(&domain->templates);
     if (domain->sampling != NULL)
-        store->bytes -= sizeof *domain->sampling + ALLOCATION;
+        store->bytes -= sampling_bytes(domain->sampling->room) + ALLOCATION;
     free(domain->sampling);
     free(domain);
 }
@@ -360,15 +362,27 @@ const struct sampling_table *domain_sampling(struct domain_store *store,
     return found;
 }
 
-struct sampling_table *domain_own_sampling(struct domain_store *store, struct domain *domain)
+struct sampling_table *domain_own_sampling(struct domain_store *store, struct domain *domain,
+                                           unsigned more)
 {
-    if (domain->sampling != NULL)
-        return domain->sampling;
-    domain->sampling = calloc(1, sizeof *domain->sampling);
-    if (domain->sampling == NULL)
+    struct sampling_table *table = domain->sampling;
+    unsigned count = more + (table == NULL ? 0 : table->count);
+    size_t before = table == NULL ? 0 : sampling_bytes(table->room) + ALLOCATION;
+    unsigned room = table == NULL ? SAMPLING_ROOM_INIT : table->room;
+    while (room < count && room < SAMPLING_SELECTORS_MAX)
+        room *= 2;
+    if (table != NULL && room == table->room)
+        return table;
+    table = realloc(table, sampling_bytes(room));
+    if (table == NULL)
         return NULL;
-    store->bytes += sizeof *domain->sampling + ALLOCATION; // room is made by the next domain_make
-    return domain->sampling;
+    if (domain->sampling == NULL)
+        memset(table, 0, sampling_bytes(0));
+    table->room = (uint16_t)room;
+    domain->sampling = table;
+    // More than the bounds allow is taken back by the next domain_make.
+    store->bytes += sampling_bytes(room) + ALLOCATION - before;
+    return table;
 }
 
 size_t domain_store_bytes(const struct domain_store *store)

@@ -19,7 +19,7 @@
 #include "common/base/addr.h"
 #include "common/base/ledger.h"
 
-#define DOMAIN_COUNT_MAX     65536
+#define DOMAIN_COUNT_MAX     131072
 #define DOMAIN_BYTES_MAX     (128u << 20)
 #define DOMAIN_TEMPLATES_MAX TEMPLATE_TABLE_COUNT_MAX // of one domain
 #define DOMAIN_PORTS_MAX     64                       // of one address, version and domain
@@ -92,7 +92,8 @@ size_t domain_count_templates(struct domain_store *store, const struct domain_ke
 // of the exporter, while all that have one agree. NULL and 0 when there is none.
 const struct sampling_table *domain_sampling(struct domain_store *store,
                                              const struct domain_key *key, struct domain *domain);
-// Made when new; NULL without memory.
-struct sampling_table *domain_own_sampling(struct domain_store *store, struct domain *domain);
+// Made when new, with room for so many rows more as far as there may be more; NULL without memory.
+struct sampling_table *domain_own_sampling(struct domain_store *store, struct domain *domain,
+                                           unsigned more);
 uint64_t domain_init_ms(const struct domain *domain);
 void domain_set_init_ms(struct domain *domain, uint64_t init_ms);

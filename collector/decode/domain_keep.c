@@ -2,6 +2,8 @@
 
 #include "collector/decode/domain_state.h"
 
+#include <string.h>
+
 uint64_t domain_changes(const struct domain_store *store)
 {
     return store->changes;
@@ -14,10 +16,14 @@ void domain_note_change(struct domain_store *store)
 
 static bool visit_one(const struct domain *domain, domain_terms_visit *visit, void *user)
 {
+    const struct sampling_table *sampling = domain->sampling;
     struct domain_terms terms = {.init_ms = domain->init_ms};
-    if (domain->sampling != NULL)
-        terms.sampling = *domain->sampling;
-    if (terms.init_ms == 0 && terms.sampling.last == 0)
+    if (sampling != NULL) {
+        terms.rate = sampling->last;
+        terms.count = sampling->count;
+        memcpy(terms.row, sampling->row, sampling->count * sizeof terms.row[0]);
+    }
+    if (terms.init_ms == 0 && terms.rate == 0)
         return true;
     return visit(user, &domain->key, &terms);
 }
@@ -36,10 +42,15 @@ void domain_restore(struct domain_store *store, const struct domain_key *key,
     if (domain == NULL)
         return;
     domain->init_ms = terms->init_ms;
-    struct sampling_table *table = terms->sampling.last == 0 ? NULL
-                                                             : domain_own_sampling(store, domain);
-    if (table != NULL)
-        *table = terms->sampling;
+    struct sampling_table *table = terms->rate == 0
+                                       ? NULL
+                                       : domain_own_sampling(store, domain, terms->count);
+    if (table == NULL)
+        return;
+    sampling_clear(table);
+    table->last = terms->rate;
+    table->count = (uint16_t)terms->count;
+    memcpy(table->row, terms->row, terms->count * sizeof table->row[0]);
 }
 
 void domain_expire(struct domain_store *store, const struct domain_expiry *expiry)

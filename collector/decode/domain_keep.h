@@ -9,8 +9,10 @@
 
 // What options said of a domain, besides its templates.
 struct domain_terms {
-    struct sampling_table sampling; // last 0: none
-    uint64_t init_ms;               // Unix time of the exporter's start, 0: not said
+    uint64_t init_ms; // Unix time of the exporter's start, 0: not said
+    uint64_t rate;    // the last one, 0: none
+    unsigned count;
+    struct sampling_row row[SAMPLING_SELECTORS_MAX];
 };
 
 // How old templates may grow. ttl_ns 0: for ever; sweep_ns 0: nobody looks.

@@ -13,7 +13,7 @@
 #include "collector/decode/table.h"
 #include "common/base/addr.h"
 
-#define EXPORTER_COUNT_MAX 65536
+#define EXPORTER_COUNT_MAX 131072
 #define EXPORTER_PROVEN    8 // datagrams with flows after which an exporter is no newcomer
 
 // Where the sampling rate of its latest flow was found.

@@ -19,11 +19,11 @@ static void learn_init_time(struct netflow_walk *walk, uint64_t init_ms)
 static void learn_sampling(struct netflow_walk *walk, const struct sampling_terms *terms)
 {
     struct decode_run *run = walk->run;
-    struct sampling_table *table = domain_own_sampling(walk->store, walk->domain);
+    struct sampling_table *table = domain_own_sampling(walk->store, walk->domain, 1);
     if (table == NULL || (run->borrowed && table->last != 0 && !table->borrowed))
         return;
     if (table->borrowed && !run->borrowed)
-        *table = (struct sampling_table){.last = 0};
+        sampling_clear(table);
     table->borrowed = run->borrowed;
     bool changed = sampling_learn(table, terms);
     if (changed)

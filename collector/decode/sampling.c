@@ -1,5 +1,6 @@
 #include "collector/decode/sampling.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -70,6 +71,7 @@ bool sampling_learn(struct sampling_table *table, const struct sampling_terms *t
         i++;
     if (i == SAMPLING_SELECTORS_MAX)
         return news;
+    assert(i < table->room);
     news |= i == table->count || table->row[i].rate != rate;
     table->row[i].selector = terms->selector;
     table->row[i].rate = rate;

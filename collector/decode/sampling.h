@@ -30,19 +30,34 @@ uint64_t sampling_rate(const struct sampling_terms *terms);
 
 #define SAMPLING_SELECTORS_MAX 64
 
-// What an exporter's options said: a rate per selector, and the last one of all.
-struct sampling_table {
-    uint64_t last;
-    uint64_t told_ns; // to other decoders, Unix time
-    bool borrowed;    // another collector says so; the exporter has not, to us
-    unsigned count;
-    struct {
-        uint64_t selector;
-        uint64_t rate;
-    } row[SAMPLING_SELECTORS_MAX];
+struct sampling_row {
+    uint64_t selector;
+    uint64_t rate;
 };
 
-// True when that changed what is known.
+// What an exporter's options said: a rate per selector, and the last one of all.
+struct sampling_table {
+    uint64_t last;    // 0: nothing
+    uint64_t told_ns; // to other decoders, Unix time
+    bool borrowed;    // another collector says so; the exporter has not, to us
+    uint16_t count;
+    uint16_t room; // for so many rows
+    struct sampling_row row[];
+};
+
+// How large a table with so much room is.
+static inline size_t sampling_bytes(unsigned room)
+{
+    return sizeof(struct sampling_table) + room * sizeof(struct sampling_row);
+}
+
+static inline void sampling_clear(struct sampling_table *table)
+{
+    *table = (struct sampling_table){.room = table->room};
+}
+
+// True when that changed what is known. A new selector needs room, unless there are
+// SAMPLING_SELECTORS_MAX, when it is not kept.
 bool sampling_learn(struct sampling_table *table, const struct sampling_terms *terms);
 
 // Whether both say the same rates.

@@ -27,23 +27,23 @@ static int compare(const void *a, const void *b)
     return strcmp(name[0], name[1]);
 }
 
-static void write_selectors(FILE *out, const struct sampling_table *sampling)
+static void write_selectors(FILE *out, const struct domain_terms *terms)
 {
-    if (sampling->count == 0)
+    if (terms->count == 0)
         return;
-    for (unsigned i = 0; i < sampling->count; i++)
+    for (unsigned i = 0; i < terms->count; i++)
         fprintf(out, "%s\"%" PRIu64 "\":%" PRIu64, i == 0 ? ",\"selectors\":{" : ",",
-                sampling->row[i].selector, sampling->row[i].rate);
+                terms->row[i].selector, terms->row[i].rate);
     fputc('}', out);
 }
 
 static void write_terms(FILE *out, const struct domain_terms *terms)
 {
-    bool has_rate = terms->sampling.last != 0;
+    bool has_rate = terms->rate != 0;
     fputc('{', out);
     if (has_rate) {
-        fprintf(out, "\"sampling-rate\":%" PRIu64, terms->sampling.last);
-        write_selectors(out, &terms->sampling);
+        fprintf(out, "\"sampling-rate\":%" PRIu64, terms->rate);
+        write_selectors(out, terms);
     }
     if (terms->init_ms != 0)
         fprintf(out, "%s\"system-init-ms\":%" PRIu64, has_rate ? "," : "", terms->init_ms);
@@ -84,8 +84,7 @@ static int read_number(const struct state_place *at, const json_t *value, const 
     return 0;
 }
 
-static int read_selectors(const struct state_place *at, json_t *selectors,
-                          struct sampling_table *out)
+static int read_selectors(const struct state_place *at, json_t *selectors, struct domain_terms *out)
 {
     const char *name;
     json_t *rate;
@@ -111,10 +110,10 @@ static int read_terms(const struct state_place *at, const json_t *value, struct 
     const json_t *init = json_object_get(value, "system-init-ms");
     if (!json_is_object(value))
         return state_refuse(at, "the terms", "an object");
-    if ((rate != NULL && read_number(at, rate, "sampling-rate", &out->sampling.last) != 0) ||
+    if ((rate != NULL && read_number(at, rate, "sampling-rate", &out->rate) != 0) ||
         (init != NULL && read_number(at, init, "system-init-ms", &out->init_ms) != 0))
         return -1;
-    return read_selectors(at, json_object_get(value, "selectors"), &out->sampling);
+    return read_selectors(at, json_object_get(value, "selectors"), out);
 }
 
 static struct terms_row *add_row(struct terms_list *list)

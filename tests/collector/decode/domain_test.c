@@ -154,8 +154,8 @@ static void bytes_are_given_back(void **state)
     domain_withdraw_all(store, domain_find(store, &key), true);
     domain_withdraw_all(store, domain_find(store, &key), false);
     assert_int_equal(domain_store_bytes(store), before);
-    assert_non_null(domain_own_sampling(store, domain_find(store, &key)));
-    assert_true(domain_store_bytes(store) >= before + sizeof(struct sampling_table));
+    assert_non_null(domain_own_sampling(store, domain_find(store, &key), 1));
+    assert_true(domain_store_bytes(store) >= before + sampling_bytes(1));
 }
 
 // One that had data decoded outlives any number of forged newcomers.
@@ -281,8 +281,7 @@ static void what_options_said_is_given_back(void **state)
 {
     struct domain_store *store = domain_store_new(false, 1, &ledger);
     struct domain_key key = key_of(0x0a000001, 1, 7);
-    const struct domain_terms before = {.sampling = {.last = 100, .count = 1, .row = {{3, 100}}},
-                                        .init_ms = 5};
+    const struct domain_terms before = {.init_ms = 5, .rate = 100, .count = 1, .row = {{3, 100}}};
     struct domain_terms after = {.init_ms = 0};
     (void)state;
     domain_restore(store, &key, &before);
@@ -290,6 +289,32 @@ static void what_options_said_is_given_back(void **state)
     assert_memory_equal(&after, &before, sizeof after);
     assert_int_equal(domain_sampling(store, &key, domain_find(store, &key))->last, 100);
     domain_store_free(store);
+}
+
+static void a_domain_holds_so_many_samplers(void **state)
+{
+    struct domain_store *store = *state;
+    struct domain_key key = key_of(1, 1, 1);
+    struct domain *domain = domain_make(store, &key);
+    size_t before = domain_store_bytes(store);
+    for (unsigned round = 1; round <= 2; round++) {
+        for (unsigned i = 0; i < SAMPLING_SELECTORS_MAX + 6; i++) {
+            struct sampling_table *table = domain_own_sampling(store, domain, 1);
+            const struct sampling_terms terms = {
+                .has_selector = true, .selector = 1000 + i, .random = round * (1 + i)};
+            assert_non_null(table);
+            assert_true(sampling_learn(table, &terms));
+        }
+        const struct sampling_table *table = domain_sampling(store, &key, domain);
+        for (unsigned i = 0; i < SAMPLING_SELECTORS_MAX + 6; i++) {
+            const struct sampling_terms terms = {.has_selector = true, .selector = 1000 + i};
+            uint64_t rate = sampling_find(table, &terms);
+            assert_int_equal(rate, i < SAMPLING_SELECTORS_MAX ? round * (1 + i) : 0);
+        }
+    }
+    size_t taken = domain_store_bytes(store) - before;
+    assert_in_range(taken, sampling_bytes(SAMPLING_SELECTORS_MAX),
+                    sampling_bytes(SAMPLING_SELECTORS_MAX) + 64);
 }
 
 // Announced at 1 s; looked at every 10 s, 100 s is too old.
@@ -327,6 +352,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(keys_are_told_apart),
         TEST(many_templates_survive_withdrawals),
+        TEST(a_domain_holds_so_many_samplers),
         TEST(a_domain_holds_so_many_templates),
         TEST(a_flood_does_not_evict_the_proven),
         TEST(a_domain_holds_so_many_bytes),
