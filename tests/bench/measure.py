@@ -25,7 +25,7 @@ PARTS = ("receive", "bursts", "workers", "curves", "enrich", "jetstream", "click
 RUN_SECONDS_MAX, QUICK_RUN_SECONDS_MAX = 2400, 300  # of one part
 # Count, options of the generator, flags of the collector. One exporter may have a thousand templates
 # or so, which is bounded on purpose; more come from several.
-EXPORTERS = [(count, [f"-exporters={count}"], []) for count in (1, 10, 100, 1000, 10000, 60000)]
+EXPORTERS = [(count, [f"-exporters={count}"], []) for count in (1, 10, 100, 1000, 10000, 100000)]
 TEMPLATES = [(count, [f"-exporters={max(1, count // 1000)}", f"-templates={min(count, 1000)}"], [])
              for count in (1, 10, 100, 1000, 10000)]
 MAPPED = (1, 10, 100)
