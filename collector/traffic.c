@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WIDE 128 // senders; what is remembered of fewer stays in the cache
+#define WIDE 32 // senders; what is remembered of fewer stays in the cache
 
 int traffic_init(struct traffic *traffic, uint64_t seed)
 {
