@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#define FORGED     200000
+#define FORGED     150000
 #define START_NS   UINT64_C(1700000000000000000)
 #define NS_PER_S   UINT64_C(1000000000)
 #define HOLD_BYTES (16u << 20)
