@@ -14,6 +14,7 @@
 #define BATCHES_MAX 16   // of one socket before the others and the mailbox have their turn
 #define TICK_MS     1000 // between looks at the kernel's drop counters
 #define EVENTS_MAX  (LISTEN_URIS_MAX + 2)
+#define COUNT_MS    500 // for counting what there was no time to decode
 
 // epoll's data: a socket's index, or one of these.
 enum {
@@ -36,6 +37,7 @@ struct worker {
     struct receive_batch *batch;
     int epoll_fd;
     int64_t ticked_ms;
+    bool late; // what is read now is only counted
     unsigned socket_count;
     struct worker_socket sockets[LISTEN_URIS_MAX];
 };
@@ -68,7 +70,9 @@ static unsigned take_burst(struct worker *worker, const struct worker_socket *so
         one.len = len - at < step ? len - at : step;
         at += one.len;
         count++;
-        if (slot->truncated && at == len)
+        if (worker->late)
+            lane_refuse(worker->lane, socket->listener, REASON_DATAGRAM_UNREAD, &one);
+        else if (slot->truncated && at == len)
             lane_refuse(worker->lane, socket->listener, REASON_DATAGRAM_TRUNCATED, &one);
         else
             lane_datagram(worker->lane, socket->listener, socket->scheme, &one);
@@ -188,17 +192,21 @@ static void work(struct worker *worker)
     (void)lane_flush(worker->lane); // a dead sink has told the main thread
 }
 
-// What the kernel holds was received: it is decoded before the end, as far as time allows.
+// What the kernel holds was received: it is decoded before the end as far as time allows, and
+// counted past that.
 static void empty_sockets(struct worker *worker)
 {
-    int64_t deadline_ms = now_ms() + worker->options.drain_ns / 2000000;
+    int64_t late_ms = now_ms() + worker->options.drain_ns / 2000000;
     bool more = true;
-    while (more && now_ms() <= deadline_ms) {
+    while (more && now_ms() <= late_ms + COUNT_MS) {
+        worker->late = now_ms() > late_ms;
         more = false;
         for (unsigned i = 0; i < worker->socket_count; i++)
             more |= read_socket(worker, &worker->sockets[i]);
         (void)lane_flush(worker->lane); // a dead sink has told the main thread
     }
+    if (more)
+        log_warn("more datagrams at the end than could be counted");
 }
 
 static void *run(void *user)

@@ -161,14 +161,18 @@ class FaultTest(unittest.TestCase):
         with open(output, encoding="utf-8") as file:
             self.assertEqual(len(flow.read_json_lines(file.read())), made)
 
+    @staticmethod
+    def send_more_than_fits(port):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            for n in range(RING_FULL_DATAGRAMS):
+                out.sendto(netflow.v5(n * RECORDS, ["10.0.0.1"] * RECORDS), ("127.0.0.1", port))
+
     def blocked(self, query):
         """Flows for a reader that begins when all is decoded or stands still: the ledger and what
         was read."""
-        with process.Collector(*BIN, RING, query=query, stdout=subprocess.PIPE) as collector:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-                for n in range(RING_FULL_DATAGRAMS):
-                    out.sendto(netflow.v5(n * RECORDS, ["10.0.0.1"] * RECORDS),
-                               ("127.0.0.1", collector.port))
+        with process.Collector(*BIN, RING, "-drain=60s", query=query,
+                               stdout=subprocess.PIPE) as collector:
+            self.send_more_than_fits(collector.port)
             if "blocking" not in query:  # nobody reads before all is decoded, however slow that is
                 process.wait_until(lambda: waiting_bytes(collector.port) == 0, "all to be decoded")
             collector.send(signal.SIGTERM)
@@ -196,6 +200,22 @@ class FaultTest(unittest.TestCase):
         flows, reasons, _ = self.blocked("?blocking=true")
         self.assertEqual(flows["failed"], 0)
         self.assertNotIn("output_blocked", reasons)
+
+    def test_an_end_without_time(self):
+        """What is in the sockets then cannot be decoded; it is counted."""
+        with process.Collector(*BIN, RING, "-drain=100ms", query="?blocking=true",
+                               stdout=subprocess.PIPE) as collector:
+            self.send_more_than_fits(collector.port)
+            self.assertGreater(waiting_bytes(collector.port), 0)
+            self.assertEqual(collector.stop(), 0)  # and nobody has read
+            flows = self.check_flows(collector, waiting=0)
+            datagrams = collector.ledger()["datagrams"]
+            dropped = collector.ledger()["kernel"]["dropped"]
+            self.assertEqual(datagrams["received"] + dropped, RING_FULL_DATAGRAMS)
+            self.assertEqual(datagrams["received"], datagrams["parsed"] + datagrams["refused"])
+            self.assertEqual(flows["made"], datagrams["parsed"] * RECORDS)
+            self.assertGreater(datagrams["refused"], 0)
+            self.assertIn("datagram_unread", self.reasons(collector))
 
     def test_a_slow_reader_of_a_capture(self):
         made = v5_capture(self.capture, RING_FULL_DATAGRAMS)

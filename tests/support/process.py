@@ -15,7 +15,7 @@ import time
 BIN = os.environ.get("GOFLOW_BIN", os.path.join("build", "bin"))
 COLLECTOR = os.path.join(BIN, "goflow2plus")
 ENRICHER = os.path.join(BIN, "enricher")
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 120
 POLL_SECONDS = 0.02
 LEDGER_LINE = re.compile(r'msg="ledger ([^"]+)" (.*)')
 
