@@ -282,7 +282,8 @@ static size_t output_rows(struct option *out, struct collector_options *o)
         {"transport.file.buffer", OPTION_BYTES, &o->buffer_bytes,
          "Flows kept for a reader that is behind, at least 5MiB", NULL},
         {"drain", OPTION_DURATION_NS, &o->drain_ns,
-         "How long the end waits for the reader of the output", NULL},
+         "How long the end may take: up to half of it for what sockets hold, then for the output",
+         NULL},
     };
     memcpy(out, rows, sizeof rows);
     return COUNT(rows);

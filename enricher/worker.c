@@ -9,10 +9,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #define RETRY_MS    100  // how often a sink that waits and cannot be polled is tried
+#define QUIET_MS    200  // without input, at the end: whoever wrote it has no more
 #define SYNC_BLOCKS 256  // that one sync of the sink covers
 #define PENDING_MAX 4096 // blocks that a sink gathers flows of
 
@@ -36,9 +38,10 @@ struct worker {
     _Atomic(struct snapshot *) offered;
     struct formatting *formatting; // adopted, in place of what the options have
     _Atomic(struct formatting *) offered_formatting;
-    atomic_bool stop;
-    int wake_fd; // readable: look at `offered` and `stop`
+    atomic_uint stop; // how often it was asked for
+    int wake_fd;      // readable: look at `offered` and `stop`
     int done_fd;
+    bool ending; // no input for QUIET_MS is its end
     bool failed;
     bool sink_dead;
     bool decodes;         // the output needs the flow's fields
@@ -63,6 +66,13 @@ static void ring(int fd)
 {
     // Fails only when the count is at its maximum: then it is readable as it is.
     (void)!write(fd, &(uint64_t){1}, sizeof(uint64_t));
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void adopt_formatting(struct worker *worker)
@@ -242,8 +252,9 @@ static int process(struct worker *worker, const struct source_block *block)
     return 0;
 }
 
-// What the sink has not taken yet must go out even when no new flow comes.
-static void wait(struct worker *worker)
+// What the sink has not taken yet must go out even when no new flow comes. False: no more is to be
+// waited for.
+static bool wait(struct worker *worker)
 {
     int sink_fd = sink_poll_fd(worker->options.sink);
     struct pollfd fds[] = {
@@ -253,14 +264,16 @@ static void wait(struct worker *worker)
         {.fd = sink_settled_fd(worker->options.sink), .events = POLLIN},
     };
     bool blind = sink_fd < 0 && worker->ledger.flows_waiting != 0;
-    if (poll(fds, 4, blind ? RETRY_MS : -1) < 0)
-        return;
+    int ready = poll(fds, 4, worker->ending ? QUIET_MS : blind ? RETRY_MS : -1);
+    if (ready < 0)
+        return true;
     if (fds[3].revents != 0)
         (void)!read(fds[3].fd, &(uint64_t){0}, sizeof(uint64_t));
     if (fds[1].revents != 0)
         (void)!read(worker->wake_fd, &(uint64_t){0}, sizeof(uint64_t));
     if (fds[2].revents != 0)
         (void)sink_drain(worker->options.sink, 0); // the next flush says if it is dead
+    return ready != 0 || !worker->ending;
 }
 
 // Answers the oldest block.
@@ -345,8 +358,7 @@ static bool step(struct worker *worker)
         if (sink_flush(worker->writer) != 0)
             return false;
         publish(worker);
-        wait(worker);
-        return true;
+        return wait(worker);
     case SOURCE_END:
         return false;
     case SOURCE_FAILED:
@@ -356,15 +368,32 @@ static bool step(struct worker *worker)
     return false;
 }
 
+// What a pipe holds was sent to us and to nobody else. Who writes it was asked to end too, it may
+// be, and has some flows left: it is read to its end, or while there is time.
+static void empty_source(struct worker *worker)
+{
+    int64_t end_ms = now_ms() + worker->options.drain_ms / 2;
+    bool more = true;
+    worker->ending = true;
+    while (more && now_ms() < end_ms && atomic_load(&worker->stop) < 2)
+        more = step(worker);
+    int64_t unread = source_unread(worker->options.source);
+    if (unread > 0)
+        log_warn("stopped before the end of the input", "unread_bytes",
+                 log_unsigned((uint64_t)unread).text);
+}
+
 static void *run(void *argument)
 {
     struct worker *worker = argument;
-    while (!atomic_load(&worker->stop)) {
+    bool more = true;
+    while (more && atomic_load(&worker->stop) == 0) {
         adopt_offered(worker);
-        if (!step(worker))
-            break;
+        more = step(worker);
     }
-    int drain_ms = atomic_load(&worker->stop) ? worker->options.drain_ms : -1;
+    if (more && source_unread(worker->options.source) >= 0)
+        empty_source(worker);
+    int drain_ms = atomic_load(&worker->stop) != 0 ? worker->options.drain_ms : -1;
     answer_pending(worker, drain_ms);
     int result = sink_sync(worker->writer, drain_ms);
     if (result != 0 && !atomic_load(&worker->stop)) {
@@ -429,7 +458,7 @@ void worker_offer_formatting(struct worker *worker, struct formatting *take)
 
 void worker_stop(struct worker *worker)
 {
-    atomic_store(&worker->stop, true);
+    atomic_fetch_add(&worker->stop, 1);
     ring(worker->wake_fd);
 }
 

@@ -32,7 +32,9 @@ void worker_offer(struct worker *worker, struct snapshot *take);
 // thread.
 void worker_offer_formatting(struct worker *worker, struct formatting *take);
 
-// Asks for the end: the block at hand is finished, what is behind it is not read. Any thread.
+// Asks for the end: the block at hand is finished. Of a pipe the rest is read too, to its end or
+// until nothing comes for a moment, for at most half of drain_ms; asked again, not even that. Any
+// thread.
 void worker_stop(struct worker *worker);
 
 // Readable when the thread has come to its end.

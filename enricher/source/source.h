@@ -50,6 +50,7 @@ struct source_ops {
     void (*answer)(struct source *source, const struct source_block *block,
                    enum source_answer answer);
     int (*fd)(const struct source *source);
+    int64_t (*unread)(const struct source *source);                      // NULL: always -1
     void (*report)(struct source *source, struct source_report *report); // NULL: nothing to say
     void (*close)(struct source *source);
 };
@@ -78,12 +79,11 @@ static inline int source_fd(const struct source *source)
     return source->ops->fd(source);
 }
 
-// False when the source has nothing to say. Any thread.
-static inline bool source_report(struct source *source, struct source_report *report)
+// Bytes that were sent to this process and to no other, not handed out yet; -1 when what is not
+// read stays where it is, or comes again.
+static inline int64_t source_unread(const struct source *source)
 {
-    if (source->ops->report != NULL)
-        source->ops->report(source, report);
-    return source->ops->report != NULL;
+    return source->ops->unread == NULL ? -1 : source->ops->unread(source);
 }
 
 static inline void source_close(struct source *source)

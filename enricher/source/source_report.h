@@ -12,3 +12,11 @@ struct source_report {
     uint64_t behind;                   // messages of the stream that no enricher was given yet
     uint64_t unacknowledged;           // given to any enricher, and not acknowledged
 };
+
+// False when the source has nothing to say. Any thread.
+static inline bool source_report(struct source *source, struct source_report *report)
+{
+    if (source->ops->report != NULL)
+        source->ops->report(source, report);
+    return source->ops->report != NULL;
+}

@@ -8,6 +8,8 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define READ_BYTES   (128u << 10) // larger ones leave the cache before they are looked at
@@ -199,6 +201,18 @@ static int stdin_fd(const struct source *source)
     return ((const struct stdin_source *)source)->fd;
 }
 
+// A file can be read again.
+static int64_t stdin_unread(const struct source *source)
+{
+    const struct stdin_source *in = (const struct stdin_source *)source;
+    struct stat status;
+    int waiting = 0;
+    if (fstat(in->fd, &status) != 0 || S_ISREG(status.st_mode) ||
+        ioctl(in->fd, FIONREAD, &waiting) != 0)
+        return -1;
+    return (int64_t)(in->end - in->begin) + waiting;
+}
+
 static void stdin_close(struct source *source)
 {
     free(source);
@@ -210,6 +224,7 @@ static const struct source_ops STDIN = {
     .next = stdin_next,
     .answer = stdin_answer,
     .fd = stdin_fd,
+    .unread = stdin_unread,
     .close = stdin_close,
 };
 

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """SIGTERM and SIGINT drain, SIGHUP reloads and reopens, and nothing is lost by either."""
 
+import fcntl
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,6 +18,10 @@ from support import flow, netflow, process  # noqa: E402
 
 RECORDS = 25
 DATAGRAMS = 40
+FRAME = b"\x02\x08\x02"  # the shortest flow
+FRAMES = 300_000
+SET_PIPE_SIZE = 1031  # fcntl.F_SETPIPE_SZ
+PIPE_BYTES = 1 << 20
 
 
 def context_of(group):
@@ -59,6 +65,48 @@ class DrainTest(unittest.TestCase):
 
     def test_sigint(self):
         self.drains(signal.SIGINT)
+
+    def ends_with_a_full_pipe(self, *arguments):
+        """What an enricher makes of a pipe that was filled before it was asked to end."""
+        with process.Process([process.ENRICHER, "-format=bin", "-transport.file.sep=",
+                              *arguments], stdin=subprocess.PIPE) as enricher:
+            enricher.wait_for_log("starting enricher")
+            pipe = enricher.process.stdin.fileno()
+            fcntl.fcntl(pipe, SET_PIPE_SIZE, PIPE_BYTES)
+            enricher.send(signal.SIGSTOP)
+            os.write(pipe, FRAME * FRAMES)
+            enricher.process.stdin.close()
+            enricher.send(signal.SIGTERM)
+            enricher.send(signal.SIGCONT)
+            self.assertEqual(enricher.wait(), 0, enricher.log())
+            delivered = enricher.ledger()["flows"]["delivered"]
+            self.assertEqual(enricher.output(), FRAME * delivered)
+            return delivered, enricher.log()
+
+    def test_what_a_pipe_holds(self):
+        """Ctrl-C ends both programs of a pipeline: the second one reads what the first has left."""
+        delivered, log = self.ends_with_a_full_pipe()
+        self.assertEqual(delivered, FRAMES)
+        self.assertNotIn("unread_bytes", log)
+
+    def test_a_pipe_that_there_is_no_time_for(self):
+        delivered, log = self.ends_with_a_full_pipe("-drain=0s")
+        unread = re.search(r"unread_bytes=(\d+)", log)
+        unread = int(unread.group(1)) if unread else 0  # it may have read all before it was asked
+        self.assertEqual(delivered + unread // len(FRAME), FRAMES, log)
+
+    def test_both_at_once(self):
+        with process.Collector("-format=bin", "-transport.file.sep=",
+                               stdout=subprocess.PIPE) as collector, \
+                process.Process([process.ENRICHER], stdin=collector.process.stdout) as enricher:
+            collector.process.stdout.close()
+            enricher.wait_for_log("starting enricher")
+            send(collector.port, *(datagram(n) for n in range(DATAGRAMS)))
+            collector.send(signal.SIGINT)
+            enricher.send(signal.SIGINT)
+            self.assertEqual((collector.wait(), enricher.wait()), (0, 0))
+            self.assertEqual(collector.ledger()["flows"]["delivered"], DATAGRAMS * RECORDS)
+            self.assertEqual(enricher.ledger()["flows"]["delivered"], DATAGRAMS * RECORDS)
 
     def test_an_idle_enricher_ends_at_once(self):
         for number in (signal.SIGTERM, signal.SIGINT):
