@@ -1,18 +1,12 @@
 #include "collector/alarm_log.h"
 
 #include "collector/monitor/exporter_list.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 
 #include <time.h>
 
 #define ASK_MS 100
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static void say(const struct alarm *alarm)
 {
@@ -26,7 +20,7 @@ static void say(const struct alarm *alarm)
 static void take(struct alarm_log *log, const struct alarm *alarm)
 {
     uint64_t skipped;
-    enum mute_answer answer = mute_ask(&log->mute, now_ns(), &skipped);
+    enum mute_answer answer = mute_ask(&log->mute, clock_steady_ns(), &skipped);
     if (skipped != 0)
         log_warn("skipped template changes", "count", log_unsigned(skipped).text);
     switch (answer) {

@@ -232,7 +232,7 @@ bool capture_ended(const struct capture *capture)
 
 int capture_join(struct capture *capture, const struct timespec *until)
 {
-    return -pthread_timedjoin_np(capture->thread, NULL, until);
+    return -pthread_clockjoin_np(capture->thread, NULL, CLOCK_MONOTONIC, until);
 }
 
 int capture_free(struct capture *capture)

@@ -25,7 +25,7 @@ struct capture *capture_start(const struct capture_options *options, struct lane
 
 bool capture_ended(const struct capture *capture);
 
-// Waits for the thread until the time of CLOCK_REALTIME: 0, or -ETIMEDOUT.
+// Waits for the thread until the time of CLOCK_MONOTONIC: 0, or -ETIMEDOUT.
 int capture_join(struct capture *capture, const struct timespec *until);
 
 // After the join. 0, or -1 when a file could not be read to its end (which was logged).

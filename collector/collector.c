@@ -10,6 +10,7 @@
 #include "collector/share/share.h"
 #include "collector/spread.h"
 #include "collector/worker.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/enrich/reload.h"
 
@@ -24,10 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WATCH_MS      1000 // between looks at what the workers have to say
-#define SPREAD_LOOKS  60   // of these, between looks at how datagrams spread over the workers
-#define FOREVER_S     (INT64_C(1) << 40)
-#define NS_PER_SECOND INT64_C(1000000000)
+#define WATCH_MS     1000 // between looks at what the workers have to say
+#define SPREAD_LOOKS 60   // of these, between looks at how datagrams spread over the workers
+#define FOREVER_S    (INT64_C(1) << 40)
 
 struct collector {
     const struct collector_options *options;
@@ -338,19 +338,12 @@ static bool take_signal(struct collector *c)
     return false;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 // Signals may come oftener than that.
 static void look(struct collector *c)
 {
-    if (now_ms() - c->looked_ms < WATCH_MS)
+    if (clock_steady_ms() - c->looked_ms < WATCH_MS)
         return;
-    c->looked_ms = now_ms();
+    c->looked_ms = clock_steady_ms();
     alarm_log_watch(&c->alarms, c->lanes, c->lane_count);
     if (++c->looks % SPREAD_LOOKS == 0)
         spread_watch(&c->spread, c->lanes, c->lane_count);
@@ -372,22 +365,9 @@ static int supervise(struct collector *c)
     }
 }
 
-static struct timespec after_ns(int64_t ns)
+static int left_ms(int64_t until_ns)
 {
-    struct timespec at;
-    clock_gettime(CLOCK_REALTIME, &at);
-    at.tv_sec += ns / NS_PER_SECOND;
-    at.tv_nsec += ns % NS_PER_SECOND;
-    at.tv_sec += at.tv_nsec / NS_PER_SECOND;
-    at.tv_nsec %= NS_PER_SECOND;
-    return at;
-}
-
-static int left_ms(const struct timespec *until)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t ms = (until->tv_sec - now.tv_sec) * 1000 + (until->tv_nsec - now.tv_nsec) / 1000000;
+    int64_t ms = (until_ns - clock_steady_ns()) / CLOCK_NS_PER_MS;
     return ms < 0 ? 0 : ms > 1 << 30 ? 1 << 30 : (int)ms;
 }
 
@@ -413,6 +393,18 @@ static void stop_threads(struct collector *c, const struct timespec *until)
         lane_finish(c->lanes[i]);
 }
 
+// However long the output takes now, no datagram waits in a socket uncounted: none comes any more,
+// and what came since its worker left it is counted.
+static void stop_listening(struct collector *c)
+{
+    for (int i = 0; i < c->listener_count; i++)
+        listener_refuse(&c->listeners[i]);
+    for (unsigned i = 0; i < c->worker_count; i++)
+        worker_count_rest(c->workers[i]);
+    for (int i = 0; i < c->listener_count; i++)
+        listener_close(&c->listeners[i]);
+}
+
 // The books of all threads. They are complete only after sink_close.
 static uint64_t log_books(const struct collector *c)
 {
@@ -434,8 +426,6 @@ static void close_all(struct collector *c)
 {
     for (unsigned i = 0; i < c->worker_count; i++)
         worker_free(c->workers[i]);
-    for (int i = 0; i < c->listener_count; i++)
-        listener_close(&c->listeners[i]);
     for (unsigned i = 0; i < c->lane_count; i++)
         lane_free(c->lanes[i]);
     free(c->listeners);
@@ -452,15 +442,17 @@ static void close_all(struct collector *c)
 // out whole.
 static int finish(struct collector *c, bool started)
 {
-    struct timespec until = after_ns(c->options->drain_ns);
+    int64_t until_ns = clock_steady_ns() + c->options->drain_ns;
+    const struct timespec until = clock_timespec(until_ns);
     int status = 0;
     monitor_ending(c->monitor);
     stop_threads(c, &until);
+    stop_listening(c);
     keeper_end(c->keeper);
     share_end(c->share);
     reload_end(c->reload);
     if (c->sink != NULL)
-        (void)sink_drain(c->sink, left_ms(&until)); // what still waits is counted by the close
+        (void)sink_drain(c->sink, left_ms(until_ns)); // what still waits is counted by the close
     monitor_stop(c->monitor);
     if (c->sink != NULL)
         sink_close(c->sink);

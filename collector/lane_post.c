@@ -1,5 +1,6 @@
 // What other threads ask of a lane, through its mailbox.
 #include "collector/lane_state.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 
 #include <time.h>
@@ -34,20 +35,9 @@ void lane_allow(struct lane *lane, struct allow *allow)
     allow_unref(allow);
 }
 
-static struct timespec after_ms(int timeout_ms)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += timeout_ms / 1000;
-    at.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    at.tv_sec += at.tv_nsec / 1000000000;
-    at.tv_nsec %= 1000000000;
-    return at;
-}
-
 int lane_ask(struct lane *lane, struct lane_report *report, int timeout_ms)
 {
-    struct timespec until = after_ms(timeout_ms);
+    struct timespec until = clock_steady_after(timeout_ms * CLOCK_NS_PER_MS);
     pthread_mutex_lock(&lane->lock);
     uint64_t question = ++lane->asked;
     int result = mailbox_post(&lane->mailbox, MAIL_LEDGER, NULL);

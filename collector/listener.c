@@ -197,6 +197,37 @@ int listener_open(struct listener *listener, const struct listen_uri *uri)
     return 0;
 }
 
+// An address of this machine, at the discard port (RFC 863).
+static void make_peer(struct sockaddr_storage *name)
+{
+    enum { PORT = 9 };
+    if (name->ss_family == AF_INET) {
+        struct sockaddr_in *v4 = (struct sockaddr_in *)name;
+        v4->sin_port = htons(PORT);
+        if (v4->sin_addr.s_addr == htonl(INADDR_ANY))
+            v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    } else {
+        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)name;
+        v6->sin6_port = htons(PORT);
+        if (memcmp(&v6->sin6_addr, &in6addr_any, sizeof in6addr_any) == 0)
+            v6->sin6_addr = in6addr_loopback;
+    }
+}
+
+// A connected socket gets what its peer sends: here one that sends nothing. Shutting it down would
+// not do, of UDP the kernel queues on.
+void listener_refuse(const struct listener *listener)
+{
+    for (unsigned i = 0; i < listener->count; i++) {
+        struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
+        socklen_t len = sizeof name;
+        if (getsockname(listener->fds[i], (struct sockaddr *)&name, &len) != 0)
+            continue;
+        make_peer(&name);
+        (void)connect(listener->fds[i], (struct sockaddr *)&name, len);
+    }
+}
+
 void listener_close(struct listener *listener)
 {
     for (unsigned i = 0; i < listener->count; i++)

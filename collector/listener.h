@@ -14,4 +14,8 @@ struct listener {
 
 // 0, or -1 after having logged why.
 int listener_open(struct listener *listener, const struct listen_uri *uri);
+
+// From now on nothing comes to the sockets, and the kernel tells senders that nobody listens; what
+// has come is there to be read.
+void listener_refuse(const struct listener *listener);
 void listener_close(struct listener *listener);

@@ -1,5 +1,7 @@
 #include "collector/receive.h"
 
+#include "common/base/clock.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <linux/sock_diag.h>
@@ -82,14 +84,12 @@ static void prepare(struct receive_batch *batch, int slots, bool gro)
 
 int receive_run(struct receive_batch *batch, int fd, bool gro)
 {
-    struct timespec now;
     int slots = gro ? RECEIVE_SLOTS_GRO : RECEIVE_SLOTS;
     prepare(batch, slots, gro);
     int got = recvmmsg(fd, batch->messages, (unsigned)slots, MSG_DONTWAIT, NULL);
     if (got < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-    clock_gettime(CLOCK_REALTIME, &now);
-    batch->received_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    batch->received_ns = (uint64_t)clock_unix_ns();
     return got;
 }
 

@@ -1,6 +1,7 @@
 #include "collector/worker.h"
 
 #include "collector/receive.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 
 #include <errno.h>
@@ -41,20 +42,6 @@ struct worker {
     unsigned socket_count;
     struct worker_socket sockets[LISTEN_URIS_MAX];
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 // The kernel joined datagrams of one sender: all but the last are of one length. How many it was.
 static unsigned take_burst(struct worker *worker, const struct worker_socket *socket,
@@ -100,14 +87,14 @@ static unsigned take_slots(struct worker *worker, const struct worker_socket *so
 // How many datagrams there are is known only when the batch is done, and so is their time.
 static void take_batch(struct worker *worker, const struct worker_socket *socket, int slots)
 {
-    uint64_t begun_ns = now_ns();
+    int64_t begun_ns = clock_steady_ns();
     unsigned count = 0;
     for (int i = 0; i < slots; i += TRAFFIC_AHEAD_MAX) {
         int left = slots - i;
         count += take_slots(worker, socket, i,
                             left < TRAFFIC_AHEAD_MAX ? (unsigned)left : TRAFFIC_AHEAD_MAX);
     }
-    lane_time(worker->lane, socket->scheme, now_ns() - begun_ns, count);
+    lane_time(worker->lane, socket->scheme, (uint64_t)(clock_steady_ns() - begun_ns), count);
 }
 
 // Whether the sockets are to wait for the output.
@@ -145,7 +132,7 @@ static void count_kernel_drops(struct worker *worker)
 
 static void tick(struct worker *worker)
 {
-    int64_t now = now_ms();
+    int64_t now = clock_steady_ms();
     if (now - worker->ticked_ms < TICK_MS)
         return;
     worker->ticked_ms = now;
@@ -192,21 +179,37 @@ static void work(struct worker *worker)
     (void)lane_flush(worker->lane); // a dead sink has told the main thread
 }
 
+// A turn for each socket; true when more may be there.
+static bool read_sockets(struct worker *worker)
+{
+    bool more = false;
+    for (unsigned i = 0; i < worker->socket_count; i++)
+        more |= read_socket(worker, &worker->sockets[i]);
+    return more;
+}
+
 // What the kernel holds was received: it is decoded before the end as far as time allows, and
 // counted past that.
 static void empty_sockets(struct worker *worker)
 {
-    int64_t late_ms = now_ms() + worker->options.drain_ns / 2000000;
+    int64_t late_ms = clock_steady_ms() + worker->options.drain_ns / 2000000;
     bool more = true;
-    while (more && now_ms() <= late_ms + COUNT_MS) {
-        worker->late = now_ms() > late_ms;
-        more = false;
-        for (unsigned i = 0; i < worker->socket_count; i++)
-            more |= read_socket(worker, &worker->sockets[i]);
+    while (more && clock_steady_ms() <= late_ms + COUNT_MS) {
+        worker->late = clock_steady_ms() > late_ms;
+        more = read_sockets(worker);
         (void)lane_flush(worker->lane); // a dead sink has told the main thread
     }
     if (more)
         log_warn("more datagrams at the end than could be counted");
+}
+
+void worker_count_rest(struct worker *worker)
+{
+    int64_t end_ms = clock_steady_ms() + COUNT_MS;
+    worker->late = true;
+    while (read_sockets(worker) && clock_steady_ms() <= end_ms)
+        ;
+    count_kernel_drops(worker);
 }
 
 static void *run(void *user)
@@ -281,7 +284,7 @@ struct worker *worker_start(const struct worker_options *options, struct lane *l
 
 int worker_join(struct worker *worker, const struct timespec *until)
 {
-    return -pthread_timedjoin_np(worker->thread, NULL, until);
+    return -pthread_clockjoin_np(worker->thread, NULL, CLOCK_MONOTONIC, until);
 }
 
 void worker_free(struct worker *worker)

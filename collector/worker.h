@@ -21,8 +21,9 @@ struct worker *worker_start(const struct worker_options *options, struct lane *l
                             const struct listener *listeners, int listener_count, unsigned number);
 
 // Waits until the thread has ended, which lane_stop asks for, at most until that time of
-// CLOCK_REALTIME: 0, or -ETIMEDOUT.
+// CLOCK_MONOTONIC: 0, or -ETIMEDOUT.
 int worker_join(struct worker *worker, const struct timespec *until);
 
-// After the join.
+// After the join: counts what has come to its sockets since, undecoded.
+void worker_count_rest(struct worker *worker);
 void worker_free(struct worker *worker);

@@ -1,5 +1,6 @@
 #include "enricher/worker.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/flow/wire.h"
 
@@ -66,13 +67,6 @@ static void ring(int fd)
 {
     // Fails only when the count is at its maximum: then it is readable as it is.
     (void)!write(fd, &(uint64_t){1}, sizeof(uint64_t));
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void adopt_formatting(struct worker *worker)
@@ -372,10 +366,10 @@ static bool step(struct worker *worker)
 // be, and has some flows left: it is read to its end, or while there is time.
 static void empty_source(struct worker *worker)
 {
-    int64_t end_ms = now_ms() + worker->options.drain_ms / 2;
+    int64_t end_ms = clock_steady_ms() + worker->options.drain_ms / 2;
     bool more = true;
     worker->ending = true;
-    while (more && now_ms() < end_ms && atomic_load(&worker->stop) < 2)
+    while (more && clock_steady_ms() < end_ms && atomic_load(&worker->stop) < 2)
         more = step(worker);
     int64_t unread = source_unread(worker->options.source);
     if (unread > 0)

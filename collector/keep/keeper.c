@@ -4,6 +4,7 @@
 #include "collector/keep/disk.h"
 #include "collector/keep/keeper_page.h"
 #include "collector/keep/template_load.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 
 #include <errno.h>
@@ -13,9 +14,8 @@
 #include <string.h>
 #include <time.h>
 
-#define ANSWER_S      1 // how long the lanes are waited for
-#define SOONEST_NS    INT64_C(100000000)
-#define NS_PER_SECOND INT64_C(1000000000)
+#define ANSWER_S   1 // how long the lanes are waited for
+#define SOONEST_NS INT64_C(100000000)
 
 struct keeper {
     struct keeper_options options;
@@ -50,19 +50,12 @@ static void find_lanes(const struct keeper *keeper, const struct addr *source, u
     }
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
-}
-
 static size_t give_templates(const struct keeper *keeper, struct template_list *list)
 {
     bool wanted[LISTEN_SOCKETS_MAX];
     for (size_t i = 0; i < list->count; i++) {
         struct datagram *datagram = &list->items[i];
-        datagram->received_ns = now_ns();
+        datagram->received_ns = (uint64_t)clock_unix_ns();
         find_lanes(keeper, &datagram->source, datagram->port, wanted);
         for (unsigned j = 0; j < keeper->options.lane_count; j++)
             if (wanted[j])
@@ -172,9 +165,7 @@ static bool has_changed(const struct keeper *keeper, const struct keeper_page *p
 static void look(struct keeper *keeper)
 {
     struct keeper_page page = {.count = 0};
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ANSWER_S;
+    struct timespec until = clock_steady_after(ANSWER_S * CLOCK_NS_PER_S);
     if (keeper_page_ask_terms(&page, keeper->options.lanes, keeper->options.lane_count, &until) &&
         has_changed(keeper, &page) &&
         keeper_page_ask_templates(&page, keeper->options.lanes, &until))
@@ -193,16 +184,8 @@ static void look_last(struct keeper *keeper)
 
 static struct timespec next_look(const struct keeper *keeper)
 {
-    struct timespec at;
     int64_t interval_ns = keeper->options.interval_ns;
-    if (interval_ns < SOONEST_NS)
-        interval_ns = SOONEST_NS;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += (time_t)(interval_ns / NS_PER_SECOND);
-    at.tv_nsec += (long)(interval_ns % NS_PER_SECOND);
-    at.tv_sec += at.tv_nsec / NS_PER_SECOND;
-    at.tv_nsec %= NS_PER_SECOND;
-    return at;
+    return clock_steady_after(interval_ns < SOONEST_NS ? SOONEST_NS : interval_ns);
 }
 
 static void *run(void *user)

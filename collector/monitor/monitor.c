@@ -1,6 +1,7 @@
 #include "collector/monitor/monitor.h"
 
 #include "collector/monitor/page.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 
 #include <stdatomic.h>
@@ -66,9 +67,7 @@ static uint64_t latest_ns(const struct monitor_view *view)
 static void fill_view(const struct monitor *monitor, enum question question,
                       struct monitor_view *view)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    view->now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    view->now_ns = (uint64_t)clock_unix_ns();
     for (unsigned i = 0; i < monitor->options.lane_count; i++) {
         if (monitor->last[question][i] == NULL)
             continue;
@@ -83,10 +82,8 @@ static void fill_view(const struct monitor *monitor, enum question question,
 static void ask(struct monitor *monitor, enum question question, struct monitor_view *view)
 {
     struct survey *sent[LISTEN_SOCKETS_MAX];
-    struct timespec until;
+    struct timespec until = clock_steady_after(ANSWER_S * CLOCK_NS_PER_S);
     *view = (struct monitor_view){.options = &monitor->options};
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ANSWER_S;
     for (unsigned i = 0; i < monitor->options.lane_count; i++)
         sent[i] = send_survey(monitor, question, i);
     for (unsigned i = 0; i < monitor->options.lane_count; i++) {

@@ -3,6 +3,7 @@
 #include "collector/lane.h"
 #include "collector/share/entry.h"
 #include "collector/share/queue.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/sink/nats/link.h"
 
@@ -51,13 +52,6 @@ int share_check(const char *bucket)
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     size_t len = strspn(bucket, letters);
     return bucket[len] == '\0' && len < BUCKET_NAME_MAX - sizeof "$KV..>" ? 0 : -1;
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 void share_put(struct share *share, const struct datagram *announcement, bool proven)
@@ -139,7 +133,7 @@ static bool ready(struct share *share)
 // Puts what waits, as far as the allowance goes.
 static void put_waiting(struct share *share)
 {
-    int64_t now = now_ms();
+    int64_t now = clock_steady_ms();
     share->allowance += (now - share->filled_ms) * PUTS_A_SECOND / 1000;
     if ((now - share->filled_ms) * PUTS_A_SECOND >= 1000)
         share->filled_ms = now;
@@ -236,7 +230,7 @@ int share_open(struct share **out, const struct nats_options *options, const cha
     share->bucket = bucket;
     share->replicas = options->making.replicas;
     share->allowance = BURST;
-    share->filled_ms = now_ms();
+    share->filled_ms = clock_steady_ms();
     share->link = nats_link_open(&options->access, &user);
     if (share->link != NULL) {
         *out = share;

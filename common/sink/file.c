@@ -1,5 +1,6 @@
 #include "common/sink/file.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/sink/file_check.h"
 #include "common/sink/file_state.h"
@@ -73,17 +74,10 @@ void file_drain_ring(struct file_sink *sink)
     file_note_waiting(sink);
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 // Waits for the reader until `deadline_ms`; false when it has passed. -1 is never.
 bool file_wait_until(struct file_sink *sink, int64_t deadline_ms)
 {
-    int64_t left = deadline_ms < 0 ? FILE_WAIT_SLICE_MS : deadline_ms - now_ms();
+    int64_t left = deadline_ms < 0 ? FILE_WAIT_SLICE_MS : deadline_ms - clock_steady_ms();
     if (left <= 0)
         return false;
     outlet_wait(&sink->outlet, left < FILE_WAIT_SLICE_MS ? (int)left : FILE_WAIT_SLICE_MS);
@@ -92,7 +86,7 @@ bool file_wait_until(struct file_sink *sink, int64_t deadline_ms)
 
 int64_t file_deadline(int timeout_ms)
 {
-    return timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+    return timeout_ms < 0 ? -1 : clock_steady_ms() + timeout_ms;
 }
 
 // A regular file is always ready and cannot be polled: what waits there waits for space.

@@ -1,5 +1,6 @@
 #include "enricher/source/nats.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/siphash.h"
 #include "common/sink/nats/link.h"
@@ -54,13 +55,6 @@ struct nats_source {
     struct nats_consumer consumer;
 };
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static bool is_plain(const struct nats_source *in)
 {
     return *in->options.queue != '\0';
@@ -103,7 +97,7 @@ static void on_message(natsConnection *connection, natsSubscription *subscriptio
     pthread_mutex_lock(&in->lock);
     in->report.received++;
     bool first = in->queue.next == in->queue.tail;
-    bool taken = nats_queue_put(&in->queue, message, now_ns());
+    bool taken = nats_queue_put(&in->queue, message, clock_steady_ns());
     if (in->wanted > 0 && --in->wanted == 0)
         pthread_cond_signal(&in->work);
     pthread_mutex_unlock(&in->lock);
@@ -145,9 +139,9 @@ static bool look(struct nats_source *in)
     in->generation = generation;
     if (is_plain(in) || in->consumer_known)
         return true;
-    if (now_ns() < in->look_ns)
+    if (clock_steady_ns() < in->look_ns)
         return false;
-    in->look_ns = now_ns() + LOOK_NS;
+    in->look_ns = clock_steady_ns() + LOOK_NS;
     enum nats_stream_state state = nats_stream_look(in->link, in->options.stream, &facts);
     if (state == NATS_STREAM_MISSING)
         nats_link_complain(in->link, "the input's stream is not there, waiting for it",
@@ -197,7 +191,7 @@ static void send_answers(struct nats_source *in)
 // of their reply subjects are sent without it.
 static void send_progress(struct nats_source *in)
 {
-    int64_t now = now_ns();
+    int64_t now = clock_steady_ns();
     int64_t patience_ns = in->consumer.ack_wait_ns / 3;
     if (is_plain(in) || now < in->touch_ns)
         return;
@@ -215,7 +209,7 @@ static void send_progress(struct nats_source *in)
 // With the lock held: asks for as many messages as there is room for, when nothing is under way.
 static void request(struct nats_source *in)
 {
-    int64_t now = now_ns();
+    int64_t now = clock_steady_ns();
     int64_t room = (int64_t)(in->queue.cap - (in->queue.tail - in->queue.head));
     int64_t batch = room < in->options.fetch ? room : in->options.fetch;
     char text[96];
@@ -255,11 +249,11 @@ static void ask_lag(struct nats_source *in)
 {
     uint64_t behind = in->report.behind;
     uint64_t unacknowledged = in->report.unacknowledged;
-    if (is_plain(in) || now_ns() < in->lag_ns)
+    if (is_plain(in) || clock_steady_ns() < in->lag_ns)
         return;
     pthread_mutex_unlock(&in->lock);
     nats_consumer_lag(in->link, &in->options, &behind, &unacknowledged);
-    in->lag_ns = now_ns() + LAG_NS;
+    in->lag_ns = clock_steady_ns() + LAG_NS;
     pthread_mutex_lock(&in->lock);
     in->report.behind = behind;
     in->report.unacknowledged = unacknowledged;
@@ -267,8 +261,8 @@ static void ask_lag(struct nats_source *in)
 
 static void wait_work(struct nats_source *in)
 {
-    int64_t at = now_ns() + TICK_NS;
-    struct timespec when = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
+    int64_t at = clock_steady_ns() + TICK_NS;
+    struct timespec when = clock_timespec(at);
     pthread_cond_timedwait(&in->work, &in->lock, &when);
 }
 

@@ -374,8 +374,8 @@ class SenderTest(unittest.TestCase):
             for n in range(count):
                 send(collector.port, netflow.v5(n * 10, ["10.0.0.1"] * 10))
             collector.wait_for_datagrams(count)
-            # The next flow that is due stands for all that were left out before it.
-            time.sleep(1.1)
+            # After a whole second without flows each is due, and stands for those left out before.
+            time.sleep(2.1)
             send(collector.port, netflow.v5(count * 10, ["10.0.0.1"]))
             collector.wait_for_datagrams(count + 1)
             one, = collector.exporters()

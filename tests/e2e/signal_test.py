@@ -4,6 +4,7 @@
 import fcntl
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -18,8 +19,12 @@ from support import flow, netflow, process  # noqa: E402
 
 RECORDS = 25
 DATAGRAMS = 40
+FILLING = 1000  # datagrams whose flows are more than a pipe holds
 FRAME = b"\x02\x08\x02"  # the shortest flow
 FRAMES = 300_000
+QUIET_MS = 200
+RECEIVE_ERRORS = {socket.AF_INET: (socket.IPPROTO_IP, 11),  # IP_RECVERR
+                  socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}  # IPV6_RECVERR
 SET_PIPE_SIZE = 1031  # fcntl.F_SETPIPE_SZ
 PIPE_BYTES = 1 << 20
 
@@ -39,6 +44,17 @@ def send(port, *payloads):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         for payload in payloads:
             out.sendto(payload, ("127.0.0.1", port))
+
+
+def count_errors(out):
+    """How many datagrams were refused; the kernel may take a moment to say so of the last ones."""
+    count = 0
+    errors = select.poll()
+    errors.register(out, 0)
+    while errors.poll(QUIET_MS):
+        out.recvmsg(1, 512, socket.MSG_ERRQUEUE)
+        count += 1
+    return count
 
 
 def write(path, text):
@@ -65,6 +81,34 @@ class DrainTest(unittest.TestCase):
 
     def test_sigint(self):
         self.drains(signal.SIGINT)
+
+    def test_each_datagram_until_nobody_listens(self):
+        """Exporters do not stop for us: what the kernel has taken from them is in the books, and
+        what comes later is refused, also while the output waits for its reader."""
+        for listened, query, address in (("127.0.0.1", "", "127.0.0.1"),
+                                         ("0.0.0.0", "?count=4", "127.0.0.1"),
+                                         ("::1", "?count=2", "::1"), ("::", "", "::1"),
+                                         ("::", "", "127.0.0.1")):
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            with self.subTest(listened=listened, address=address), \
+                    process.Collector("-format=bin", "-drain=200ms", query=query, address=listened,
+                                      stdout=subprocess.PIPE) as collector, \
+                    socket.socket(family, socket.SOCK_DGRAM) as out:
+                out.setsockopt(*RECEIVE_ERRORS[family], 1)
+                out.connect((address, collector.port))
+                sent = 0
+                try:
+                    while True:
+                        out.send(datagram(sent % DATAGRAMS))
+                        sent += 1
+                        if sent == FILLING:
+                            collector.send(signal.SIGTERM)
+                except ConnectionRefusedError:
+                    refused = count_errors(out)
+                self.assertEqual(collector.wait(), 0, collector.log())
+                ledger = collector.ledger()
+                self.assertEqual(ledger["datagrams"]["received"] + ledger["kernel"]["dropped"],
+                                 sent - refused, collector.log())
 
     def ends_with_a_full_pipe(self, *arguments):
         """What an enricher makes of a pipe that was filled before it was asked to end."""

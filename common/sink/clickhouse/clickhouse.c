@@ -1,5 +1,6 @@
 #include "common/sink/clickhouse/clickhouse.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/sink/clickhouse/check.h"
 #include "common/sink/clickhouse/state.h"
@@ -15,18 +16,11 @@
 
 #define NS_PER_MS INT64_C(1000000)
 
-int64_t clickhouse_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 void clickhouse_wait(struct clickhouse_sink *sink, pthread_cond_t *cond, int64_t until_ns)
 {
-    int64_t slice_ns = clickhouse_now_ns() + CLICKHOUSE_SLICE_MS * NS_PER_MS;
+    int64_t slice_ns = clock_steady_ns() + CLICKHOUSE_SLICE_MS * NS_PER_MS;
     int64_t at = until_ns < slice_ns ? until_ns : slice_ns;
-    struct timespec when = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
+    struct timespec when = clock_timespec(at);
     pthread_cond_timedwait(cond, &sink->lock, &when);
 }
 
@@ -44,10 +38,10 @@ static int settled_fd(const struct sink *base)
 static int drain(struct sink *base, int timeout_ms)
 {
     struct clickhouse_sink *sink = (struct clickhouse_sink *)base;
-    int64_t until_ns = timeout_ms < 0 ? INT64_MAX : clickhouse_now_ns() + timeout_ms * NS_PER_MS;
+    int64_t until_ns = timeout_ms < 0 ? INT64_MAX : clock_steady_ns() + timeout_ms * NS_PER_MS;
     pthread_mutex_lock(&sink->lock);
     bool waits = sink->queue_count != 0 || sink->busy || sink->parked != NULL;
-    while (waits && !sink->abandoned && clickhouse_now_ns() < until_ns) {
+    while (waits && !sink->abandoned && clock_steady_ns() < until_ns) {
         clickhouse_wait(sink, &sink->moved, until_ns);
         waits = sink->queue_count != 0 || sink->busy || sink->parked != NULL;
     }

@@ -1,5 +1,6 @@
 #include "common/sink/clickhouse/state.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/sink/clickhouse/insert.h"
 
@@ -50,7 +51,7 @@ static bool is_over(const struct clickhouse_sender *sender)
 // The same complaint comes once in a while only.
 static void complain(struct clickhouse_sender *sender, const struct clickhouse_reply *reply)
 {
-    int64_t now = clickhouse_now_ns();
+    int64_t now = clock_steady_ns();
     const char *advice = clickhouse_answer_advice(reply->code);
     atomic_store(&sender->sink->up, false);
     if (is_over(sender) || (strcmp(reply->error, sender->complaint) == 0 &&
@@ -71,12 +72,12 @@ static void pause_after(struct clickhouse_sender *sender, const struct clickhous
 {
     struct clickhouse_sink *sink = sender->sink;
     complain(sender, reply);
-    int64_t until_ns = clickhouse_now_ns() + sender->pause_ms * NS_PER_MS;
+    int64_t until_ns = clock_steady_ns() + sender->pause_ms * NS_PER_MS;
     sender->pause_ms *= 2;
     if (sender->pause_ms > PAUSE_LAST_MS)
         sender->pause_ms = PAUSE_LAST_MS;
     pthread_mutex_lock(&sink->lock);
-    while (!sink->abandoned && clickhouse_now_ns() < until_ns)
+    while (!sink->abandoned && clock_steady_ns() < until_ns)
         clickhouse_wait(sink, &sink->work, until_ns);
     pthread_mutex_unlock(&sink->lock);
 }
@@ -149,15 +150,14 @@ static void count_insert(struct clickhouse_sender *sender, int64_t begun_ns, boo
     sink->stats.sent_bytes += insert->len;
     sink->stats.inserted += done ? insert->rows : 0;
     if (done)
-        metrics_observe(&sink->stats.insert_us, (uint64_t)(clickhouse_now_ns() - begun_ns) / 1000,
-                        1);
+        metrics_observe(&sink->stats.insert_us, (uint64_t)(clock_steady_ns() - begun_ns) / 1000, 1);
     pthread_mutex_unlock(&sink->lock);
 }
 
 static enum clickhouse_verdict send_once(struct clickhouse_sender *sender,
                                          struct clickhouse_reply *reply)
 {
-    int64_t now = clickhouse_now_ns();
+    int64_t now = clock_steady_ns();
     if (sender->insert.begun_ns == 0)
         sender->insert.begun_ns = now;
     enum clickhouse_verdict verdict = clickhouse_insert_send(&sender->insert, &sender->server,
@@ -170,7 +170,7 @@ static enum clickhouse_verdict send_once(struct clickhouse_sender *sender,
 static bool repeats(const struct clickhouse_sender *sender)
 {
     return sender->server.recognises && !sender->sink->options.async &&
-           clickhouse_now_ns() - sender->insert.begun_ns < REPEAT_NS;
+           clock_steady_ns() - sender->insert.begun_ns < REPEAT_NS;
 }
 
 // What an insert in the making has to find out before it is sent.
@@ -185,11 +185,11 @@ struct doubt {
 static void wait_gathering(struct clickhouse_sender *sender)
 {
     struct clickhouse_sink *sink = sender->sink;
-    int64_t until_ns = clickhouse_now_ns() + sink->options.timeout_ns;
+    int64_t until_ns = clock_steady_ns() + sink->options.timeout_ns;
     if (!sink->options.async)
         return;
     pthread_mutex_lock(&sink->lock);
-    while (!sink->abandoned && clickhouse_now_ns() < until_ns)
+    while (!sink->abandoned && clock_steady_ns() < until_ns)
         clickhouse_wait(sink, &sink->work, until_ns);
     pthread_mutex_unlock(&sink->lock);
 }
@@ -229,13 +229,13 @@ static bool comes_again(const struct clickhouse_batch *batch, struct clickhouse_
 static void doubt_again(struct clickhouse_sender *sender, struct clickhouse_range *range,
                         struct doubt *doubt)
 {
-    bool waited = clickhouse_now_ns() - doubt->fresh_ns > sender->sink->options.timeout_ns;
+    bool waited = clock_steady_ns() - doubt->fresh_ns > sender->sink->options.timeout_ns;
     if (doubt->unknown ? repeats(sender) : !waited)
         return;
     doubt->stop |= doubt->unknown;
     doubt->unknown = false;
     doubt->ask = range->all = true;
-    doubt->fresh_ns = clickhouse_now_ns();
+    doubt->fresh_ns = clock_steady_ns();
 }
 
 // Sends what is known to be missing. False when that has to be tried again.
@@ -304,9 +304,7 @@ static void refuse_row(struct clickhouse_sender *sender, const struct clickhouse
 // A table forgets by the time at which flows were received: those of an old capture at once.
 static void look_at_time(struct clickhouse_sender *sender, const struct clickhouse_batch *batch)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (sender->old_told || (int64_t)now.tv_sec * NS_PER_S - batch->first_ns < OLD_NS)
+    if (sender->old_told || clock_unix_ns() - batch->first_ns < OLD_NS)
         return;
     sender->old_told = true;
     log_warn("flows were received long ago: a table may be made to keep none so old, see TTL in "
@@ -353,7 +351,7 @@ static struct clickhouse_batch *next_batch(struct clickhouse_sink *sink)
         sink->queue_count--;
         return batch;
     }
-    if (batch == NULL || batch->due_ns > clickhouse_now_ns())
+    if (batch == NULL || batch->due_ns > clock_steady_ns())
         return NULL;
     sink->parked = NULL;
     return batch;

@@ -69,8 +69,6 @@ struct clickhouse_sink {
     struct clickhouse_stats stats;
 };
 
-int64_t clickhouse_now_ns(void); // monotonic
-
 // With the lock held: waits for `cond` at most until then, or a slice.
 void clickhouse_wait(struct clickhouse_sink *sink, pthread_cond_t *cond, int64_t until_ns);
 

@@ -1,5 +1,7 @@
 #include "common/sink/clickhouse/state.h"
 
+#include "common/base/clock.h"
+
 #include <errno.h>
 #include <stdint.h>
 
@@ -62,7 +64,7 @@ static bool open_batch(struct clickhouse_writer *writer)
     if (writer->open == NULL)
         return false;
     clickhouse_batch_clear(writer->open);
-    writer->open->due_ns = clickhouse_now_ns() + sink->options.linger_ns;
+    writer->open->due_ns = clock_steady_ns() + sink->options.linger_ns;
     return true;
 }
 
@@ -173,11 +175,11 @@ int clickhouse_writer_sync(struct sink_writer *base, int timeout_ms)
 {
     struct clickhouse_writer *writer = (struct clickhouse_writer *)base;
     struct clickhouse_sink *sink = sink_of(writer);
-    int64_t until_ns = timeout_ms < 0 ? INT64_MAX : clickhouse_now_ns() + timeout_ms * NS_PER_MS;
+    int64_t until_ns = timeout_ms < 0 ? INT64_MAX : clock_steady_ns() + timeout_ms * NS_PER_MS;
     unpark(writer);
     hand_over(writer);
     pthread_mutex_lock(&sink->lock);
-    while (anything_waits(sink) && !sink->abandoned && clickhouse_now_ns() < until_ns)
+    while (anything_waits(sink) && !sink->abandoned && clock_steady_ns() < until_ns)
         clickhouse_wait(sink, &sink->moved, until_ns);
     clickhouse_writer_settle(writer);
     bool waits = anything_waits(sink);

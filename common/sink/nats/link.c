@@ -1,6 +1,7 @@
 #include "common/sink/nats/link.h"
 
 #include "common/base/buf.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mute.h"
 
@@ -49,13 +50,6 @@ struct nats_link {
     pthread_cond_t quiet;
     int callbacks; // that will still come: the end of a connection, the end of a subscription
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void expect_callback(struct nats_link *link, int count)
 {
@@ -110,7 +104,7 @@ static void on_error(natsConnection *connection, natsSubscription *subscription,
     (void)connection;
     if (status == NATS_SLOW_CONSUMER || subscription != NULL)
         return;
-    enum mute_answer answer = mute_ask(&link->refusals, now_ms() * 1000000, &skipped);
+    enum mute_answer answer = mute_ask(&link->refusals, clock_steady_ms() * 1000000, &skipped);
     if (skipped != 0)
         log_warn("more was refused", "times", log_unsigned(skipped).text);
     if (answer == MUTE_WRITE)
@@ -370,7 +364,7 @@ void nats_link_close(struct nats_link *link)
 void nats_link_complain(struct nats_link *link, const char *message, const char *error)
 {
     char line[sizeof link->complaint];
-    int64_t now = now_ms();
+    int64_t now = clock_steady_ms();
     snprintf(line, sizeof line, "%s: %s", message, error);
     if (strcmp(line, link->complaint) == 0 && now - link->complained_ms < COMPLAINT_MS)
         return;
@@ -425,9 +419,9 @@ static void connect_anew(struct nats_link *link)
 bool nats_link_up(struct nats_link *link)
 {
     bool closed = link->connection == NULL || natsConnection_IsClosed(link->connection);
-    if (closed && now_ms() - link->tried_ms >= AGAIN_MS) {
+    if (closed && clock_steady_ms() - link->tried_ms >= AGAIN_MS) {
         connect_anew(link);
-        link->tried_ms = now_ms();
+        link->tried_ms = clock_steady_ms();
     }
     return link->connection != NULL &&
            natsConnection_Status(link->connection) == NATS_CONN_STATUS_CONNECTED;

@@ -1,5 +1,6 @@
 #include "common/sink/nats/nats.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/sink/nats/check.h"
 #include "common/sink/nats/writer.h"
@@ -28,12 +29,12 @@ static bool anything_waits(const struct nats_sink *sink)
 static int nats_drain(struct sink *base, int timeout_ms)
 {
     struct nats_sink *sink = (struct nats_sink *)base;
-    int64_t until_ns = timeout_ms < 0 ? INT64_MAX : nats_now_ns() + timeout_ms * NS_PER_MS;
+    int64_t until_ns = timeout_ms < 0 ? INT64_MAX : clock_steady_ns() + timeout_ms * NS_PER_MS;
     pthread_mutex_lock(&sink->lock);
-    while (anything_waits(sink) && timeout_ms != 0 && nats_now_ns() < until_ns) {
-        int64_t slice_ns = nats_now_ns() + NATS_SLICE_MS * NS_PER_MS;
+    while (anything_waits(sink) && timeout_ms != 0 && clock_steady_ns() < until_ns) {
+        int64_t slice_ns = clock_steady_ns() + NATS_SLICE_MS * NS_PER_MS;
         int64_t at = until_ns < slice_ns ? until_ns : slice_ns;
-        struct timespec when = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
+        struct timespec when = clock_timespec(at);
         pthread_cond_timedwait(&sink->moved, &sink->lock, &when);
     }
     int result = anything_waits(sink) ? -EAGAIN : 0;

@@ -1,5 +1,6 @@
 #include "common/sink/nats/writer.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/sink/nats/answer.h"
 #include "common/sink/nats/part.h"
@@ -17,20 +18,6 @@
 #define LOOK_NS      (2000 * NS_PER_MS)  // between questions about the stream
 #define HORIZON_NS   (60000 * NS_PER_MS) // in which a message is sent again in the usual troubles
 #define HEADER_ROOM  512                 // of a message's size, for its id
-
-int64_t nats_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-int64_t nats_wall_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static struct nats_account *account_of(struct nats_sink *sink, uint32_t owner)
 {
@@ -67,7 +54,7 @@ static void note_moved(struct nats_sink *sink, const struct nats_message *messag
 static void note_uncertain(struct nats_sink *sink, struct window_slot *slot)
 {
     struct nats_message *message = slot->message;
-    int64_t now_ms = nats_wall_ms();
+    int64_t now_ms = clock_unix_ms();
     if (message->sent_ms == 0 || now_ms - message->sent_ms < sink->duplicates_ms * 3 / 4)
         return;
     message->sent_ms = now_ms;
@@ -110,8 +97,8 @@ static enum reason place(struct nats_sink *sink, struct nats_message *message, b
 
 static void wait_room(struct nats_sink *sink)
 {
-    int64_t at = nats_now_ns() + NATS_SLICE_MS * NS_PER_MS;
-    struct timespec when = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
+    int64_t at = clock_steady_ns() + NATS_SLICE_MS * NS_PER_MS;
+    struct timespec when = clock_timespec(at);
     pthread_cond_timedwait(&sink->room, &sink->lock, &when);
 }
 
@@ -218,7 +205,7 @@ static void go_on(struct nats_sink *sink, struct window_slot *slot, uint64_t num
 {
     const struct nats_message *message = slot->message;
     if (!nats_part_was_last(slot)) {
-        window_delay(&sink->window, number, nats_now_ns());
+        window_delay(&sink->window, number, clock_steady_ns());
         pthread_cond_signal(&sink->work);
         return;
     }
@@ -235,7 +222,7 @@ static void note_failure(struct nats_sink *sink, uint64_t number, size_t from, b
     if (slot == NULL)
         return;
     if (!too_large) {
-        window_delay(&sink->window, number, nats_now_ns() + AGAIN_NS);
+        window_delay(&sink->window, number, clock_steady_ns() + AGAIN_NS);
         return;
     }
     sink->limit_stale = true;
@@ -256,7 +243,7 @@ static void send_one(struct nats_sink *sink, struct window_slot *slot, uint64_t 
     note_uncertain(sink, slot);
     slot->sends++;
     if (slot->message->sent_ms == 0)
-        slot->message->sent_ms = nats_wall_ms();
+        slot->message->sent_ms = clock_unix_ms();
     window_delay(&sink->window, number, now_ns + steps * ANSWER_NS);
     pthread_mutex_unlock(&sink->lock);
     natsStatus status = publish(sink, message, number, from, len);
@@ -323,12 +310,12 @@ static bool look_at_stream(struct nats_sink *sink)
     uint64_t generation = nats_link_generation(sink->link);
     sink->stream_known &= generation == sink->generation;
     sink->generation = generation;
-    int64_t now_ns = nats_now_ns();
+    int64_t now_ns = clock_steady_ns();
     if (sink->stream_known || now_ns < sink->look_ns)
         return !sink->stream_missing;
     enum nats_stream_state state = nats_stream_ensure(sink->link, &sink->options, &sink->subject,
                                                       HORIZON_NS, &facts);
-    sink->look_ns = nats_now_ns() + LOOK_NS;
+    sink->look_ns = clock_steady_ns() + LOOK_NS;
     sink->stream_known = state == NATS_STREAM_READY;
     sink->stream_missing = state == NATS_STREAM_MISSING;
     note_payload_max(sink, natsConnection_GetMaxPayload(nats_link_connection(sink->link)),
@@ -343,9 +330,9 @@ static bool look_at_stream(struct nats_sink *sink)
 
 static void wait_work(struct nats_sink *sink, int64_t until_ns)
 {
-    int64_t latest_ns = nats_now_ns() + IDLE_NS;
+    int64_t latest_ns = clock_steady_ns() + IDLE_NS;
     int64_t at = until_ns < latest_ns ? until_ns : latest_ns;
-    struct timespec when = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
+    struct timespec when = clock_timespec(at);
     pthread_cond_timedwait(&sink->work, &sink->lock, &when);
 }
 
@@ -374,7 +361,7 @@ static int64_t send_due(struct nats_sink *sink)
     for (;;) {
         uint64_t number;
         int64_t next_ns;
-        int64_t now_ns = nats_now_ns();
+        int64_t now_ns = clock_steady_ns();
         reap(sink);
         int64_t parked_ns = take_parked(sink, now_ns);
         refill(sink);
@@ -407,8 +394,8 @@ static void *run(void *user)
             next_ns = send_due(sink);
         } else {
             reap(sink);
-            next_ns = take_parked(sink, nats_now_ns());
-            int64_t soon_ns = nats_now_ns() + NATS_SLICE_MS * NS_PER_MS;
+            next_ns = take_parked(sink, clock_steady_ns());
+            int64_t soon_ns = clock_steady_ns() + NATS_SLICE_MS * NS_PER_MS;
             next_ns = soon_ns < next_ns ? soon_ns : next_ns;
         }
         if (!sink->ending)

@@ -1,5 +1,6 @@
 #include "common/sink/nats/spool.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/siphash.h"
 
@@ -63,13 +64,6 @@ struct spool {
     uint64_t *scratch; // RECORD_MAX bytes, touched as far as needed
 };
 
-static int64_t wall_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static ssize_t transfer(const struct spool *spool, bool out, uint8_t *bytes, size_t len,
                         uint64_t offset)
 {
@@ -111,7 +105,7 @@ static size_t build(struct spool *spool, const struct nats_message *message)
     struct record record = {
         .run = spool->run,
         .sent_ms = message->sent_ms,
-        .written_ms = wall_ms(),
+        .written_ms = clock_unix_ms(),
         .data_len = (uint32_t)message->len,
         .flows = message->flows,
         .owner = message->owner,

@@ -79,9 +79,6 @@ struct nats_writer {
     bool lossy;                // flows failed since the last sync
 };
 
-int64_t nats_now_ns(void);  // monotonic
-int64_t nats_wall_ms(void); // Unix time
-
 // With the lock held: hands a full message to window or spool. `may_wait`: for room, when the sink
 // blocks. What fits nowhere is counted and freed.
 void nats_hand_over(struct nats_sink *sink, struct nats_message *take, bool may_wait);

@@ -1,5 +1,6 @@
 #include "common/sink/nats/writer.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 
 #include <assert.h>
@@ -150,7 +151,7 @@ static int make_room(struct nats_writer *writer, struct nats_batch *batch, size_
         if (batch->message == NULL)
             return -ENOMEM;
         batch->message->owner = writer->number;
-        batch->due_ns = nats_now_ns() + sink->options.linger_ns;
+        batch->due_ns = clock_steady_ns() + sink->options.linger_ns;
         return 0;
     }
     if (batch->message->len + len <= batch->message->cap)
@@ -235,9 +236,9 @@ int nats_writer_flush(struct sink_writer *base)
 // With the lock held.
 static void wait_moved(struct nats_sink *sink, int64_t until_ns)
 {
-    int64_t slice_ns = nats_now_ns() + NATS_SLICE_MS * NS_PER_MS;
+    int64_t slice_ns = clock_steady_ns() + NATS_SLICE_MS * NS_PER_MS;
     int64_t at = until_ns < slice_ns ? until_ns : slice_ns;
-    struct timespec when = {.tv_sec = at / 1000000000, .tv_nsec = at % 1000000000};
+    struct timespec when = clock_timespec(at);
     pthread_cond_timedwait(&sink->moved, &sink->lock, &when);
 }
 
@@ -245,12 +246,12 @@ int nats_writer_sync(struct sink_writer *base, int timeout_ms)
 {
     struct nats_writer *writer = (struct nats_writer *)base;
     struct nats_sink *sink = sink_of(writer);
-    int64_t until_ns = timeout_ms < 0 ? INT64_MAX : nats_now_ns() + timeout_ms * NS_PER_MS;
+    int64_t until_ns = timeout_ms < 0 ? INT64_MAX : clock_steady_ns() + timeout_ms * NS_PER_MS;
     unpark(writer);
     hand_over_all(writer);
     pthread_mutex_lock(&sink->lock);
     nats_writer_settle(writer);
-    while (base->ledger->flows_waiting != 0 && !sink->abandoned && nats_now_ns() < until_ns) {
+    while (base->ledger->flows_waiting != 0 && !sink->abandoned && clock_steady_ns() < until_ns) {
         writer->awaited = base->ledger->flows_waiting;
         wait_moved(sink, until_ns);
         nats_writer_settle(writer);
