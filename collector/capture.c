@@ -1,6 +1,7 @@
 #include "collector/capture.h"
 
 #include "collector/frame.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 
 #include <errno.h>
@@ -230,9 +231,10 @@ bool capture_ended(const struct capture *capture)
     return capture->ended;
 }
 
-int capture_join(struct capture *capture, const struct timespec *until)
+int capture_join(struct capture *capture, int64_t until_ns)
 {
-    return -pthread_clockjoin_np(capture->thread, NULL, CLOCK_MONOTONIC, until);
+    const struct timespec until = clock_on_wall(until_ns);
+    return -pthread_timedjoin_np(capture->thread, NULL, &until);
 }
 
 int capture_free(struct capture *capture)

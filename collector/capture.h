@@ -25,8 +25,8 @@ struct capture *capture_start(const struct capture_options *options, struct lane
 
 bool capture_ended(const struct capture *capture);
 
-// Waits for the thread until the time of CLOCK_MONOTONIC: 0, or -ETIMEDOUT.
-int capture_join(struct capture *capture, const struct timespec *until);
+// Waits for the thread until that time of the steady clock: 0, or -ETIMEDOUT.
+int capture_join(struct capture *capture, int64_t until_ns);
 
 // After the join. 0, or -1 when a file could not be read to its end (which was logged).
 int capture_free(struct capture *capture);

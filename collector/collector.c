@@ -27,7 +27,7 @@
 
 #define WATCH_MS     1000 // between looks at what the workers have to say
 #define SPREAD_LOOKS 60   // of these, between looks at how datagrams spread over the workers
-#define FOREVER_S    (INT64_C(1) << 40)
+#define FOREVER_NS   (INT64_C(100) * 365 * 86400 * CLOCK_NS_PER_S) // a century
 
 struct collector {
     const struct collector_options *options;
@@ -371,23 +371,23 @@ static int left_ms(int64_t until_ns)
     return ms < 0 ? 0 : ms > 1 << 30 ? 1 << 30 : (int)ms;
 }
 
-static int join_one(struct collector *c, unsigned i, const struct timespec *until)
+static int join_one(struct collector *c, unsigned i, int64_t until_ns)
 {
-    return c->capture != NULL ? capture_join(c->capture, until) : worker_join(c->workers[i], until);
+    return c->capture != NULL ? capture_join(c->capture, until_ns)
+                              : worker_join(c->workers[i], until_ns);
 }
 
 // A thread that waits for the reader of the output gets until then; afterwards it drops.
-static void stop_threads(struct collector *c, const struct timespec *until)
+static void stop_threads(struct collector *c, int64_t until_ns)
 {
     unsigned threads = c->capture != NULL ? 1 : c->worker_count;
-    const struct timespec forever = {.tv_sec = FOREVER_S};
     for (unsigned i = 0; i < threads; i++)
         lane_stop(c->lanes[i]);
     for (unsigned i = 0; i < threads; i++) {
-        if (join_one(c, i, until) == 0)
+        if (join_one(c, i, until_ns) == 0)
             continue;
         sink_abandon(c->sink);
-        (void)join_one(c, i, &forever);
+        (void)join_one(c, i, FOREVER_NS);
     }
     for (unsigned i = threads; i < c->lane_count; i++) // made, but never started
         lane_finish(c->lanes[i]);
@@ -442,11 +442,11 @@ static void close_all(struct collector *c)
 // out whole.
 static int finish(struct collector *c, bool started)
 {
-    int64_t until_ns = clock_steady_ns() + c->options->drain_ns;
-    const struct timespec until = clock_timespec(until_ns);
+    int64_t drain_ns = c->options->drain_ns < FOREVER_NS ? c->options->drain_ns : FOREVER_NS;
+    int64_t until_ns = clock_steady_ns() + drain_ns;
     int status = 0;
     monitor_ending(c->monitor);
-    stop_threads(c, &until);
+    stop_threads(c, until_ns);
     stop_listening(c);
     keeper_end(c->keeper);
     share_end(c->share);

@@ -20,9 +20,9 @@ struct worker_options {
 struct worker *worker_start(const struct worker_options *options, struct lane *lane,
                             const struct listener *listeners, int listener_count, unsigned number);
 
-// Waits until the thread has ended, which lane_stop asks for, at most until that time of
-// CLOCK_MONOTONIC: 0, or -ETIMEDOUT.
-int worker_join(struct worker *worker, const struct timespec *until);
+// Waits until the thread has ended, which lane_stop asks for, at most until that time of the steady
+// clock: 0, or -ETIMEDOUT.
+int worker_join(struct worker *worker, int64_t until_ns);
 
 // After the join: counts what has come to its sockets since, undecoded.
 void worker_count_rest(struct worker *worker);

@@ -42,6 +42,12 @@ static inline struct timespec clock_timespec(int64_t ns)
                              .tv_nsec = (long)(ns % CLOCK_NS_PER_S)};
 }
 
+// A moment of the steady clock on the other one, for what waits by that only.
+static inline struct timespec clock_on_wall(int64_t steady_ns)
+{
+    return clock_timespec(clock_unix_ns() + (steady_ns - clock_steady_ns()));
+}
+
 // That far from now on the steady clock.
 static inline struct timespec clock_steady_after(int64_t ns)
 {
