@@ -4,8 +4,6 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-#include <time.h>
-
 #define ASK_MS 100
 
 static void say(const struct alarm *alarm)

@@ -7,8 +7,6 @@
 
 #include "collector/lane.h"
 
-#include <time.h>
-
 struct capture_options {
     const char *files;  // comma separated; "-" is stdin
     const char *filter; // BPF expression; NULL or "": everything

@@ -22,7 +22,6 @@
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define WATCH_MS     1000 // between looks at what the workers have to say

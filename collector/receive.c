@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #ifndef UDP_GRO
 #define UDP_GRO 104 // linux/udp.h

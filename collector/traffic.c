@@ -40,15 +40,23 @@ static uint64_t hash_of(const struct traffic *traffic, const struct addr *source
     return siphash_words(traffic->seed, words, 3);
 }
 
+struct sender {
+    const struct addr *source;
+    unsigned listener;
+};
+
+static bool is_sender(const struct table_entry *entry, const void *key)
+{
+    const struct traffic_entry *one = (const struct traffic_entry *)entry;
+    const struct sender *sender = key;
+    return one->listener == sender->listener && addr_equal(&one->source, sender->source);
+}
+
 static struct traffic_entry *find(const struct traffic *traffic, const struct addr *source,
                                   unsigned listener, uint64_t hash)
 {
-    struct traffic_entry *one;
-    for (uint64_t at = hash;
-         (one = (struct traffic_entry *)table_seek(&traffic->table, hash, &at)) != NULL;)
-        if (one->listener == listener && addr_equal(&one->source, source))
-            break;
-    return one;
+    const struct sender sender = {.source = source, .listener = listener};
+    return (struct traffic_entry *)table_find(&traffic->table, hash, is_sender, &sender);
 }
 
 static struct traffic_entry *make(struct traffic *traffic, const struct addr *source,

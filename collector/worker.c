@@ -15,7 +15,7 @@
 #define BATCHES_MAX 16   // of one socket before the others and the mailbox have their turn
 #define TICK_MS     1000 // between looks at the kernel's drop counters
 #define EVENTS_MAX  (LISTEN_URIS_MAX + 2)
-#define COUNT_MS    500 // for counting what there was no time to decode
+#define COUNT_MS    500 // at most, for counting what was not decoded
 
 // epoll's data: a socket's index, or one of these.
 enum {
@@ -188,27 +188,26 @@ static bool read_sockets(struct worker *worker)
     return more;
 }
 
-// What the kernel holds was received: it is decoded before the end as far as time allows, and
-// counted past that.
+// What the kernel holds was received: it is decoded before the end, as far as time allows.
 static void empty_sockets(struct worker *worker)
 {
     int64_t late_ms = clock_steady_ms() + worker->options.drain_ns / 2000000;
     bool more = true;
-    while (more && clock_steady_ms() <= late_ms + COUNT_MS) {
-        worker->late = clock_steady_ms() > late_ms;
+    while (more && clock_steady_ms() <= late_ms) {
         more = read_sockets(worker);
         (void)lane_flush(worker->lane); // a dead sink has told the main thread
     }
-    if (more)
-        log_warn("more datagrams at the end than could be counted");
 }
 
 void worker_count_rest(struct worker *worker)
 {
     int64_t end_ms = clock_steady_ms() + COUNT_MS;
+    bool more = true;
     worker->late = true;
-    while (read_sockets(worker) && clock_steady_ms() <= end_ms)
-        ;
+    while (more && clock_steady_ms() <= end_ms)
+        more = read_sockets(worker);
+    if (more)
+        log_warn("more datagrams at the end than could be counted");
     count_kernel_drops(worker);
 }
 
@@ -221,7 +220,6 @@ static void *run(void *user)
         tick(worker);
     }
     empty_sockets(worker);
-    count_kernel_drops(worker);
     lane_finish(worker->lane);
     return NULL;
 }

@@ -5,8 +5,6 @@
 #include "collector/lane.h"
 #include "collector/listener.h"
 
-#include <time.h>
-
 struct worker;
 
 // What the workers are made for; borrowed for their lives.
@@ -24,6 +22,7 @@ struct worker *worker_start(const struct worker_options *options, struct lane *l
 // clock: 0, or -ETIMEDOUT.
 int worker_join(struct worker *worker, int64_t until_ns);
 
-// After the join: counts what has come to its sockets since, undecoded.
+// After the join: counts what is in its sockets still, which there was no time to decode or which
+// came since.
 void worker_count_rest(struct worker *worker);
 void worker_free(struct worker *worker);

@@ -146,15 +146,20 @@ static void make_room(struct domain_store *store, const struct domain *keep, siz
     }
 }
 
+static bool is_domain(const struct table_entry *entry, const void *key)
+{
+    return same_key(&((const struct domain *)entry)->key, key);
+}
+
+static bool is_group(const struct table_entry *entry, const void *key)
+{
+    return same_key(&((const struct domain_group *)entry)->key, key);
+}
+
 static struct domain *find(const struct domain_store *store, const struct domain_key *key,
                            uint64_t hash)
 {
-    struct domain *domain;
-    for (uint64_t at = hash;
-         (domain = (struct domain *)table_seek(&store->domains, hash, &at)) != NULL;)
-        if (same_key(&domain->key, key))
-            break;
-    return domain;
+    return (struct domain *)table_find(&store->domains, hash, is_domain, key);
 }
 
 struct domain *domain_find(struct domain_store *store, const struct domain_key *key)
@@ -167,13 +172,7 @@ static struct domain_group *find_group(const struct domain_store *store,
                                        const struct domain_key *key)
 {
     struct domain_key own = group_key(key);
-    uint64_t hash = hash_key(store, &own);
-    struct domain_group *group;
-    for (uint64_t at = hash;
-         (group = (struct domain_group *)table_seek(&store->groups, hash, &at)) != NULL;)
-        if (same_key(&group->key, &own))
-            break;
-    return group;
+    return (struct domain_group *)table_find(&store->groups, hash_key(store, &own), is_group, &own);
 }
 
 static struct domain_group *make_group(struct domain_store *store, const struct domain_key *key)

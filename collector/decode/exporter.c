@@ -37,20 +37,17 @@ static uint64_t hash_key(const struct exporter_table *table, const struct export
     return siphash_words(table->seed, words, 3);
 }
 
-static bool same_key(const struct exporter_key *a, const struct exporter_key *b)
+static bool has_key(const struct table_entry *entry, const void *key)
 {
+    const struct exporter_key *a = &((const struct exporter *)entry)->key;
+    const struct exporter_key *b = key;
     return a->id == b->id && a->type == b->type && addr_equal(&a->source, &b->source);
 }
 
 static struct exporter *find(struct exporter_table *table, const struct exporter_key *key,
                              uint64_t hash)
 {
-    struct exporter *exporter;
-    for (uint64_t at = hash;
-         (exporter = (struct exporter *)table_seek(&table->table, hash, &at)) != NULL;)
-        if (same_key(&exporter->key, key))
-            break;
-    return exporter;
+    return (struct exporter *)table_find(&table->table, hash, has_key, key);
 }
 
 static struct exporter *make(struct exporter_table *table, const struct exporter_key *key,

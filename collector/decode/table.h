@@ -62,22 +62,26 @@ void table_use(struct table *table, struct table_entry *entry, enum table_rank r
 // The entry to give up first, never `keep`; NULL when there is no other.
 struct table_entry *table_victim(const struct table *table, const struct table_entry *keep);
 
-// Entries that may be the one sought, in turn, then NULL. *at is `hash` at first.
-static inline struct table_entry *table_seek(const struct table *table, uint64_t hash, uint64_t *at)
-{
-    for (;;) {
-        const struct table_slot *slot = &table->slots[(*at)++ & table->slot_mask];
-        if (slot->entry == NULL || slot->hash == hash)
-            return slot->entry;
-    }
-}
-
-// The two steps of having an entry fetched: the second is worth taking when the first is done.
+// Where the search for a hash begins.
 static inline const struct table_slot *table_slot(const struct table *table, uint64_t hash)
 {
     return &table->slots[hash & table->slot_mask];
 }
 
+// The entry of that hash which `is_it` says to be the one of the key, or NULL.
+typedef bool table_is_it(const struct table_entry *entry, const void *key);
+static inline struct table_entry *table_find(const struct table *table, uint64_t hash,
+                                             table_is_it *is_it, const void *key)
+{
+    for (uint64_t at = hash;; at++) {
+        const struct table_slot *slot = table_slot(table, at);
+        if (slot->entry == NULL || (slot->hash == hash && is_it(slot->entry, key)))
+            return slot->entry;
+    }
+}
+
+// The two steps of having an entry fetched: the second is worth taking when the first is done. The
+// first entry of the hash is as good as certain to be the one.
 static inline void table_fetch_slot(const struct table *table, uint64_t hash)
 {
     __builtin_prefetch(table_slot(table, hash));
@@ -86,7 +90,9 @@ static inline void table_fetch_slot(const struct table *table, uint64_t hash)
 static inline void table_fetch_entry(const struct table *table, uint64_t hash, size_t len)
 {
     uint64_t at = hash;
-    const char *entry = (const char *)table_seek(table, hash, &at);
+    while (table_slot(table, at)->entry != NULL && table_slot(table, at)->hash != hash)
+        at++;
+    const char *entry = (const char *)table_slot(table, at)->entry;
     for (size_t i = 0; i < len && entry != NULL; i += 64)
         __builtin_prefetch(entry + i, 1);
 }

@@ -5,7 +5,7 @@
 
 #define LINE 64
 
-// How much of it is looked at for each datagram.
+// How much of it may be looked at for a datagram.
 static const uint16_t LENS[TRAIL_STEPS] = {
     [TRAIL_EXPORTER_SLOT] = sizeof(struct table_slot),
     [TRAIL_EXPORTER] = sizeof(struct exporter),

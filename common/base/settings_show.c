@@ -1,4 +1,5 @@
 #include "common/base/log.h"
+#include "common/base/clock.h"
 #include "common/base/nearest.h"
 #include "common/base/settings_layer.h"
 
@@ -12,9 +13,7 @@
 #define LINE_ROOM  4096
 #define NAME_ROOM  512
 #define SHOWN_MAX  512 // bytes of a value that is shown
-#define NS_PER_S   INT64_C(1000000000)
-#define NS_PER_MS  INT64_C(1000000)
-#define COLUMN_LEN 34 // of names, where the values begin
+#define COLUMN_LEN 34  // of names, where the values begin
 
 void settings_put_place(const struct settings *settings, size_t row, struct buf *out)
 {
@@ -82,10 +81,10 @@ static void put_urls(struct buf *out, const char *urls)
 
 static void put_duration(struct buf *out, int64_t ns)
 {
-    if (ns % NS_PER_S == 0)
-        buf_printf(out, "%llds", (long long)(ns / NS_PER_S));
-    else if (ns % NS_PER_MS == 0)
-        buf_printf(out, "%lldms", (long long)(ns / NS_PER_MS));
+    if (ns % CLOCK_NS_PER_S == 0)
+        buf_printf(out, "%llds", (long long)(ns / CLOCK_NS_PER_S));
+    else if (ns % CLOCK_NS_PER_MS == 0)
+        buf_printf(out, "%lldms", (long long)(ns / CLOCK_NS_PER_MS));
     else
         buf_printf(out, "%lldns", (long long)ns);
 }

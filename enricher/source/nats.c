@@ -19,12 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_MS   INT64_C(1000000)
-#define REQUEST_NS  (2000 * NS_PER_MS) // how long the server keeps a request for messages
-#define LATE_NS     (1000 * NS_PER_MS) // after that one that was not filled is given up
-#define LOOK_NS     (2000 * NS_PER_MS) // between questions about the consumer
-#define LAG_NS      (5000 * NS_PER_MS) // between questions how much is behind
-#define TICK_NS     (250 * NS_PER_MS)
+#define REQUEST_NS  (2000 * CLOCK_NS_PER_MS) // how long the server keeps a request for messages
+#define LATE_NS     (1000 * CLOCK_NS_PER_MS) // after that one that was not filled is given up
+#define LOOK_NS     (2000 * CLOCK_NS_PER_MS) // between questions about the consumer
+#define LAG_NS      (5000 * CLOCK_NS_PER_MS) // between questions how much is behind
+#define TICK_NS     (250 * CLOCK_NS_PER_MS)
 #define FLUSH_MS    1000
 #define AGAIN_DELAY "-NAK {\"delay\": 1000000000}"
 
@@ -403,7 +402,7 @@ int nats_source_check(const struct nats_source_options *o, const struct settings
                                "a name without space, dot, slash, * and >");
     if (o->fetch < 1 || o->fetch > 65536)
         return settings_refuse(settings, "source.nats.fetch", "1 to 65536");
-    if (o->ack_wait_ns < 1000 * NS_PER_MS)
+    if (o->ack_wait_ns < 1000 * CLOCK_NS_PER_MS)
         return settings_refuse(settings, "source.nats.ack-wait", "1s or more");
     if (o->max_ack_pending < 2 * o->fetch)
         return settings_refuse(settings, "source.nats.max-ack-pending",

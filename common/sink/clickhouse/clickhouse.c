@@ -14,11 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_MS INT64_C(1000000)
-
 void clickhouse_wait(struct clickhouse_sink *sink, pthread_cond_t *cond, int64_t until_ns)
 {
-    int64_t slice_ns = clock_steady_ns() + CLICKHOUSE_SLICE_MS * NS_PER_MS;
+    int64_t slice_ns = clock_steady_ns() + CLICKHOUSE_SLICE_MS * CLOCK_NS_PER_MS;
     int64_t at = until_ns < slice_ns ? until_ns : slice_ns;
     struct timespec when = clock_timespec(at);
     pthread_cond_timedwait(cond, &sink->lock, &when);
@@ -38,7 +36,8 @@ static int settled_fd(const struct sink *base)
 static int drain(struct sink *base, int timeout_ms)
 {
     struct clickhouse_sink *sink = (struct clickhouse_sink *)base;
-    int64_t until_ns = timeout_ms < 0 ? INT64_MAX : clock_steady_ns() + timeout_ms * NS_PER_MS;
+    int64_t until_ns = timeout_ms < 0 ? INT64_MAX
+                                      : clock_steady_ns() + timeout_ms * CLOCK_NS_PER_MS;
     pthread_mutex_lock(&sink->lock);
     bool waits = sink->queue_count != 0 || sink->busy || sink->parked != NULL;
     while (waits && !sink->abandoned && clock_steady_ns() < until_ns) {

@@ -1,11 +1,10 @@
 #include "common/sink/clickhouse/insert.h"
 
+#include "common/base/clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define NS_PER_MS INT64_C(1000000)
-#define NS_PER_S  INT64_C(1000000000)
 
 void clickhouse_insert_init(struct clickhouse_insert *insert,
                             const struct clickhouse_layout *layout)
@@ -101,7 +100,7 @@ enum clickhouse_verdict clickhouse_insert_send(struct clickhouse_insert *insert,
     // The server gives up when we do: nobody else takes the rows up before.
     buf_printf(&out, "query_id=goflow-%llx-%llx&max_execution_time=%lld",
                (unsigned long long)insert->boot, (unsigned long long)++insert->query,
-               (long long)((o->timeout_ns + NS_PER_S - 1) / NS_PER_S));
+               (long long)((o->timeout_ns + CLOCK_NS_PER_S - 1) / CLOCK_NS_PER_S));
     if (server->profile == CLICKHOUSE_FULL)
         buf_printf(&out, "&async_insert=%d&wait_for_async_insert=1", o->async);
     if (server->recognises && !o->async)
@@ -116,7 +115,7 @@ enum clickhouse_verdict clickhouse_insert_send(struct clickhouse_insert *insert,
         .body = insert->body,
         .len = insert->len,
         .encoding = clickhouse_compress_name(o->compression),
-        .timeout_ms = o->timeout_ns / NS_PER_MS,
+        .timeout_ms = o->timeout_ns / CLOCK_NS_PER_MS,
     };
     clickhouse_http_send(insert->http, &request, reply);
     return reply->verdict;
@@ -127,7 +126,7 @@ enum clickhouse_verdict clickhouse_insert_stop(struct clickhouse_insert *insert,
 {
     char query[192];
     struct clickhouse_request request = {.settings = "wait_end_of_query=1", .body = query};
-    request.timeout_ms = insert->options->timeout_ns / NS_PER_MS;
+    request.timeout_ms = insert->options->timeout_ns / CLOCK_NS_PER_MS;
     // Earlier attempts may still be there too.
     snprintf(query, sizeof query, "KILL QUERY WHERE query_id LIKE 'goflow-%llx-%%' ASYNC",
              (unsigned long long)insert->boot);

@@ -1,5 +1,6 @@
 #include "common/sink/clickhouse/migrate.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/sink/clickhouse/server.h"
 
@@ -7,8 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#define NS_PER_MS INT64_C(1000000)
-#define RETRY_MS  250
+#define RETRY_MS 250
 
 struct migration {
     const struct clickhouse_options *options;
@@ -41,7 +41,7 @@ static int apply(struct migration *m)
         .settings = "wait_end_of_query=1",
         .body = m->out.data,
         .len = m->out.len,
-        .timeout_ms = m->options->timeout_ns / NS_PER_MS,
+        .timeout_ms = m->options->timeout_ns / CLOCK_NS_PER_MS,
     };
     clickhouse_http_send(m->http, &request, &m->reply);
     if (m->reply.verdict == CLICKHOUSE_DONE || clickhouse_answer_exists(m->reply.code))
@@ -52,14 +52,14 @@ static int apply(struct migration *m)
 static int meet(struct migration *m)
 {
     struct fault fault = {.text = ""};
-    const struct timespec nap = {.tv_nsec = RETRY_MS * NS_PER_MS};
+    const struct timespec nap = {.tv_nsec = RETRY_MS * CLOCK_NS_PER_MS};
     if (clickhouse_http_password(m->http, &fault) != 0) {
         log_error(fault.text);
         return -1;
     }
-    for (int64_t left_ms = m->options->timeout_ns / NS_PER_MS;; left_ms -= RETRY_MS) {
+    for (int64_t left_ms = m->options->timeout_ns / CLOCK_NS_PER_MS;; left_ms -= RETRY_MS) {
         enum clickhouse_verdict verdict = clickhouse_server_meet(
-            m->http, m->options->timeout_ns / NS_PER_MS, &m->server, &m->reply);
+            m->http, m->options->timeout_ns / CLOCK_NS_PER_MS, &m->server, &m->reply);
         if (verdict == CLICKHOUSE_DONE)
             return 0;
         if (verdict == CLICKHOUSE_SETUP || left_ms <= 0)

@@ -1,15 +1,15 @@
 #include "common/sink/clickhouse/option.h"
 
+#include "common/base/clock.h"
+
 #include <string.h>
 
 #define COUNT(array)    (sizeof(array) / sizeof(array)[0])
-#define NS_PER_MS       INT64_C(1000000)
-#define NS_PER_S        INT64_C(1000000000)
 #define BATCH_ROWS_MAX  1000000 // an insert of more would be cut in two by the server
 #define BATCH_BYTES_MIN (1u << 20)
 #define BATCH_BYTES_MAX (1u << 30)
-#define LINGER_MAX_NS   (60 * NS_PER_S)
-#define TIMEOUT_MAX_NS  (600 * NS_PER_S)
+#define LINGER_MAX_NS   (60 * CLOCK_NS_PER_S)
+#define TIMEOUT_MAX_NS  (600 * CLOCK_NS_PER_S)
 
 struct clickhouse_options clickhouse_options_defaults(void)
 {
@@ -27,8 +27,8 @@ struct clickhouse_options clickhouse_options_defaults(void)
         .compression_name = "none",
         .batch_rows = 50000,
         .batch_bytes = 32u << 20,
-        .linger_ns = NS_PER_S,
-        .timeout_ns = 10 * NS_PER_S,
+        .linger_ns = CLOCK_NS_PER_S,
+        .timeout_ns = 10 * CLOCK_NS_PER_S,
     };
 }
 
@@ -134,7 +134,7 @@ int clickhouse_options_check(struct clickhouse_options *o, const struct settings
                                (long long)BATCH_BYTES_MIN, (long long)BATCH_BYTES_MAX);
     if (o->linger_ns < 0 || o->linger_ns > LINGER_MAX_NS)
         return settings_refuse(settings, "clickhouse.linger", "0 to 1m");
-    if (o->timeout_ns < NS_PER_S || o->timeout_ns > TIMEOUT_MAX_NS)
+    if (o->timeout_ns < CLOCK_NS_PER_S || o->timeout_ns > TIMEOUT_MAX_NS)
         return settings_refuse(settings, "clickhouse.timeout", "1s to 10m");
     return 0;
 }

@@ -11,13 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_MS      INT64_C(1000000)
-#define NS_PER_S       INT64_C(1000000000)
 #define PAUSE_FIRST_MS 100
 #define PAUSE_LAST_MS  5000
-#define COMPLAINT_NS   (30 * NS_PER_S)
-#define REPEAT_NS      (60 * NS_PER_S) // the table remembers a token for far longer
-#define OLD_NS         (INT64_C(86400) * NS_PER_S * 7)
+#define COMPLAINT_NS   (30 * CLOCK_NS_PER_S)
+#define REPEAT_NS      (60 * CLOCK_NS_PER_S) // the table remembers a token for far longer
+#define OLD_NS         (INT64_C(86400) * CLOCK_NS_PER_S * 7)
 #define FIRST_BATCHES  3  // that are asked for before it is believed that they are new
 #define RANGES_MAX     40 // halves of halves of a million rows, and one more each
 
@@ -72,7 +70,7 @@ static void pause_after(struct clickhouse_sender *sender, const struct clickhous
 {
     struct clickhouse_sink *sink = sender->sink;
     complain(sender, reply);
-    int64_t until_ns = clock_steady_ns() + sender->pause_ms * NS_PER_MS;
+    int64_t until_ns = clock_steady_ns() + sender->pause_ms * CLOCK_NS_PER_MS;
     sender->pause_ms *= 2;
     if (sender->pause_ms > PAUSE_LAST_MS)
         sender->pause_ms = PAUSE_LAST_MS;
@@ -120,8 +118,8 @@ static bool look(struct clickhouse_sender *sender)
         return true;
     if (clickhouse_http_password(sender->http, &fault) != 0) {
         snprintf(reply.error, sizeof reply.error, "%.255s", fault.text);
-    } else if (clickhouse_server_meet(sender->http, o->timeout_ns / NS_PER_MS, &sender->server,
-                                      &reply) == CLICKHOUSE_DONE &&
+    } else if (clickhouse_server_meet(sender->http, o->timeout_ns / CLOCK_NS_PER_MS,
+                                      &sender->server, &reply) == CLICKHOUSE_DONE &&
                clickhouse_server_look(sender->http, o, &sender->server, &reply) ==
                    CLICKHOUSE_DONE &&
                !is_changed(sender, &reply)) {
@@ -309,7 +307,7 @@ static void look_at_time(struct clickhouse_sender *sender, const struct clickhou
     sender->old_told = true;
     log_warn("flows were received long ago: a table may be made to keep none so old, see TTL in "
              "docs/clickhouse.md",
-             "received", log_number(batch->first_ns / NS_PER_S).text);
+             "received", log_number(batch->first_ns / CLOCK_NS_PER_S).text);
 }
 
 // Cuts what is refused in two until the row at fault stands alone. What comes after a refusal may

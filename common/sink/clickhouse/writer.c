@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <stdint.h>
 
-#define NS_PER_MS INT64_C(1000000)
-
 static struct clickhouse_sink *sink_of(struct clickhouse_writer *writer)
 {
     return (struct clickhouse_sink *)writer->writer.sink;
@@ -175,7 +173,8 @@ int clickhouse_writer_sync(struct sink_writer *base, int timeout_ms)
 {
     struct clickhouse_writer *writer = (struct clickhouse_writer *)base;
     struct clickhouse_sink *sink = sink_of(writer);
-    int64_t until_ns = timeout_ms < 0 ? INT64_MAX : clock_steady_ns() + timeout_ms * NS_PER_MS;
+    int64_t until_ns = timeout_ms < 0 ? INT64_MAX
+                                      : clock_steady_ns() + timeout_ms * CLOCK_NS_PER_MS;
     unpark(writer);
     hand_over(writer);
     pthread_mutex_lock(&sink->lock);

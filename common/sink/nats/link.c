@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SERVERS_MAX       32
@@ -104,7 +103,7 @@ static void on_error(natsConnection *connection, natsSubscription *subscription,
     (void)connection;
     if (status == NATS_SLOW_CONSUMER || subscription != NULL)
         return;
-    enum mute_answer answer = mute_ask(&link->refusals, clock_steady_ms() * 1000000, &skipped);
+    enum mute_answer answer = mute_ask(&link->refusals, clock_steady_ns(), &skipped);
     if (skipped != 0)
         log_warn("more was refused", "times", log_unsigned(skipped).text);
     if (answer == MUTE_WRITE)

@@ -12,7 +12,6 @@
 #include <sys/random.h>
 #include <time.h>
 
-#define NS_PER_MS           INT64_C(1000000)
 #define PAYLOAD_MAX_ASSUMED ((1u << 20) - 512) // before a server says: its default
 
 static int nats_poll_fd(struct sink *base)
@@ -29,10 +28,11 @@ static bool anything_waits(const struct nats_sink *sink)
 static int nats_drain(struct sink *base, int timeout_ms)
 {
     struct nats_sink *sink = (struct nats_sink *)base;
-    int64_t until_ns = timeout_ms < 0 ? INT64_MAX : clock_steady_ns() + timeout_ms * NS_PER_MS;
+    int64_t until_ns = timeout_ms < 0 ? INT64_MAX
+                                      : clock_steady_ns() + timeout_ms * CLOCK_NS_PER_MS;
     pthread_mutex_lock(&sink->lock);
     while (anything_waits(sink) && timeout_ms != 0 && clock_steady_ns() < until_ns) {
-        int64_t slice_ns = clock_steady_ns() + NATS_SLICE_MS * NS_PER_MS;
+        int64_t slice_ns = clock_steady_ns() + NATS_SLICE_MS * CLOCK_NS_PER_MS;
         int64_t at = until_ns < slice_ns ? until_ns : slice_ns;
         struct timespec when = clock_timespec(at);
         pthread_cond_timedwait(&sink->moved, &sink->lock, &when);
@@ -194,7 +194,7 @@ static int init(struct nats_sink *sink, const struct sink_options *options)
     sink->sink.ops = &SINK_NATS;
     sink->options = *options->nats;
     sink->blocking = options->blocking;
-    sink->duplicates_ms = sink->options.making.duplicates_ns / NS_PER_MS;
+    sink->duplicates_ms = sink->options.making.duplicates_ns / CLOCK_NS_PER_MS;
     atomic_init(&sink->payload_max, PAYLOAD_MAX_ASSUMED);
     if (subject_parse(&sink->subject, sink->options.subject, &fault) != 0) {
         log_error("-transport.nats.subject", "error", fault.text);

@@ -1,5 +1,6 @@
 #include "common/sink/nats/option.h"
 
+#include "common/base/clock.h"
 #include "common/sink/nats/message.h"
 #include "common/sink/nats/spool.h"
 
@@ -7,12 +8,10 @@
 #include <string.h>
 
 #define COUNT(array)    (sizeof(array) / sizeof(array)[0])
-#define NS_PER_MS       INT64_C(1000000)
-#define NS_PER_S        INT64_C(1000000000)
 #define WINDOW_MAX      65536
 #define BATCH_FLOWS_MAX 65536
 #define REPLICAS_MAX    5
-#define LINGER_MAX_NS   (60 * NS_PER_S)
+#define LINGER_MAX_NS   (60 * CLOCK_NS_PER_S)
 #define NAME_ROOM       64 // for the name of a flag
 
 // A table of rows cannot be written with a prefix in a variable: names are texts of the program.
@@ -54,9 +53,9 @@ struct nats_options nats_options_defaults(const char *stream, const char *subjec
         .access = nats_access_defaults(),
         .making = {.create = true,
                    .replicas = 1,
-                   .max_age_ns = 24 * 3600 * NS_PER_S,
+                   .max_age_ns = 24 * 3600 * CLOCK_NS_PER_S,
                    .max_bytes = UINT64_C(1) << 30,
-                   .duplicates_ns = 120 * NS_PER_S,
+                   .duplicates_ns = 120 * CLOCK_NS_PER_S,
                    .storage = "file",
                    .retention = "limits",
                    .discard = "old"},
@@ -64,7 +63,7 @@ struct nats_options nats_options_defaults(const char *stream, const char *subjec
         .subject = subject,
         .batch_bytes = 15 << 10,
         .batch_flows = 256,
-        .linger_ns = 100 * NS_PER_MS,
+        .linger_ns = 100 * CLOCK_NS_PER_MS,
         .window = 1024,
         .spool = "",
         .spool_bytes = UINT64_C(1) << 30,
@@ -147,7 +146,7 @@ static int check_making(const struct nats_stream_options *making, const struct s
                                (long long)REPLICAS_MAX);
     if (making->max_age_ns < 0)
         return settings_refuse(settings, "transport.nats.max-age", "0 or more");
-    if (making->duplicates_ns < NS_PER_S)
+    if (making->duplicates_ns < CLOCK_NS_PER_S)
         return settings_refuse(settings, "transport.nats.duplicates", "1s or more");
     return 0;
 }

@@ -10,14 +10,14 @@
 #include <string.h>
 #include <time.h>
 
-#define NS_PER_MS    INT64_C(1000000)
-#define ANSWER_NS    (5000 * NS_PER_MS)  // how long an acknowledgement is waited for at first,
-#define ANSWER_STEPS 6                   // and at most that many times as long
-#define AGAIN_NS     (1000 * NS_PER_MS)  // after a refusal
-#define IDLE_NS      (1000 * NS_PER_MS)  // how often the connection is looked at
-#define LOOK_NS      (2000 * NS_PER_MS)  // between questions about the stream
-#define HORIZON_NS   (60000 * NS_PER_MS) // in which a message is sent again in the usual troubles
-#define HEADER_ROOM  512                 // of a message's size, for its id
+#define ANSWER_NS    (5000 * CLOCK_NS_PER_MS) // how long an acknowledgement is waited for at first,
+#define ANSWER_STEPS 6                        // and at most that many times as long
+#define AGAIN_NS     (1000 * CLOCK_NS_PER_MS) // after a refusal
+#define IDLE_NS      (1000 * CLOCK_NS_PER_MS) // how often the connection is looked at
+#define LOOK_NS      (2000 * CLOCK_NS_PER_MS) // between questions about the stream
+#define HORIZON_NS                                                                                 \
+    (60000 * CLOCK_NS_PER_MS) // in which a message is sent again in the usual troubles
+#define HEADER_ROOM 512       // of a message's size, for its id
 
 static struct nats_account *account_of(struct nats_sink *sink, uint32_t owner)
 {
@@ -97,7 +97,7 @@ static enum reason place(struct nats_sink *sink, struct nats_message *message, b
 
 static void wait_room(struct nats_sink *sink)
 {
-    int64_t at = clock_steady_ns() + NATS_SLICE_MS * NS_PER_MS;
+    int64_t at = clock_steady_ns() + NATS_SLICE_MS * CLOCK_NS_PER_MS;
     struct timespec when = clock_timespec(at);
     pthread_cond_timedwait(&sink->room, &sink->lock, &when);
 }
@@ -322,7 +322,7 @@ static bool look_at_stream(struct nats_sink *sink)
                      facts.message_max);
     if (sink->stream_known) {
         pthread_mutex_lock(&sink->lock);
-        sink->duplicates_ms = facts.duplicates_ns / NS_PER_MS;
+        sink->duplicates_ms = facts.duplicates_ns / CLOCK_NS_PER_MS;
         pthread_mutex_unlock(&sink->lock);
     }
     return !sink->stream_missing;
@@ -369,7 +369,7 @@ static int64_t send_due(struct nats_sink *sink)
         if (slot == NULL || sink->expired || sink->ending)
             return parked_ns < next_ns ? parked_ns : next_ns;
         if (natsConnection_Status(nats_link_connection(sink->link)) != NATS_CONN_STATUS_CONNECTED)
-            return now_ns + NATS_SLICE_MS * NS_PER_MS;
+            return now_ns + NATS_SLICE_MS * CLOCK_NS_PER_MS;
         send_one(sink, slot, number, now_ns);
     }
 }
@@ -395,7 +395,7 @@ static void *run(void *user)
         } else {
             reap(sink);
             next_ns = take_parked(sink, clock_steady_ns());
-            int64_t soon_ns = clock_steady_ns() + NATS_SLICE_MS * NS_PER_MS;
+            int64_t soon_ns = clock_steady_ns() + NATS_SLICE_MS * CLOCK_NS_PER_MS;
             next_ns = soon_ns < next_ns ? soon_ns : next_ns;
         }
         if (!sink->ending)

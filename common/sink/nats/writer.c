@@ -9,8 +9,6 @@
 #include <string.h>
 #include <time.h>
 
-#define NS_PER_MS INT64_C(1000000)
-
 static struct nats_sink *sink_of(struct nats_writer *writer)
 {
     return (struct nats_sink *)writer->writer.sink;
@@ -236,7 +234,7 @@ int nats_writer_flush(struct sink_writer *base)
 // With the lock held.
 static void wait_moved(struct nats_sink *sink, int64_t until_ns)
 {
-    int64_t slice_ns = clock_steady_ns() + NATS_SLICE_MS * NS_PER_MS;
+    int64_t slice_ns = clock_steady_ns() + NATS_SLICE_MS * CLOCK_NS_PER_MS;
     int64_t at = until_ns < slice_ns ? until_ns : slice_ns;
     struct timespec when = clock_timespec(at);
     pthread_cond_timedwait(&sink->moved, &sink->lock, &when);
@@ -246,7 +244,8 @@ int nats_writer_sync(struct sink_writer *base, int timeout_ms)
 {
     struct nats_writer *writer = (struct nats_writer *)base;
     struct nats_sink *sink = sink_of(writer);
-    int64_t until_ns = timeout_ms < 0 ? INT64_MAX : clock_steady_ns() + timeout_ms * NS_PER_MS;
+    int64_t until_ns = timeout_ms < 0 ? INT64_MAX
+                                      : clock_steady_ns() + timeout_ms * CLOCK_NS_PER_MS;
     unpark(writer);
     hand_over_all(writer);
     pthread_mutex_lock(&sink->lock);

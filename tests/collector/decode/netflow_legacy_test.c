@@ -1,5 +1,5 @@
 // NetFlow version 5.
-#include "tests/collector/decode/rig.h"
+#include "tests/collector/decode/rig_case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -121,27 +121,13 @@ static void every_cut_gives_whole_records(void **state)
         assert_int_equal(rig_send(rig, 1, m.bytes, cut), cut < 24 ? 0 : (cut - 24) / 48);
 }
 
-static int setup(void **state)
-{
-    *state = rig_new(false);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(every_field),
-        TEST(uptime_wraps),
-        TEST(the_count_is_only_a_claim),
-        TEST(every_cut_gives_whole_records),
+        RIG_TEST(every_field),
+        RIG_TEST(uptime_wraps),
+        RIG_TEST(the_count_is_only_a_claim),
+        RIG_TEST(every_cut_gives_whole_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 // NetFlow v9 and IPFIX: records and their fields.
 #include "common/flow/wire.h"
-#include "tests/collector/decode/rig.h"
+#include "tests/collector/decode/rig_case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -306,35 +306,21 @@ static void an_ip_section_is_parsed(void **state)
     assert_int_equal(flow_num(&rig->flows[0], FLOW_DST_PORT), 0x8235);
 }
 
-static int setup(void **state)
-{
-    *state = rig_new(false);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(padding_is_no_record),
-        TEST(variable_lengths),
-        TEST(records_of_variable_length_alone),
-        TEST(a_variable_length_past_the_set_ends_it),
-        TEST(numbers_of_any_length),
-        TEST(quick_operations_are_the_slow_ones),
-        TEST(impossible_lengths_cost_their_field),
-        TEST(a_zero_address_replaces_none),
-        TEST(enterprise_elements_are_not_ianas),
-        TEST(labels_come_one_by_one),
-        TEST(a_frame_section_is_parsed),
-        TEST(an_ip_section_is_parsed),
+        RIG_TEST(padding_is_no_record),
+        RIG_TEST(variable_lengths),
+        RIG_TEST(records_of_variable_length_alone),
+        RIG_TEST(a_variable_length_past_the_set_ends_it),
+        RIG_TEST(numbers_of_any_length),
+        RIG_TEST(quick_operations_are_the_slow_ones),
+        RIG_TEST(impossible_lengths_cost_their_field),
+        RIG_TEST(a_zero_address_replaces_none),
+        RIG_TEST(enterprise_elements_are_not_ianas),
+        RIG_TEST(labels_come_one_by_one),
+        RIG_TEST(a_frame_section_is_parsed),
+        RIG_TEST(an_ip_section_is_parsed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

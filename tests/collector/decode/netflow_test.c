@@ -1,5 +1,5 @@
 // NetFlow v9 and IPFIX: messages, sets and templates, and what is wrong with them.
-#include "tests/collector/decode/rig.h"
+#include "tests/collector/decode/rig_case.h"
 
 #include <stdio.h>
 
@@ -339,36 +339,22 @@ static void every_cut_is_safe(void **state)
     assert_int_equal(rig_send(rig, 9999, m.bytes, m.len), 2);
 }
 
-static int setup(void **state)
-{
-    *state = rig_new(false);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(header_fields_are_in_every_flow),
-        TEST(data_may_stand_before_its_template),
-        TEST(an_unknown_template_costs_only_its_set),
-        TEST(a_new_layout_does_not_reach_back),
-        TEST(withdrawals_are_honoured),
-        TEST(another_port_of_the_exporter_borrows_templates),
-        TEST(exporters_behind_one_address_keep_their_layouts),
-        TEST(ports_can_be_made_one_exporter),
-        TEST(templates_without_bytes_make_no_records),
-        TEST(bad_sets),
-        TEST(message_lengths),
-        TEST(bad_templates),
-        TEST(every_cut_is_safe),
+        RIG_TEST(header_fields_are_in_every_flow),
+        RIG_TEST(data_may_stand_before_its_template),
+        RIG_TEST(an_unknown_template_costs_only_its_set),
+        RIG_TEST(a_new_layout_does_not_reach_back),
+        RIG_TEST(withdrawals_are_honoured),
+        RIG_TEST(another_port_of_the_exporter_borrows_templates),
+        RIG_TEST(exporters_behind_one_address_keep_their_layouts),
+        RIG_TEST(ports_can_be_made_one_exporter),
+        RIG_TEST(templates_without_bytes_make_no_records),
+        RIG_TEST(bad_sets),
+        RIG_TEST(message_lengths),
+        RIG_TEST(bad_templates),
+        RIG_TEST(every_cut_is_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 // The clocks of NetFlow v9 and IPFIX, and the sampling rates that options and records tell.
-#include "tests/collector/decode/rig.h"
+#include "tests/collector/decode/rig_case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -284,32 +284,18 @@ static void rates_follow_an_exporter_to_another_port(void **state)
     assert_rate(rig, 0);
 }
 
-static int setup(void **state)
-{
-    *state = rig_new(false);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(v9_uptimes),
-        TEST(ipfix_uptimes_count_from_the_start_of_the_exporter),
-        TEST(ipfix_uptimes_wrap),
-        TEST(absolute_times),
-        TEST(options_tell_the_rate),
-        TEST(a_rate_of_zero_is_none),
-        TEST(records_choose_their_sampler),
-        TEST(v9_scopes_are_no_elements),
-        TEST(rates_follow_an_exporter_to_another_port),
+        RIG_TEST(v9_uptimes),
+        RIG_TEST(ipfix_uptimes_count_from_the_start_of_the_exporter),
+        RIG_TEST(ipfix_uptimes_wrap),
+        RIG_TEST(absolute_times),
+        RIG_TEST(options_tell_the_rate),
+        RIG_TEST(a_rate_of_zero_is_none),
+        RIG_TEST(records_choose_their_sampler),
+        RIG_TEST(v9_scopes_are_no_elements),
+        RIG_TEST(rates_follow_an_exporter_to_another_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,13 +27,14 @@ static uint64_t hash_of(int kind, unsigned number)
     return kind == 1 ? UINT64_MAX - number % 40 : 77;
 }
 
+static bool is_item(const struct table_entry *entry, const void *key)
+{
+    return (const void *)entry == key;
+}
+
 static const struct item *find(const struct table *table, uint64_t hash, const struct item *sought)
 {
-    const struct item *found;
-    for (uint64_t at = hash; (found = (const struct item *)table_seek(table, hash, &at)) != NULL;)
-        if (found == sought)
-            break;
-    return found;
+    return (const struct item *)table_find(table, hash, is_item, sought);
 }
 
 // The entry least recently used of the lowest rank.

@@ -1,6 +1,6 @@
 // A trail names what the datagram asked for, and may outlive it.
 #include "collector/decode/trail.h"
-#include "tests/collector/decode/rig.h"
+#include "tests/collector/decode/rig_case.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,25 +92,11 @@ static void what_it_leads_to_may_be_gone(void **state)
     (void)state;
 }
 
-static int setup(void **state)
-{
-    *state = rig_new(false);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    rig_free(*state);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(it_leads_to_what_was_asked_for),
-        TEST(it_begins_anew_with_each_datagram),
+        RIG_TEST(it_leads_to_what_was_asked_for),
+        RIG_TEST(it_begins_anew_with_each_datagram),
         cmocka_unit_test(what_it_leads_to_may_be_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
