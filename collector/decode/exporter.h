@@ -16,16 +16,6 @@
 #define EXPORTER_COUNT_MAX 131072
 #define EXPORTER_PROVEN    8 // datagrams with flows after which an exporter is no newcomer
 
-// Where the sampling rate of its latest flow was found.
-enum exporter_sampling {
-    EXPORTER_SAMPLING_UNKNOWN,
-    EXPORTER_SAMPLING_HEADER,  // NetFlow v5
-    EXPORTER_SAMPLING_SAMPLE,  // sFlow
-    EXPORTER_SAMPLING_OPTIONS, // options data
-    EXPORTER_SAMPLING_RECORD,  // the flow's own record
-    EXPORTER_SAMPLING_DEFAULT, // -sampling.default
-};
-
 struct exporter_key {
     struct addr source;
     enum flow_type type;

@@ -1,8 +1,10 @@
-// What is counted of each exporter: plain numbers of the decoder's thread.
+// What is counted of each exporter, and where its sampling rate comes from: plain numbers of the
+// decoder's thread.
 #pragma once
 
 #include "common/flow/flow.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define EXPORTER_TYPES (FLOW_TYPE_IPFIX + 1)
@@ -22,6 +24,27 @@ enum exporter_part {
 
     EXPORTER_PARTS = 5,
 };
+
+// Where the sampling rate of its latest flow was found; of the first three there is none.
+enum exporter_sampling {
+    EXPORTER_SAMPLING_UNKNOWN,   // it samples, but what it sent does not say this flow's rate
+    EXPORTER_SAMPLING_SILENT,    // it said nothing of sampling: most of these do not sample
+    EXPORTER_SAMPLING_UNSAMPLED, // it says that it does not sample: NetFlow v5
+    EXPORTER_SAMPLING_HEADER,    // NetFlow v5
+    EXPORTER_SAMPLING_SAMPLE,    // sFlow
+    EXPORTER_SAMPLING_OPTIONS,   // options data
+    EXPORTER_SAMPLING_DOMAIN,    // options data of another domain of the same exporter
+    EXPORTER_SAMPLING_BORROWED,  // options data of another port of the same address
+    EXPORTER_SAMPLING_RECORD,    // the flow's own record
+    EXPORTER_SAMPLING_DEFAULT,   // -sampling.default
+    EXPORTER_SAMPLING_OVERRIDE,  // -sampling.override
+};
+
+// Whether it says a rate.
+static inline bool exporter_sampling_known(enum exporter_sampling sampling)
+{
+    return sampling >= EXPORTER_SAMPLING_HEADER;
+}
 
 struct exporter_counts {
     uint64_t datagrams;

@@ -25,16 +25,26 @@ const char *exporter_sampling_text(enum exporter_sampling sampling)
     switch (sampling) {
     case EXPORTER_SAMPLING_UNKNOWN:
         break;
+    case EXPORTER_SAMPLING_SILENT:
+        return "not said";
+    case EXPORTER_SAMPLING_UNSAMPLED:
+        return "unsampled";
     case EXPORTER_SAMPLING_HEADER:
         return "header";
     case EXPORTER_SAMPLING_SAMPLE:
         return "sample";
     case EXPORTER_SAMPLING_OPTIONS:
         return "options";
+    case EXPORTER_SAMPLING_DOMAIN:
+        return "other domain";
+    case EXPORTER_SAMPLING_BORROWED:
+        return "borrowed";
     case EXPORTER_SAMPLING_RECORD:
         return "record";
     case EXPORTER_SAMPLING_DEFAULT:
         return "default";
+    case EXPORTER_SAMPLING_OVERRIDE:
+        return "override";
     }
     return "unknown";
 }

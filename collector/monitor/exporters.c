@@ -104,8 +104,8 @@ static const char *skew_of(char room[static 24], const struct exporter *e)
 
 static const char *sampling_of(char room[static 48], const struct exporter *e)
 {
-    if (e->sampling == EXPORTER_SAMPLING_UNKNOWN)
-        return e->counts.flows == 0 ? "-" : "unknown";
+    if (!exporter_sampling_known(e->sampling))
+        return e->counts.flows == 0 ? "-" : exporter_sampling_text(e->sampling);
     snprintf(room, 48, "%llu %s", (unsigned long long)e->sampling_rate,
              exporter_sampling_text(e->sampling));
     return room;
