@@ -53,19 +53,34 @@ static void hide_text(char *text, size_t len)
     memset(text, 'x', len);
 }
 
+// Where the next URL begins, or the end. What stands behind a comma without a scheme may be the
+// rest of a password.
+static const char *end_of_url(const char *urls)
+{
+    while (*urls != '\0') {
+        urls += strcspn(urls, ",") + 1;
+        if (urls[-1] == '\0')
+            return urls - 1;
+        const char *at = urls + strspn(urls, " ");
+        if (strncmp(at + strspn(at, "abcdefghijklmnopqrstuvwxyz"), "://", 3) == 0)
+            return urls;
+    }
+    return urls;
+}
+
 // What passwords are made of is not always escaped as URLs want it: all up to the last @ counts.
 const char *settings_find_user(const char *urls, size_t *len)
 {
     while (*urls != '\0') {
-        size_t one = strcspn(urls, ",");
-        const char *sign = memrchr(urls, '@', one);
+        const char *end = end_of_url(urls);
+        const char *sign = memrchr(urls, '@', (size_t)(end - urls));
         size_t scheme = strspn(urls, "abcdefghijklmnopqrstuvwxyz");
         const char *user = strncmp(urls + scheme, "://", 3) == 0 ? urls + scheme + 3 : urls;
         if (sign != NULL) {
             *len = (size_t)(sign - user);
             return user;
         }
-        urls += one + (urls[one] == ',');
+        urls = end;
     }
     return NULL;
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """How a NATS server is reached: every kind of credentials, right and wrong."""
 
+import contextlib
 import os
 import re
 import socket
 import sys
 import unittest
+from unittest import mock
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
@@ -80,6 +82,71 @@ class AccessTest(nats_case.NatsCase):
                 else:
                     collector.wait_for_log("NATS cannot be reached, trying again")
                     self.assertNotIn("NATS connected", collector.log())
+
+    def test_tls_in_the_url_alone_is_tls(self):
+        """Of one server it holds for all. Whom the system's authorities do not know is refused."""
+        self.need_keys()
+        self.certificate("ca")
+        self.certificate("server", "ca", "-addext", "subjectAltName=IP:127.0.0.1")
+        server = self.server(f"""tls {{ cert_file: "{self.path('server.pem')}"
+            key_file: "{self.path('server.key')}" }}""", scheme="tls")
+        collector = self.collector(server, "-drain=0s")
+        collector.wait_for_log("NATS cannot be reached, trying again")
+        self.assertNotIn("NATS connected", collector.log())
+        with mock.patch.dict(os.environ, {"SSL_CERT_FILE": self.path("ca.pem")}):
+            self.assert_passes(server)
+
+    def answers_without_tls(self, *arguments):
+        """What a program says to somebody who answers in a server's place and offers no TLS."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        port = listener.getsockname()[1]
+        program = self.start(process.Process([argument.replace("PORT", str(port))
+                                              for argument in arguments]))
+        said = b""
+        for _ in range(2):  # it tries again
+            client, _ = listener.accept()
+            with client:
+                client.sendall(b'INFO {"server_id":"x","version":"2.9.10","proto":1,'
+                               b'"headers":true,"max_payload":1048576}\r\n')
+                with contextlib.suppress(OSError):
+                    while data := client.recv(4096):
+                        said += data
+                        client.shutdown(socket.SHUT_WR)
+        program.wait_for_log("NATS cannot be reached, trying again")
+        return said
+
+    def test_who_answers_without_tls_hears_no_secret(self):
+        bucket = (process.COLLECTOR, "-listen=flow://127.0.0.1:0", "-addr=",
+                  "-templates.nats.bucket=templates")
+        output = (process.COLLECTOR, "-listen=flow://127.0.0.1:0", "-addr=", "-transport=nats")
+        cases = {
+            "output": (*output, "-transport.nats.servers=tls://me:secret@localhost:PORT"),
+            "token": (*output, "-transport.nats.servers=tls://localhost:PORT",
+                      "-transport.nats.token=secret"),
+            "mixed": (*output, "-transport.nats.servers="
+                      "nats://me:secret@localhost:PORT,tls://me:secret@localhost:1"),
+            "bucket": (*bucket, "-transport.nats.servers=tls://me:secret@localhost:PORT"),
+            "input": (process.ENRICHER, "-source=nats",
+                      "-source.nats.servers=tls://me:secret@localhost:PORT"),
+        }
+        for name, arguments in cases.items():
+            with self.subTest(name):
+                self.assertEqual(self.answers_without_tls(*arguments), b"")
+
+    def test_a_comma_in_a_password(self):
+        """It is refused without being shown, since it takes the list apart; escaped it passes."""
+        for flag in ("-transport=nats -transport.nats.servers", "-templates.nats.bucket=b "
+                     "-transport.nats.servers"):
+            for check in ([], ["-check"]):
+                status, output, log = process.run(
+                    [process.COLLECTOR, "-listen=flow://127.0.0.1:0", "-addr=", *check,
+                     *flag.split(), "nats://me:secret,more@127.0.0.1:1"])
+                self.assertNotEqual(status, 0)
+                self.assertIn("%2C", log)
+                self.assertNotIn("secret", log + output.decode())
+        server = self.server('authorization { user: "u", password: "secret,more" }')
+        self.assert_passes(self.with_login(server, "u:secret%2Cmore"))
 
     def assert_passes(self, server, *credentials):
         """Flows go into the server and out of it with these, which are flags without prefix."""

@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mute.h"
+#include "common/sink/nats/server.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -14,7 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SERVERS_MAX       32
 #define CONNECT_MS        2000
 #define AGAIN_MS          1000 // between attempts to connect
 #define RECONNECT_WAIT_MS 250
@@ -112,15 +112,17 @@ static void on_error(natsConnection *connection, natsSubscription *subscription,
 
 static natsStatus set_servers(natsOptions *options, const char *list)
 {
-    const char *servers[SERVERS_MAX];
+    const char *servers[NATS_SERVERS_MAX];
     int count = 0;
     char *rest = NULL;
     char *copy = strdup(list);
     if (copy == NULL)
         return NATS_NO_MEMORY;
-    for (char *one = strtok_r(copy, ", ", &rest); one != NULL && count < SERVERS_MAX;
-         one = strtok_r(NULL, ", ", &rest))
+    for (char *one = strtok_r(copy, ", ", &rest); one != NULL && count < NATS_SERVERS_MAX;
+         one = strtok_r(NULL, ", ", &rest)) {
+        nats_servers_unescape(one);
         servers[count++] = one;
+    }
     natsStatus status = natsOptions_SetServers(options, servers, count);
     free(copy);
     return status;
@@ -184,10 +186,13 @@ static natsStatus set_credentials(natsOptions *options, const struct nats_access
     return status;
 }
 
+// One server that is named with tls:// is enough for all of them, and for those that they name: who
+// answers without TLS gets neither a password nor flows.
 static natsStatus set_tls(natsOptions *options, const struct nats_access *a, struct setting *at)
 {
     natsStatus status = NATS_OK;
-    if (!is_set(a->tls_ca) && !is_set(a->tls_cert) && !is_set(a->tls_key) && !a->tls_insecure)
+    if (!is_set(a->tls_ca) && !is_set(a->tls_cert) && !is_set(a->tls_key) && !a->tls_insecure &&
+        !nats_servers_secure(a->servers))
         return NATS_OK;
     *at = (struct setting){.option = "tls"};
     status = natsOptions_SetSecure(options, true);
@@ -281,25 +286,17 @@ static int set_options(struct nats_link *link, const struct nats_access *access)
     return status == NATS_OK ? 0 : refuse(&at, status);
 }
 
-// The servers without what stands before an @.
+// The servers without who logs in. NULL after having logged why there is none.
 static char *public_servers(const char *list)
 {
     char text[1024];
     struct buf out = buf_over(text, sizeof text - 1);
-    while (*list != '\0') {
-        size_t len = strcspn(list, ",");
-        const char *at = memrchr(list, '@', len);
-        const char *scheme = memmem(list, len, "://", 3);
-        if (at != NULL && scheme != NULL && scheme < at)
-            buf_bytes(&out, list, (size_t)(scheme - list) + 3);
-        const char *from = at == NULL ? list : at + 1;
-        buf_bytes(&out, from, len - (size_t)(from - list));
-        list += len;
-        if (*list == ',') {
-            buf_byte(&out, ',');
-            list++;
-        }
+    const char *fault = nats_servers_fault(list);
+    if (fault != NULL) {
+        log_error("NATS options", "option", "servers", "error", fault);
+        return NULL;
     }
+    nats_servers_put(&out, list);
     text[out.len] = '\0';
     return strdup(text);
 }

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/sink/nats/message.h"
+#include "common/sink/nats/server.h"
 #include "common/sink/nats/spool.h"
 
 #include <stdio.h>
@@ -17,7 +18,9 @@
 // A table of rows cannot be written with a prefix in a variable: names are texts of the program.
 #define ACCESS_ROWS(prefix, o, first_group)                                                        \
     {prefix "servers", OPTION_URLS, &(o)->servers,                                                 \
-     "Servers, comma-separated `URLs`; a name and a password may stand in them", first_group},     \
+     "Servers, comma-separated `URLs`, nats:// or tls://; a name and a password may stand\n"       \
+     "in them; one of tls:// makes TLS of all",                                                    \
+     first_group},                                                                                 \
         {prefix "url", OPTION_URLS, &(o)->servers, "Another name of it: `URLs`", NULL},            \
         {prefix "token", OPTION_SECRET, &(o)->token, "Authentication by this `token`", NULL},      \
         {prefix "creds", OPTION_STRING, &(o)->creds, "Authentication by this credentials `file`",  \
@@ -156,8 +159,9 @@ int nats_access_check(const struct nats_access *access, const struct settings *s
 {
     char name[NAME_ROOM];
     snprintf(name, sizeof name, "%sservers", prefix);
-    if (*access->servers == '\0')
-        return settings_refuse(settings, name, "at least one URL");
+    const char *fault = nats_servers_fault(access->servers);
+    if (fault != NULL)
+        return settings_complain(settings, name, fault);
     if ((*access->tls_cert == '\0') == (*access->tls_key == '\0'))
         return 0;
     bool keyless = *access->tls_key == '\0';

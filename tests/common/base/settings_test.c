@@ -342,9 +342,11 @@ static void no_password_of_a_url_is_shown(void **state)
         {"me:pw@a:1", "***@a:1"},
         {"nats://me:p/w@a:1/x,b", "nats://***@a:1/x,b"},
         {"nats://me:p@w@a", "nats://***@a"},
-        {"b,me:p://w@a,c", "b,***@a,c"},
+        {"b,me:p://w@a,c", "***@a,c"}, // rather too much than too little
+        {"nats://me:p,w@a,c", "nats://***@a,c"},
         {"@", "***@"},
-        {"a@,b@", "***@,***@"},
+        {"a@,b@", "***@"},
+        {"nats://a@b,tls://c,d@e", "nats://***@b,tls://***@e"},
         {",,", ",,"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
