@@ -24,6 +24,8 @@ struct interface {
     uint32_t value;
 };
 
+#define INTERFACE_INDEX_MAX UINT32_C(0x7fffffff) // RFC 2863, InterfaceIndex
+
 enum {
     INTERFACE_SINGLE = 0,
     INTERFACE_DISCARDED = 1,
@@ -70,7 +72,7 @@ static uint32_t interface_number(struct interface interface)
 {
     switch (interface.format) {
     case INTERFACE_SINGLE:
-        return interface.value;
+        return interface.value <= INTERFACE_INDEX_MAX ? interface.value : 0;
     case INTERFACE_MULTIPLE:
         return SFLOW_INTERFACE_MULTIPLE;
     default:
@@ -99,9 +101,10 @@ static void start_flow(struct decode_run *run, const struct header *header, uint
         flow_set_num(flow, FLOW_FORWARDING_STATUS, FORWARDING_DROPPED);
 }
 
-// Walks the records that end a sample, for a flow into the scratch flow. Each takes eight bytes at
-// the least, so the announced count is not what bounds the work.
-static int walk_records(struct decode_run *run, struct cursor *c, uint32_t count, bool of_flow)
+// Walks the records that end a sample; those of a flow are read. Each takes eight bytes at the
+// least, so the announced count is not what bounds the work.
+static int walk_records(struct decode_run *run, struct cursor *c, uint32_t count,
+                        struct sflow_facts *facts)
 {
     uint32_t good = 0;
     uint32_t i = 0;
@@ -110,7 +113,7 @@ static int walk_records(struct decode_run *run, struct cursor *c, uint32_t count
         struct cursor record = sflow_take_opaque(c, cursor_u32(c));
         if (!cursor_ok(c))
             break;
-        if (!of_flow || sflow_read_record(run->flow, run->mapping, format, record))
+        if (facts == NULL || sflow_read_record(facts, format, record))
             good++;
         else
             decode_note(run, REASON_RECORD_INVALID);
@@ -133,10 +136,13 @@ static int decode_flow(struct decode_run *run, const struct header *header, stru
     uint32_t records = cursor_u32(c);
     if (!cursor_ok(c))
         return -REASON_SAMPLE_LENGTH;
-    start_flow(run, header, rate, in, out);
-    int error = walk_records(run, c, records, true);
+    struct sflow_facts facts;
+    facts.seen = 0;
+    int error = walk_records(run, c, records, &facts);
     if (error < 0)
         return error;
+    start_flow(run, header, rate, in, out);
+    sflow_fill(run->flow, run->mapping, &facts);
     decode_part(run, expanded ? EXPORTER_FLOW_SAMPLES_EXPANDED : EXPORTER_FLOW_SAMPLES, records);
     decode_emit_flow(run);
     return 0;
@@ -150,7 +156,7 @@ static int walk_sample(struct decode_run *run, struct cursor *c, size_t fields_l
     uint32_t records = cursor_u32(c);
     if (!cursor_ok(c))
         return -REASON_SAMPLE_LENGTH;
-    int error = walk_records(run, c, records, false);
+    int error = walk_records(run, c, records, NULL);
     if (error == 0)
         decode_part(run, part, records);
     return error;

@@ -3,16 +3,27 @@
 #include "collector/decode/packet/packet.h"
 
 #include <linux/if_ether.h>
+#include <string.h>
 
 // Data formats of enterprise 0 (sFlow version 5, section 5).
 enum {
     RECORD_RAW_HEADER = 1,
-    RECORD_ETHERNET = 2,
+    RECORD_ETHERNET = SFLOW_RECORD_ETHERNET,
     RECORD_IPV4 = 3,
     RECORD_IPV6 = 4,
     RECORD_SWITCH = 1001,
     RECORD_ROUTER = 1002,
     RECORD_GATEWAY = 1003,
+};
+
+enum {
+    SEEN_HEADER = 1,
+    SEEN_ETHERNET = 2,
+    SEEN_IPV4 = 4,
+    SEEN_IPV6 = 8,
+    SEEN_BRIDGE = 16,
+    SEEN_ROUTER = 32,
+    SEEN_GATEWAY = 64,
 };
 
 enum {
@@ -22,6 +33,10 @@ enum {
     PROTOCOL_MPLS = 13,
 };
 
+#define VLAN_MAX  4094             // IEEE 802.1Q: 4095 is reserved
+#define AS_MAX    (UINT32_MAX - 1) // RFC 7300: the last number is reserved
+#define ETYPE_MIN 0x600            // IEEE 802.3, section 3.2.6: smaller ones are lengths
+
 struct cursor sflow_take_opaque(struct cursor *c, uint32_t len)
 {
     struct cursor body = cursor_sub(c, len);
@@ -30,6 +45,32 @@ struct cursor sflow_take_opaque(struct cursor *c, uint32_t len)
     if (cursor_ok(c))
         cursor_skip(c, padding < left ? padding : left);
     return body;
+}
+
+// What an agent does not know it says with all bits set, or leaves 0: neither replaces a value.
+static void keep(uint32_t *kept, uint32_t value, uint32_t max)
+{
+    if (value != 0 && value <= max)
+        *kept = value;
+}
+
+// Notes that a record of the format has been read, and clears its part for the first one.
+static void see(struct sflow_facts *facts, unsigned format, void *part, size_t len)
+{
+    if ((facts->seen & format) == 0)
+        memset(part, 0, len);
+    facts->seen |= format;
+}
+
+static void keep_length(uint32_t *kept, uint32_t value)
+{
+    keep(kept, value, UINT32_MAX - 1);
+}
+
+static bool is_zero(const uint8_t *bytes, size_t len)
+{
+    static const uint8_t zeros[32];
+    return memcmp(bytes, zeros, len) == 0;
 }
 
 // An address and its type; no bytes for type 0, "unknown". Any other type fails the cursor.
@@ -54,8 +95,14 @@ static struct span take_address(struct cursor *c)
     return out;
 }
 
+static void keep_address(struct span *kept, struct span address)
+{
+    if (address.len != 0 && (kept->len == 0 || !is_zero(address.data, address.len)))
+        *kept = address;
+}
+
 // The captured bytes end where the announced length does: XDR's padding is none of them.
-static bool read_raw_header(struct flow *flow, const struct mapping *mapping, struct cursor *c)
+static bool read_header(struct sflow_facts *facts, struct cursor *c)
 {
     uint32_t protocol = cursor_u32(c);
     uint32_t frame_len = cursor_u32(c);
@@ -64,74 +111,64 @@ static bool read_raw_header(struct flow *flow, const struct mapping *mapping, st
     if (!cursor_ok(c))
         return false;
     size_t len = header_len < cursor_left(c) ? header_len : cursor_left(c);
-    flow_set_num(flow, FLOW_BYTES, frame_len);
-    switch (protocol) {
-    case PROTOCOL_ETHERNET:
-        packet_parse_mapped(flow, mapping, PACKET_ETHERNET, c->at, len);
-        break;
-    case PROTOCOL_IPV4:
-        packet_parse_mapped(flow, mapping, PACKET_IPV4, c->at, len);
-        break;
-    case PROTOCOL_IPV6:
-        packet_parse_mapped(flow, mapping, PACKET_IPV6, c->at, len);
-        break;
-    case PROTOCOL_MPLS:
-        packet_parse_mapped(flow, mapping, PACKET_MPLS, c->at, len);
-        break;
-    default:
-        break;
+    see(facts, SEEN_HEADER, &facts->header, sizeof facts->header);
+    keep_length(&facts->header.frame_len, frame_len);
+    if (len != 0) {
+        facts->header.protocol = protocol;
+        facts->header.bytes = (struct span){.data = c->at, .len = len};
     }
     return true;
 }
 
-static void set_missing(struct flow *flow, enum flow_field id, uint64_t value)
+// XDR pads each address to eight bytes; agents that do not (Huawei's) send 20 bytes in all.
+static bool read_ethernet(struct sflow_facts *facts, struct cursor *c)
 {
-    if (!flow_has(flow, id))
-        flow_set_num(flow, id, value);
-}
-
-// XDR pads each address to eight bytes. Beside a raw header, which says more, only what that does
-// not have is taken: its frame length may be that of another layer.
-static bool read_ethernet(struct flow *flow, struct cursor *c)
-{
+    size_t padding = cursor_left(c) == SFLOW_ETHERNET_UNPADDED_LEN ? 0 : 2;
     uint32_t frame_len = cursor_u32(c);
-    uint64_t source = cursor_u64(c);
-    uint64_t destination = cursor_u64(c);
+    const uint8_t *source = cursor_take(c, 6);
+    cursor_skip(c, padding);
+    const uint8_t *destination = cursor_take(c, 6);
+    cursor_skip(c, padding);
     uint32_t etype = cursor_u32(c);
     if (!cursor_ok(c))
         return false;
-    set_missing(flow, FLOW_BYTES, frame_len);
-    set_missing(flow, FLOW_SRC_MAC, source >> 16);
-    set_missing(flow, FLOW_DST_MAC, destination >> 16);
-    set_missing(flow, FLOW_ETYPE, etype);
+    see(facts, SEEN_ETHERNET, &facts->ethernet, sizeof facts->ethernet);
+    keep_length(&facts->ethernet.frame_len, frame_len);
+    if (etype >= ETYPE_MIN)
+        keep(&facts->ethernet.etype, etype, UINT16_MAX);
+    if (!is_zero(source, 6))
+        facts->ethernet.source_mac = bytes_be(source, 6);
+    if (!is_zero(destination, 6))
+        facts->ethernet.destination_mac = bytes_be(destination, 6);
     return true;
 }
 
-static bool read_ip(struct flow *flow, struct cursor *c, uint16_t etype, size_t address_len)
+static bool read_ip(struct sflow_facts *facts, unsigned format, struct cursor *c)
 {
+    struct sflow_sampled_ip *ip = format == SEEN_IPV4 ? &facts->ipv4 : &facts->ipv6;
+    size_t address_len = format == SEEN_IPV4 ? 4 : 16;
     uint32_t packet_len = cursor_u32(c);
     uint32_t protocol = cursor_u32(c);
-    const uint8_t *source = cursor_take(c, address_len);
-    const uint8_t *destination = cursor_take(c, address_len);
+    const uint8_t *addresses = cursor_take(c, 2 * address_len);
     uint32_t source_port = cursor_u32(c);
     uint32_t destination_port = cursor_u32(c);
     uint32_t tcp_flags = cursor_u32(c);
-    uint32_t tos = cursor_u32(c);
+    uint32_t tos = cursor_u32(c); // of IPv6 the priority
     if (!cursor_ok(c))
         return false;
-    flow_set_num(flow, FLOW_BYTES, packet_len);
-    flow_set_num(flow, FLOW_ETYPE, etype);
-    flow_set_num(flow, FLOW_PROTO, protocol);
-    flow_set_bytes(flow, FLOW_SRC_ADDR, source, address_len);
-    flow_set_bytes(flow, FLOW_DST_ADDR, destination, address_len);
-    flow_set_num(flow, FLOW_SRC_PORT, source_port);
-    flow_set_num(flow, FLOW_DST_PORT, destination_port);
-    flow_set_num(flow, FLOW_TCP_FLAGS, tcp_flags);
-    flow_set_num(flow, FLOW_IP_TOS, tos);
+    see(facts, format, ip, sizeof *ip);
+    if (!is_zero(addresses, 2 * address_len))
+        ip->addresses = addresses;
+    keep_length(&ip->packet_len, packet_len);
+    keep(&ip->protocol, protocol, UINT8_MAX);
+    keep(&ip->source_port, source_port, UINT16_MAX);
+    keep(&ip->destination_port, destination_port, UINT16_MAX);
+    keep(&ip->tcp_flags, tcp_flags, UINT16_MAX);
+    keep(&ip->tos, tos, UINT8_MAX);
     return true;
 }
 
-static bool read_switch(struct flow *flow, struct cursor *c)
+static bool read_switch(struct sflow_facts *facts, struct cursor *c)
 {
     uint32_t source = cursor_u32(c);
     cursor_skip(c, 4); // 802.1p priority
@@ -139,21 +176,24 @@ static bool read_switch(struct flow *flow, struct cursor *c)
     cursor_skip(c, 4);
     if (!cursor_ok(c))
         return false;
-    flow_set_num(flow, FLOW_SRC_VLAN, source);
-    flow_set_num(flow, FLOW_DST_VLAN, destination);
+    see(facts, SEEN_BRIDGE, &facts->bridge, sizeof facts->bridge);
+    keep(&facts->bridge.source_vlan, source, VLAN_MAX);
+    keep(&facts->bridge.destination_vlan, destination, VLAN_MAX);
     return true;
 }
 
-static bool read_router(struct flow *flow, struct cursor *c)
+static bool read_router(struct sflow_facts *facts, struct cursor *c)
 {
+    enum { BITS_MAX = 128 };
     struct span next_hop = take_address(c);
     uint32_t source_bits = cursor_u32(c);
     uint32_t destination_bits = cursor_u32(c);
     if (!cursor_ok(c))
         return false;
-    flow_set_bytes(flow, FLOW_NEXT_HOP, next_hop.data, next_hop.len);
-    flow_set_num(flow, FLOW_SRC_NET, source_bits);
-    flow_set_num(flow, FLOW_DST_NET, destination_bits);
+    see(facts, SEEN_ROUTER, &facts->router, sizeof facts->router);
+    keep_address(&facts->router.next_hop, next_hop);
+    keep(&facts->router.source_bits, source_bits, BITS_MAX);
+    keep(&facts->router.destination_bits, destination_bits, BITS_MAX);
     return true;
 }
 
@@ -176,6 +216,127 @@ static struct cursor take_segments(struct cursor *c)
     return cursor_over(start, (size_t)(c->at - start));
 }
 
+static bool read_gateway(struct sflow_facts *facts, struct cursor *c)
+{
+    struct span next_hop = take_address(c);
+    uint32_t own_as = cursor_u32(c);
+    uint32_t source_as = cursor_u32(c);
+    cursor_skip(c, 4); // peer of the source
+    struct cursor segments = take_segments(c);
+    struct cursor communities = take_numbers(c);
+    cursor_skip(c, 4); // local preference
+    if (!cursor_ok(c))
+        return false;
+    see(facts, SEEN_GATEWAY, &facts->gateway, sizeof facts->gateway);
+    keep_address(&facts->gateway.next_hop, next_hop);
+    if (own_as != 0)
+        facts->gateway.own_as = own_as;
+    if (source_as != 0)
+        facts->gateway.source_as = source_as;
+    if (cursor_left(&segments) != 0)
+        facts->gateway.segments = segments;
+    if (cursor_left(&communities) != 0)
+        facts->gateway.communities = communities;
+    return true;
+}
+
+bool sflow_read_record(struct sflow_facts *facts, uint32_t format, struct cursor record)
+{
+    switch (format) {
+    case RECORD_RAW_HEADER:
+        return read_header(facts, &record);
+    case RECORD_ETHERNET:
+        return read_ethernet(facts, &record);
+    case RECORD_IPV4:
+        return read_ip(facts, SEEN_IPV4, &record);
+    case RECORD_IPV6:
+        return read_ip(facts, SEEN_IPV6, &record);
+    case RECORD_SWITCH:
+        return read_switch(facts, &record);
+    case RECORD_ROUTER:
+        return read_router(facts, &record);
+    case RECORD_GATEWAY:
+        return read_gateway(facts, &record);
+    default:
+        return true;
+    }
+}
+
+static void set_missing(struct flow *flow, enum flow_field id, uint64_t value)
+{
+    if (!flow_has(flow, id))
+        flow_set_num(flow, id, value);
+}
+
+static void fill_header(struct flow *flow, const struct mapping *mapping,
+                        const struct sflow_facts *facts)
+{
+    const uint8_t *data = facts->header.bytes.data;
+    size_t len = facts->header.bytes.len;
+    switch (facts->header.protocol) {
+    case PROTOCOL_ETHERNET:
+        packet_parse_mapped(flow, mapping, PACKET_ETHERNET, data, len);
+        break;
+    case PROTOCOL_IPV4:
+        packet_parse_mapped(flow, mapping, PACKET_IPV4, data, len);
+        break;
+    case PROTOCOL_IPV6:
+        packet_parse_mapped(flow, mapping, PACKET_IPV6, data, len);
+        break;
+    case PROTOCOL_MPLS:
+        packet_parse_mapped(flow, mapping, PACKET_MPLS, data, len);
+        break;
+    default:
+        break;
+    }
+    set_missing(flow, FLOW_BYTES, facts->header.frame_len);
+}
+
+// Whether the address that the flow has from the header, if any, is that one.
+static bool agrees(const struct flow *flow, enum flow_field id, const uint8_t *address, size_t len)
+{
+    struct span has = flow_bytes(flow, id);
+    return has.len == 0 ||
+           (has.len == len && (memcmp(has.data, address, len) == 0 || is_zero(has.data, len)));
+}
+
+static void fill_ip(struct flow *flow, const struct sflow_sampled_ip *ip, uint16_t etype,
+                    size_t address_len)
+{
+    const uint8_t *source = ip->addresses;
+    if (source != NULL) {
+        const uint8_t *destination = source + address_len;
+        if (!agrees(flow, FLOW_SRC_ADDR, source, address_len) ||
+            !agrees(flow, FLOW_DST_ADDR, destination, address_len))
+            return;
+        flow_set_bytes(flow, FLOW_SRC_ADDR, source, address_len);
+        flow_set_bytes(flow, FLOW_DST_ADDR, destination, address_len);
+        flow_set_num(flow, FLOW_ETYPE, etype);
+    }
+    set_missing(flow, FLOW_BYTES, ip->packet_len);
+    set_missing(flow, FLOW_PROTO, ip->protocol);
+    set_missing(flow, FLOW_SRC_PORT, ip->source_port);
+    set_missing(flow, FLOW_DST_PORT, ip->destination_port);
+    set_missing(flow, FLOW_TCP_FLAGS, ip->tcp_flags);
+    set_missing(flow, FLOW_IP_TOS, ip->tos);
+}
+
+// A prefix length that the address cannot have says nothing.
+static void fill_bits(struct flow *flow, enum flow_field id, uint32_t bits, struct span address)
+{
+    if (address.len == 0 || bits <= address.len * 8)
+        set_missing(flow, id, bits);
+}
+
+static void fill_router(struct flow *flow, const struct sflow_facts *facts)
+{
+    if (!flow_has(flow, FLOW_NEXT_HOP))
+        flow_set_bytes(flow, FLOW_NEXT_HOP, facts->router.next_hop.data,
+                       facts->router.next_hop.len);
+    fill_bits(flow, FLOW_SRC_NET, facts->router.source_bits, flow_bytes(flow, FLOW_SRC_ADDR));
+    fill_bits(flow, FLOW_DST_NET, facts->router.destination_bits, flow_bytes(flow, FLOW_DST_ADDR));
+}
+
 static void set_numbers(struct flow *flow, enum flow_field id, struct cursor numbers)
 {
     while (cursor_left(&numbers) != 0)
@@ -196,50 +357,51 @@ static uint32_t set_path(struct flow *flow, struct cursor segments)
     return last;
 }
 
-// The path goes from the next AS to the one of the destination; without one the destination is in
-// the exporter's own AS, as is the source when the agent gives it no AS.
-static bool read_gateway(struct flow *flow, struct cursor *c)
+static uint32_t known_as(uint32_t as)
 {
-    struct span next_hop = take_address(c);
-    uint32_t own_as = cursor_u32(c);
-    uint32_t source_as = cursor_u32(c);
-    cursor_skip(c, 4); // peer of the source
-    struct cursor segments = take_segments(c);
-    struct cursor communities = take_numbers(c);
-    cursor_skip(c, 4); // local preference
-    if (!cursor_ok(c))
-        return false;
-    flow_clear(flow, FLOW_AS_PATH);
-    flow_clear(flow, FLOW_BGP_COMMUNITIES);
-    uint32_t last_as = set_path(flow, segments);
-    set_numbers(flow, FLOW_BGP_COMMUNITIES, communities);
-    bool routed = flow_has(flow, FLOW_AS_PATH);
-    flow_set_bytes(flow, FLOW_BGP_NEXT_HOP, next_hop.data, next_hop.len);
-    flow_set_num(flow, FLOW_NEXT_HOP_AS, routed ? flow->as_path[0] : 0);
-    flow_set_num(flow, FLOW_DST_AS, routed ? last_as : own_as);
-    flow_set_num(flow, FLOW_SRC_AS, source_as != 0 ? source_as : own_as);
-    return true;
+    return as <= AS_MAX ? as : 0;
 }
 
-bool sflow_read_record(struct flow *flow, const struct mapping *mapping, uint32_t format,
-                       struct cursor record)
+// The path goes from the next AS to the one of the destination; without one the destination is in
+// the exporter's own AS, as is the source when the agent gives it no AS.
+static void fill_gateway(struct flow *flow, const struct sflow_facts *facts)
 {
-    switch (format) {
-    case RECORD_RAW_HEADER:
-        return read_raw_header(flow, mapping, &record);
-    case RECORD_ETHERNET:
-        return read_ethernet(flow, &record);
-    case RECORD_IPV4:
-        return read_ip(flow, &record, ETH_P_IP, 4);
-    case RECORD_IPV6:
-        return read_ip(flow, &record, ETH_P_IPV6, 16);
-    case RECORD_SWITCH:
-        return read_switch(flow, &record);
-    case RECORD_ROUTER:
-        return read_router(flow, &record);
-    case RECORD_GATEWAY:
-        return read_gateway(flow, &record);
-    default:
-        return true;
+    flow_clear(flow, FLOW_AS_PATH);
+    flow_clear(flow, FLOW_BGP_COMMUNITIES);
+    uint32_t last_as = set_path(flow, facts->gateway.segments);
+    set_numbers(flow, FLOW_BGP_COMMUNITIES, facts->gateway.communities);
+    bool routed = flow_has(flow, FLOW_AS_PATH);
+    uint32_t source_as = facts->gateway.source_as != 0 ? facts->gateway.source_as
+                                                       : facts->gateway.own_as;
+    if (!flow_has(flow, FLOW_BGP_NEXT_HOP))
+        flow_set_bytes(flow, FLOW_BGP_NEXT_HOP, facts->gateway.next_hop.data,
+                       facts->gateway.next_hop.len);
+    set_missing(flow, FLOW_NEXT_HOP_AS, routed ? known_as(flow->as_path[0]) : 0);
+    set_missing(flow, FLOW_DST_AS, known_as(routed ? last_as : facts->gateway.own_as));
+    set_missing(flow, FLOW_SRC_AS, known_as(source_as));
+}
+
+void sflow_fill(struct flow *flow, const struct mapping *mapping, const struct sflow_facts *facts)
+{
+    unsigned seen = facts->seen;
+    if ((seen & SEEN_HEADER) != 0)
+        fill_header(flow, mapping, facts);
+    if ((seen & SEEN_ETHERNET) != 0) {
+        set_missing(flow, FLOW_BYTES, facts->ethernet.frame_len);
+        set_missing(flow, FLOW_SRC_MAC, facts->ethernet.source_mac);
+        set_missing(flow, FLOW_DST_MAC, facts->ethernet.destination_mac);
+        set_missing(flow, FLOW_ETYPE, facts->ethernet.etype);
     }
+    if ((seen & SEEN_IPV4) != 0)
+        fill_ip(flow, &facts->ipv4, ETH_P_IP, 4);
+    if ((seen & SEEN_IPV6) != 0)
+        fill_ip(flow, &facts->ipv6, ETH_P_IPV6, 16);
+    if ((seen & SEEN_BRIDGE) != 0) {
+        set_missing(flow, FLOW_SRC_VLAN, facts->bridge.source_vlan);
+        set_missing(flow, FLOW_DST_VLAN, facts->bridge.destination_vlan);
+    }
+    if ((seen & SEEN_ROUTER) != 0)
+        fill_router(flow, facts);
+    if ((seen & SEEN_GATEWAY) != 0)
+        fill_gateway(flow, facts);
 }

@@ -2,6 +2,8 @@
 
 #include <linux/if_ether.h>
 
+#define VLAN_RESERVED 0xfff // IEEE 802.1Q, table 9-2
+
 static enum packet_header next_of_etype(uint16_t etype)
 {
     switch (etype) {
@@ -12,10 +14,14 @@ static enum packet_header next_of_etype(uint16_t etype)
     case ETH_P_8021Q:
     case ETH_P_8021AD:
     case ETH_P_QINQ1:
+    case ETH_P_QINQ2:
+    case ETH_P_QINQ3:
         return PACKET_HEADER_DOT1Q;
     case ETH_P_MPLS_UC:
     case ETH_P_MPLS_MC:
         return PACKET_HEADER_MPLS;
+    case ETH_P_8021AH:
+        return PACKET_HEADER_SERVICE_TAG;
     case ETH_P_PPP_SES:
         return PACKET_HEADER_PPPOE;
     case ETH_P_TEB:
@@ -41,15 +47,32 @@ struct packet_step packet_by_version(const struct packet_walk *walk, size_t size
     return packet_by_etype(size, etype);
 }
 
+// Steps over the end of a link header by what it says of the next one. IEEE 802.3, section 3.2.6:
+// below 0x600 that is the length of an LLC frame, and no EtherType.
+static struct packet_step by_type(const struct packet_walk *walk, size_t size, uint16_t type)
+{
+    if (type >= ETH_P_802_3_MIN) {
+        packet_set_num(walk, FLOW_ETYPE, type);
+        return packet_by_etype(size, type);
+    }
+    return (struct packet_step){size, PACKET_HEADER_SNAP, PACKET_VIA_ETYPE | type};
+}
+
+// The same behind a tag, whose own type is no longer the frame's.
+static struct packet_step by_tagged_type(const struct packet_walk *walk, size_t size, uint16_t type)
+{
+    if (!walk->encapsulated)
+        flow_clear(walk->flow, FLOW_ETYPE);
+    return by_type(walk, size, type);
+}
+
 bool packet_read_ethernet(const struct packet_walk *walk, const uint8_t *at, size_t len,
                           struct packet_step *step)
 {
     (void)len;
-    uint16_t etype = bytes_u16(at + 12);
     packet_set_num(walk, FLOW_DST_MAC, bytes_be(at, 6));
     packet_set_num(walk, FLOW_SRC_MAC, bytes_be(at + 6, 6));
-    packet_set_num(walk, FLOW_ETYPE, etype);
-    *step = packet_by_etype(14, etype);
+    *step = by_type(walk, 14, bytes_u16(at + 12));
     return true;
 }
 
@@ -57,10 +80,46 @@ bool packet_read_dot1q(const struct packet_walk *walk, const uint8_t *at, size_t
                        struct packet_step *step)
 {
     (void)len;
-    uint16_t etype = bytes_u16(at + 2);
-    packet_set_num(walk, FLOW_VLAN_ID, bytes_u16(at) & 0xfff);
+    unsigned vlan = bytes_u16(at) & 0xfff;
+    packet_set_num(walk, FLOW_VLAN_ID, vlan == VLAN_RESERVED ? 0 : vlan);
+    *step = by_tagged_type(walk, 4, bytes_u16(at + 2));
+    return true;
+}
+
+// IEEE 802.1ah (802.1Q, section 9.7): flags and the service's number, then the customer's frame
+// from its MAC addresses on.
+bool packet_read_service_tag(const struct packet_walk *walk, const uint8_t *at, size_t len,
+                             struct packet_step *step)
+{
+    (void)walk;
+    (void)at;
+    (void)len;
+    *step = (struct packet_step){4, PACKET_HEADER_CUSTOMER, 0};
+    return true;
+}
+
+// The frame is still the same: the MAC addresses are those of the backbone in front, all else goes
+// on.
+bool packet_read_customer(const struct packet_walk *walk, const uint8_t *at, size_t len,
+                          struct packet_step *step)
+{
+    (void)len;
+    *step = by_tagged_type(walk, 14, bytes_u16(at + 12));
+    return true;
+}
+
+// RFC 1042: an LLC header that says SNAP, and an EtherType under the organization 0. All other LLC
+// (spanning tree, IS-IS) ends the walk.
+bool packet_read_snap(const struct packet_walk *walk, const uint8_t *at, size_t len,
+                      struct packet_step *step)
+{
+    (void)len;
+    static const uint8_t snap[] = {0xaa, 0xaa, 0x03, 0, 0, 0};
+    if (memcmp(at, snap, sizeof snap) != 0)
+        return false;
+    uint16_t etype = bytes_u16(at + 6);
     packet_set_num(walk, FLOW_ETYPE, etype);
-    *step = packet_by_etype(4, etype);
+    *step = packet_by_etype(8, etype);
     return true;
 }
 

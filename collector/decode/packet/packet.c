@@ -14,6 +14,9 @@ struct header {
 static const struct header HEADERS[] = {
     [PACKET_HEADER_ETHERNET] = {packet_read_ethernet, 14, FLOW_LAYER_ETHERNET, PACKET_LEVEL_LINK},
     [PACKET_HEADER_DOT1Q] = {packet_read_dot1q, 4, FLOW_LAYER_DOT1Q, PACKET_LEVEL_TAG},
+    [PACKET_HEADER_SERVICE_TAG] = {packet_read_service_tag, 4, FLOW_LAYER_CUSTOM, PACKET_LEVEL_TAG},
+    [PACKET_HEADER_CUSTOMER] = {packet_read_customer, 14, FLOW_LAYER_ETHERNET, PACKET_LEVEL_TAG},
+    [PACKET_HEADER_SNAP] = {packet_read_snap, 8, FLOW_LAYER_CUSTOM, PACKET_LEVEL_TAG},
     [PACKET_HEADER_MPLS] = {packet_read_mpls, 4, FLOW_LAYER_MPLS, PACKET_LEVEL_TAG},
     [PACKET_HEADER_PPPOE] = {packet_read_pppoe, 8, FLOW_LAYER_CUSTOM, PACKET_LEVEL_TAG},
     [PACKET_HEADER_IPV4] = {packet_read_ipv4, 20, FLOW_LAYER_IPV4, PACKET_LEVEL_NETWORK},

@@ -6,8 +6,8 @@
 //
 // layer_stack and layer_size have one item for each header passed, outermost first, and so always
 // the same length; the sizes add up to where the walk ended. A header that the schema has no name
-// for is listed as Custom: VXLAN, PPPoE, SCTP, IPv6 hop-by-hop and destination options, and
-// authentication headers in IPv6.
+// for is listed as Custom: VXLAN, PPPoE, SCTP, IPv6 hop-by-hop and destination options,
+// authentication headers in IPv6, the service tag of 802.1ah, and SNAP.
 //
 // Cut headers are normal: what is there is taken. A header is listed once its fixed part is there
 // whole (its size may still reach past the data); ports count from their four bytes on.
@@ -26,11 +26,13 @@ enum packet_start {
 };
 
 // Fills the flow's header fields; its layer lists start anew, other fields are set when the header
-// has them. After the first encapsulation (IP or Ethernet inside IP, by whatever tunnel) the
-// schema's fields keep the outer packet, and only layer_stack and layer_size go on.
+// has them, and are not zero there. After the first encapsulation (IP or Ethernet inside IP, by
+// whatever tunnel) the schema's fields keep the outer packet, and only layer_stack and layer_size
+// go on.
 //
-// vlan_id is that of the innermost tag, etype the network protocol behind tags and labels, and
-// proto the one behind the IPv6 extension headers, as far as the data reaches.
+// vlan_id is that of the innermost tag that names one, etype the network protocol behind tags and
+// labels (0 for a frame of LLC), the MAC addresses those of the frame in front, and proto the one
+// behind the IPv6 extension headers, as far as the data reaches.
 void packet_parse(struct flow *flow, enum packet_start start, const uint8_t *data, size_t len);
 
 struct mapping;

@@ -9,6 +9,9 @@ enum packet_header {
     PACKET_HEADER_NONE,
     PACKET_HEADER_ETHERNET,
     PACKET_HEADER_DOT1Q,
+    PACKET_HEADER_SERVICE_TAG, // of 802.1ah, and behind it...
+    PACKET_HEADER_CUSTOMER,    // ...the frame of the provider's customer
+    PACKET_HEADER_SNAP,
     PACKET_HEADER_MPLS,
     PACKET_HEADER_PPPOE,
     PACKET_HEADER_IPV4,
@@ -66,11 +69,12 @@ struct packet_step {
 typedef bool packet_read(const struct packet_walk *walk, const uint8_t *at, size_t len,
                          struct packet_step *step);
 
-// Sets a field of the schema, which is the outer packet's.
+// Sets a field of the schema, which is the outer packet's. A zero says nothing, and so replaces
+// nothing that another header or record has said.
 static inline void packet_set_num(const struct packet_walk *walk, enum flow_field id,
                                   uint64_t value)
 {
-    if (!walk->encapsulated)
+    if (!walk->encapsulated && value != 0)
         flow_set_num(walk->flow, id, value);
 }
 
@@ -84,13 +88,10 @@ struct packet_step packet_by_etype(size_t size, uint16_t etype);
 struct packet_step packet_by_version(const struct packet_walk *walk, size_t size, const uint8_t *at,
                                      size_t len);
 
-// packet_link.c
-packet_read packet_read_ethernet, packet_read_dot1q, packet_read_mpls, packet_read_pppoe;
-
-// packet_network.c
+// link.c, network.c, upper.c
+packet_read packet_read_ethernet, packet_read_dot1q, packet_read_service_tag, packet_read_customer;
+packet_read packet_read_snap, packet_read_mpls, packet_read_pppoe;
 packet_read packet_read_ipv4, packet_read_ipv6, packet_read_ipv6_options;
 packet_read packet_read_ipv6_authentication, packet_read_ipv6_routing, packet_read_ipv6_fragment;
-
-// packet_upper.c
 packet_read packet_read_tcp, packet_read_udp, packet_read_sctp, packet_read_icmp, packet_read_gre;
 packet_read packet_read_vxlan, packet_read_geneve, packet_read_teredo;

@@ -183,8 +183,9 @@ static void put_field(struct buf *out, struct cursor *c, const struct raw_field 
     case RAW_ADDRESS:
         put_typed_address(out, field->name, c);
         break;
-    case RAW_MAC: {
-        const uint8_t *mac = cursor_take(c, 8);
+    case RAW_MAC:
+    case RAW_MAC_6: {
+        const uint8_t *mac = cursor_take(c, field->kind == RAW_MAC ? 8 : 6);
         raw_base64(out, field->name, mac, mac == NULL ? 0 : 6);
         break;
     }

@@ -18,6 +18,7 @@ enum raw_field_kind {
     RAW_IPV6,    // 16 bytes
     RAW_ADDRESS, // sFlow's: its type, printed as NAME-ip-version, and the address
     RAW_MAC,     // XDR's: 6 bytes, padded to 8
+    RAW_MAC_6,   // 6 bytes
     RAW_STRING,  // XDR's: its length, the bytes and their padding
     RAW_HEADER,  // the same, and its length is a member too: original-length
     RAW_PATH,    // sFlow's AS path: several members

@@ -29,6 +29,8 @@ static const struct raw_field HEADER[] = {{"protocol", RAW_U32},
                                           {"header-data", RAW_HEADER}};
 static const struct raw_field ETHERNET[] = {
     {"length", RAW_U32}, {"src-mac", RAW_MAC}, {"dst-mac", RAW_MAC}, {"eth-type", RAW_U32}};
+static const struct raw_field ETHERNET_UNPADDED[] = {
+    {"length", RAW_U32}, {"src-mac", RAW_MAC_6}, {"dst-mac", RAW_MAC_6}, {"eth-type", RAW_U32}};
 static const struct raw_field IPV4[] = {
     {"length", RAW_U32},   {"protocol", RAW_U32}, {"src-ip", RAW_IPV4},   {"dst-ip", RAW_IPV4},
     {"src-port", RAW_U32}, {"dst-port", RAW_U32}, {"tcp-flags", RAW_U32}, {"tos", RAW_U32}};
@@ -115,8 +117,14 @@ static const struct sample_layout SAMPLES[] = {
     {5, true, RAW_LAYOUT(DROP_SAMPLE), FLOWS},
 };
 
-static const struct raw_layout *find_record(const struct sample_layout *sample, uint32_t format)
+// Sampled Ethernet of 20 bytes has its addresses without padding: see sflow_read_record.
+static const struct raw_layout *find_record(const struct sample_layout *sample, uint32_t format,
+                                            size_t len)
 {
+    static const struct raw_layout unpadded = RAW_LAYOUT(ETHERNET_UNPADDED);
+    if (sample->records == FLOW_RECORDS && format == SFLOW_RECORD_ETHERNET &&
+        len == SFLOW_ETHERNET_UNPADDED_LEN)
+        return &unpadded;
     for (size_t i = 0; i < sample->record_count; i++)
         if (sample->records[i].format == format)
             return &sample->records[i].layout;
@@ -134,7 +142,7 @@ static const struct sample_layout *find_sample(uint32_t format)
 static void put_record(struct buf *out, const struct sample_layout *sample, uint32_t format,
                        struct cursor data, uint32_t announced)
 {
-    const struct raw_layout *layout = find_record(sample, format);
+    const struct raw_layout *layout = find_record(sample, format, cursor_left(&data));
     struct cursor c = data;
     raw_item(out);
     buf_byte(out, '{');

@@ -52,6 +52,115 @@ static void test_vlan_tags(void **state)
     done(p);
 }
 
+// Every tag type around 0x8100, and an inner one that only has a priority, or a reserved number.
+static void test_tag_types(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"8100", "88a8", "9100", "9200", "9300"};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        char hex[512];
+        snprintf(hex, sizeof hex, "0200000000bb 0200000000aa %s 0064 8100 00c8 0800 %s", types[i],
+                 IPV4("06") TCP);
+        struct parsed *p = parse(PACKET_ETHERNET, hex);
+        assert_layers(&p->flow, "Ethernet 14 Dot1Q 4 Dot1Q 4 IPv4 20 TCP 20");
+        assert_int_equal(flow_num(&p->flow, FLOW_VLAN_ID), 200);
+        assert_outer_ipv4(&p->flow);
+        done(p);
+    }
+    static const char *const no_vlan[] = {"e000", "0fff"};
+    for (size_t i = 0; i < 2; i++) {
+        char hex[512];
+        snprintf(hex, sizeof hex, "0200000000bb 0200000000aa 88a8 0064 8100 %s 0800 %s", no_vlan[i],
+                 IPV4("06") TCP);
+        struct parsed *p = parse(PACKET_ETHERNET, hex);
+        assert_int_equal(flow_num(&p->flow, FLOW_VLAN_ID), 100);
+        assert_ports(&p->flow, 443, 50000);
+        done(p);
+    }
+}
+
+// 802.1ah: the addresses in front are the backbone's, all else is the customer's.
+static void test_provider_backbone(void **state)
+{
+    (void)state;
+    struct parsed *p = parse(PACKET_ETHERNET,
+                             ETHERNET("88e7") "00123456 " INNER_ETHERNET IPV4("06") TCP);
+    assert_layers(&p->flow, "Ethernet 14 Custom 4 Ethernet 14 IPv4 20 TCP 20");
+    assert_outer_ipv4(&p->flow);
+    assert_ports(&p->flow, 443, 50000);
+    done(p);
+
+    p = parse(PACKET_ETHERNET,
+              ETHERNET("88a8")
+                  TAG("0064", "88e7") "00123456 0200000000dd 0200000000cc 8100 " TAG("00c8", "86dd")
+                      IPV6("06") TCP);
+    assert_layers(&p->flow, "Ethernet 14 Dot1Q 4 Custom 4 Ethernet 14 Dot1Q 4 IPv6 40 TCP 20");
+    assert_outer_ipv6(&p->flow);
+    assert_int_equal(flow_num(&p->flow, FLOW_VLAN_ID), 200);
+    assert_int_equal(flow_num(&p->flow, FLOW_DST_MAC), 0x0200000000bb);
+    done(p);
+
+    p = parse(PACKET_ETHERNET, ETHERNET("88e7") "00123456 0200000000dd 0200000000cc 08");
+    assert_layers(&p->flow, "Ethernet 14 Custom 4");
+    done(p);
+}
+
+// What is encrypted, or no protocol known here, ends the walk with its EtherType.
+static void test_macsec_is_opaque(void **state)
+{
+    (void)state;
+    struct parsed *p = parse(PACKET_ETHERNET, ETHERNET("88e5") "2c00 00000001 " IPV4("06") TCP);
+    assert_layers(&p->flow, "Ethernet 14");
+    assert_int_equal(flow_num(&p->flow, FLOW_ETYPE), 0x88e5);
+    assert_false(flow_has(&p->flow, FLOW_SRC_ADDR));
+    done(p);
+}
+
+// A length in the place of the EtherType: LLC, which names a protocol only by SNAP.
+static void test_llc(void **state)
+{
+    (void)state;
+    struct parsed *p = parse(PACKET_ETHERNET, ETHERNET("0026") "424203 0000000000");
+    assert_layers(&p->flow, "Ethernet 14");
+    assert_false(flow_has(&p->flow, FLOW_ETYPE));
+    done(p);
+    p = parse(PACKET_ETHERNET, ETHERNET("8100") TAG("0064", "0026") "424203 0000000000");
+    assert_layers(&p->flow, "Ethernet 14 Dot1Q 4");
+    assert_false(flow_has(&p->flow, FLOW_ETYPE));
+    assert_int_equal(flow_num(&p->flow, FLOW_VLAN_ID), 100);
+    done(p);
+    p = parse(PACKET_ETHERNET, ETHERNET("0054") "aaaa03 000000 0800 " IPV4("06") TCP);
+    assert_layers(&p->flow, "Ethernet 14 Custom 8 IPv4 20 TCP 20");
+    assert_outer_ipv4(&p->flow);
+    done(p);
+    p = parse(PACKET_ETHERNET, ETHERNET("0054") "aaaa03 00000c 010b " IPV4("06") TCP); // PVST
+    assert_layers(&p->flow, "Ethernet 14");
+    assert_false(flow_has(&p->flow, FLOW_SRC_ADDR));
+    done(p);
+}
+
+// What was known before the header keeps its value where the header says zero.
+static void test_a_zero_replaces_nothing(void **state)
+{
+    (void)state;
+    struct bytes bytes = bytes_hex(ETHERNET("0026") "424203 0000000000");
+    struct flow *flow = calloc(1, sizeof *flow);
+    assert_non_null(flow);
+    flow_set_num(flow, FLOW_ETYPE, 0x0800);
+    flow_set_num(flow, FLOW_VLAN_ID, 7);
+    packet_parse(flow, PACKET_ETHERNET, bytes.data, bytes.len);
+    assert_nums(flow, FLOW_ETYPE, 0x0800, FLOW_VLAN_ID, 7);
+    free(bytes.data);
+    bytes = bytes_hex("45000064 00002000 0011aaaa 00000000 ffffffff 00000000");
+    flow_reset(flow);
+    flow_set_num(flow, FLOW_IP_TTL, 64);
+    flow_set_num(flow, FLOW_DST_PORT, 53);
+    packet_parse(flow, PACKET_IPV4, bytes.data, bytes.len);
+    assert_nums(flow, FLOW_IP_TTL, 64, FLOW_DST_PORT, 53);
+    free(flow);
+    free(bytes.data);
+}
+
 static void test_mpls(void **state)
 {
     (void)state;
@@ -287,6 +396,11 @@ int main(void)
         cmocka_unit_test(test_ethernet_ipv4_tcp),
         cmocka_unit_test(test_unknown_etype_ends_the_walk),
         cmocka_unit_test(test_vlan_tags),
+        cmocka_unit_test(test_tag_types),
+        cmocka_unit_test(test_provider_backbone),
+        cmocka_unit_test(test_macsec_is_opaque),
+        cmocka_unit_test(test_llc),
+        cmocka_unit_test(test_a_zero_replaces_nothing),
         cmocka_unit_test(test_mpls),
         cmocka_unit_test(test_mpls_entropy_label_is_not_the_bottom),
         cmocka_unit_test(test_tagged_mpls_ipv6_icmp),

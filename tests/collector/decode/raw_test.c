@@ -302,6 +302,30 @@ static void counters_and_discarded_packets_are_shown(void **state)
         assert_int_equal(send_bytes(rig, m.bytes, len), len >= 28);
 }
 
+// Sampled Ethernet with padded addresses and without: the same members.
+static void both_layouts_of_sampled_ethernet_are_shown(void **state)
+{
+    struct rig *rig = *state;
+    static const uint32_t header[] = {5, 1, 0x0a090807, 3, 7, 1000, 1, 1, 32 + 8 + 24 + 8 + 20,
+                                      1, 9, 1000,       0, 0, 3,    4, 2};
+    m.len = 0;
+    for (size_t i = 0; i < sizeof header / sizeof header[0]; i++)
+        message_put(&m, header[i], 4);
+    for (uint32_t padding = 2; padding != UINT32_MAX - 1; padding -= 2) {
+        message_put(&m, 2, 4);
+        message_put(&m, 20 + 2 * padding, 4);
+        message_put(&m, 64, 4);
+        message_bytes(&m, "\2\0\0\0\0\xaa\0", 6 + padding);
+        message_bytes(&m, "\2\0\0\0\0\xbb\0", 6 + padding);
+        message_put(&m, 0x0800, 4);
+    }
+    assert_int_equal(send_bytes(rig, m.bytes, m.len), 1);
+    assert_int_equal(json_object_size(sample_record(rig, 0, 0)), 4);
+    assert_string_equal(json_string_value(json_object_get(sample_record(rig, 0, 0), "dst-mac")),
+                        "AgAAAAC7");
+    assert_true(json_equal(sample_record(rig, 0, 0), sample_record(rig, 0, 1)));
+}
+
 static void keep_text(void *user, const struct flow *flow, const char *bytes, size_t len)
 {
     char *text = user;
@@ -358,6 +382,7 @@ int main(void)
         TEST(a_message_that_grows_too_large_is_dropped),
         TEST(a_cut_message_is_still_one_of_json),
         TEST(counters_and_discarded_packets_are_shown),
+        TEST(both_layouts_of_sampled_ethernet_are_shown),
         TEST(senders_and_times_are_as_go_prints_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,6 +106,70 @@ static void test_sampled_ethernet(void **state)
     done(r);
 }
 
+// Without XDR's padding of the addresses, as Huawei sends it: 20 bytes can be nothing else.
+static void test_sampled_ethernet_unpadded(void **state)
+{
+    (void)state;
+    struct result *r = decode_record(2, "00000040 0200000000aa 0200000000bb 00000800");
+    assert_nums(&r->flows[0], FLOW_SRC_MAC, 0x0200000000aa, FLOW_DST_MAC, 0x0200000000bb);
+    assert_nums(&r->flows[0], FLOW_ETYPE, 0x0800, FLOW_BYTES, 64);
+    done(r);
+}
+
+// All bits set is "unknown", and what a field cannot hold is no value of it.
+static void test_unknown_values(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t format;
+        const char *hex;
+    } records[] = {
+        {1, "00000001 ffffffff 00000004 00000000"},
+        {2, "ffffffff 0000000000000000 0000000000000000 ffffffff"},
+        {2, "00000000 0000000000000000 0000000000000000 00000026"}, // a length
+        {3, "ffffffff ffffffff 00000000 00000000 ffffffff ffffffff ffffffff ffffffff"},
+        {4, "ffffffff 00000100 00000000000000000000000000000000 00000000000000000000000000000000 "
+            "00010000 00010000 00010000 00000100"},
+        {1001, "ffffffff ffffffff ffffffff ffffffff"},
+        {1001, "00000fff 00000000 00001000 00000000"},
+        {1002, "00000000 ffffffff ffffffff"},
+        {1002, "00000000 00000081 00000100"},
+        {1003, "00000000 ffffffff ffffffff ffffffff 00000000 00000000 ffffffff"},
+        {1003, "00000000 ffffffff 00000000 ffffffff 00000000 00000000 ffffffff"},
+    };
+    struct writer *w = start(1);
+    size_t sample = begin_flow(w, 3, 4, 0);
+    put_end(w, sample);
+    struct result *bare = finish(w);
+    for (size_t i = 0; i < sizeof records / sizeof records[0]; i++) {
+        struct result *r = decode_record(records[i].format, records[i].hex);
+        uint64_t lists = FLOW_BIT(FLOW_LAYER_STACK) | FLOW_BIT(FLOW_LAYER_SIZE);
+        assert_int_equal(r->flows[0].set & ~lists, bare->flows[0].set);
+        done(r);
+    }
+    done(bare);
+}
+
+// The path's own unknowns, and prefix lengths longer than the address.
+static void test_unknown_parts(void **state)
+{
+    (void)state;
+    struct result *r = decode_record(1003, GATEWAY("0000fde7") "00000001 00000002 00000002 "
+                                                               "ffffffff ffffffff "
+                                                               "00000000 ffffffff");
+    assert_nums(&r->flows[0], FLOW_SRC_AS, 64999, FLOW_NEXT_HOP_AS, 0);
+    assert_int_equal(flow_num(&r->flows[0], FLOW_DST_AS), 0);
+    done(r);
+    struct writer *w = start(1);
+    size_t sample = begin_flow(w, 3, 4, 2);
+    put_record(w, 1002, "00000001 09090909 00000021 00000020");
+    put_record(w, 1, RAW_ETHERNET);
+    put_end(w, sample);
+    r = finish(w);
+    assert_nums(&r->flows[0], FLOW_SRC_NET, 0, FLOW_DST_NET, 32);
+    done(r);
+}
+
 static void test_sampled_ip(void **state)
 {
     (void)state;
@@ -269,6 +333,8 @@ static void test_interface_formats(void **state)
     assert_interfaces(w, begin_expanded(w, "00000000 ffffffff 00000002 00000003", 0),
                       SFLOW_INTERFACE_INTERNAL, SFLOW_INTERFACE_MULTIPLE, 0);
     w = start(1);
+    assert_interfaces(w, begin_expanded(w, "00000000 80000001 ffffffff ffffffff", 0), 0, 0, 0);
+    w = start(1);
     assert_interfaces(w, begin_expanded(w, "00000000 7fffffff 00000001 00000102", 0), 0x7fffffff, 0,
                       128);
 }
@@ -315,6 +381,9 @@ int main(void)
         cmocka_unit_test(test_header_protocols),
         cmocka_unit_test(test_padding_is_no_packet),
         cmocka_unit_test(test_sampled_ethernet),
+        cmocka_unit_test(test_sampled_ethernet_unpadded),
+        cmocka_unit_test(test_unknown_values),
+        cmocka_unit_test(test_unknown_parts),
         cmocka_unit_test(test_sampled_ip),
         cmocka_unit_test(test_switch_and_router),
         cmocka_unit_test(test_gateway),
