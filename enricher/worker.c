@@ -229,8 +229,10 @@ static size_t hand_on(struct worker *worker, struct flow_view *view, struct grou
 // 0, or -1: one of the frames is no flow, and what follows it is not known.
 static int process(struct worker *worker, const struct source_block *block)
 {
-    struct flow_view view = {
-        .origin = {.stream = block->stream, .sequence = block->sequence, .again = block->again}};
+    struct flow_view view = {.origin = {.stream = block->stream,
+                                        .sequence = block->sequence,
+                                        .time_ns = block->time_ns,
+                                        .again = block->again}};
     struct group *group = &worker->group;
     for (size_t at = 0; at < block->len;) {
         at = gather(group, block, at);

@@ -15,18 +15,11 @@
 
 #include "common/base/ledger.h"
 #include "common/flow/flow.h"
+#include "common/sink/origin.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-// Where a flow came from, for sinks that must recognise it when it comes again.
-struct flow_origin {
-    uint64_t stream;   // identity of the stream, 0 when there is none
-    uint64_t sequence; // of the message in its stream
-    uint32_t index;    // of the flow in its message
-    bool again;        // the message may have been delivered before
-};
 
 struct flow_view {
     const struct flow *flow; // NULL when the bytes were made without decoding the flow

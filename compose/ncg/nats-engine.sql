@@ -6,8 +6,8 @@
 -- neither stream nor consumer.
 --
 -- A crash may lose what was under way, when this version of the engine acknowledges messages before
--- their rows are in a table; and a message that comes again makes rows twice: src_stream, src_seq and
--- src_idx stay 0, so nothing tells them apart.
+-- their rows are in a table; and a message that comes again makes rows twice: src_stream, src_seq,
+-- src_idx and src_time_ns stay 0, so nothing tells them apart.
 
 CREATE TABLE IF NOT EXISTS flows.flows_nats
 (

@@ -119,13 +119,13 @@ static void on_reconnected(void *user)
     pthread_mutex_unlock(&in->lock);
 }
 
-static uint64_t identity_of(const char *stream, int64_t created_ns)
+// Not of the time at which the stream was made: its replicas may have different ones.
+static uint64_t hash_of(const char *stream)
 {
-    uint64_t words[33] = {0};
+    uint64_t words[32] = {0};
     size_t len = strlen(stream);
-    memcpy(words + 1, stream, len < 256 ? len : 256);
-    words[0] = (uint64_t)created_ns;
-    uint64_t hash = siphash_words(UINT64_C(0x73747265616d6964), words, 33);
+    memcpy(words, stream, len < sizeof words ? len : sizeof words);
+    uint64_t hash = siphash_words(UINT64_C(0x73747265616d6964), words, 32);
     return hash == 0 ? 1 : hash; // 0 is no stream
 }
 
@@ -150,7 +150,6 @@ static bool look(struct nats_source *in)
         return false;
     in->consumer_known = true;
     pthread_mutex_lock(&in->lock);
-    in->queue.stream = identity_of(in->options.stream, facts.created_ns);
     in->wanted = 0;
     pthread_mutex_unlock(&in->lock);
     return true;
@@ -446,6 +445,7 @@ struct source *nats_source_open(const struct nats_source_options *options)
     in->consumer.ack_wait_ns = options->ack_wait_ns;
     in->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int error = nats_queue_init(&in->queue, in->source.blocks_max);
+    in->queue.stream = hash_of(options->stream);
     if (error == 0 && in->event_fd >= 0 && open_link(in) == 0)
         error = pthread_create(&in->thread, NULL, run, in);
     else

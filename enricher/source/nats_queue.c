@@ -31,17 +31,28 @@ void nats_queue_fini(struct nats_queue *queue)
 }
 
 // What the subject that acknowledgements go to says of a message: its place in the stream, 0 when
-// there is none, and how often it was delivered, this time included.
+// there is none, when it was stored there, and how often it was delivered, this time included.
 struct reply {
     uint64_t sequence;
     uint64_t deliveries;
+    int64_t time_ns;
 };
+
+// The number behind the dot at *at, which goes to its end; 0 when there is no dot.
+static uint64_t read_number(const char **at)
+{
+    char *end;
+    if (**at != '.')
+        return 0;
+    uint64_t number = strtoull(*at + 1, &end, 10);
+    *at = end;
+    return number;
+}
 
 static struct reply reply_of(const char *text)
 {
     struct reply reply = {.sequence = 0};
     unsigned tokens = 1;
-    char *end;
     if (text == NULL || strncmp(text, "$JS.ACK.", 8) != 0)
         return reply;
     for (const char *at = text; *at != '\0'; at++)
@@ -50,16 +61,19 @@ static struct reply reply_of(const char *text)
         return reply;
     unsigned skip = DELIVERED_V1 + (tokens >= TOKENS_V2 ? TOKENS_V2 - TOKENS_V1 : 0);
     for (; skip != 0; skip--)
-        text = strchr(text, '.') + 1;
-    reply.deliveries = strtoull(text, &end, 10);
-    reply.sequence = *end == '.' ? strtoull(end + 1, NULL, 10) : 0;
+        text = strchr(text + 1, '.');
+    reply.deliveries = read_number(&text);
+    reply.sequence = read_number(&text);
+    (void)read_number(&text);
+    reply.time_ns = (int64_t)read_number(&text);
     return reply;
 }
 
-static bool is_held(struct nats_queue *queue, uint64_t sequence)
+static bool is_held(struct nats_queue *queue, const struct reply *reply)
 {
     for (uint64_t n = queue->head; n < queue->tail; n++)
-        if (entry_of(queue, n)->sequence == sequence)
+        if (entry_of(queue, n)->sequence == reply->sequence &&
+            entry_of(queue, n)->time_ns == reply->time_ns)
             return true;
     return false;
 }
@@ -73,11 +87,14 @@ bool nats_queue_put(struct nats_queue *queue, natsMsg *message, int64_t now_ns)
     // Messages come in their order but for those that come again, from a new consumer as for the
     // first time.
     bool again = reply.deliveries > 1 || (sequence != 0 && sequence <= queue->highest);
-    if (again && is_held(queue, sequence))
+    if (again && is_held(queue, &reply))
         return false;
     queue->highest = sequence > queue->highest ? sequence : queue->highest;
-    *entry_of(queue, queue->tail++) = (struct nats_queue_entry){
-        .message = message, .sequence = sequence, .again = again, .touched_ns = now_ns};
+    *entry_of(queue, queue->tail++) = (struct nats_queue_entry){.message = message,
+                                                                .sequence = sequence,
+                                                                .time_ns = reply.time_ns,
+                                                                .again = again,
+                                                                .touched_ns = now_ns};
     return true;
 }
 
@@ -92,6 +109,7 @@ bool nats_queue_next(struct nats_queue *queue, struct source_block *block)
         .len = (size_t)natsMsg_GetDataLength(entry->message),
         .stream = entry->sequence == 0 ? 0 : queue->stream,
         .sequence = entry->sequence,
+        .time_ns = entry->time_ns,
         .again = entry->again,
         .token = queue->next++,
     };

@@ -19,7 +19,8 @@ enum nats_queue_state {
 
 struct nats_queue_entry {
     natsMsg *message;
-    uint64_t sequence; // in its stream, 0 without one
+    uint64_t sequence; // in its stream, 0 without one,
+    int64_t time_ns;   // and when it was stored there, Unix time
     bool again;        // it was delivered before
     int64_t touched_ns;
     enum nats_queue_state state;
@@ -34,7 +35,7 @@ struct nats_queue {
     uint64_t tail;
     uint64_t answered; // how many wait to be taken out
     uint64_t highest;  // sequence so far
-    uint64_t stream;   // identity of the stream
+    uint64_t stream;   // hash of the stream's name
 };
 
 int nats_queue_init(struct nats_queue *queue, size_t cap); // 0, or -ENOMEM

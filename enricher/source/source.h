@@ -25,8 +25,9 @@ struct source_block {
     size_t len;
     bool lines;        // frames are separated by a newline
     uint64_t offset;   // of the first byte in the input, for messages
-    uint64_t stream;   // identity of the stream, 0 when it has none
-    uint64_t sequence; // of the block in its stream
+    uint64_t stream;   // hash of the stream's name, 0 when it has none
+    uint64_t sequence; // of the block in its stream,
+    int64_t time_ns;   // and when it was stored there, Unix time
     bool again;        // it may have been delivered before
     uint64_t token;    // the source's own
 };

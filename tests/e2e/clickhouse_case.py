@@ -33,19 +33,20 @@ def address(number):
     return ipaddress.IPv4Address(FIRST_ID + number).packed
 
 
-def make_flow(number):
-    """A flow with an id of its own, received now."""
+def make_flow(number, received_ns=None):
+    """A flow with an id of its own, received now unless told otherwise."""
     return flow.write_message([
         (FIELD["type"], flow.VARINT, flow.ENUMS["FlowType"]["IPFIX"]),
         (FIELD["sampling_rate"], flow.VARINT, SAMPLING_RATE),
         (FIELD["src_addr"], flow.BYTES, address(number)),
         (FIELD["bytes"], flow.VARINT, OCTETS),
         (FIELD["packets"], flow.VARINT, 1),
-        (FIELD["time_received_ns"], flow.VARINT, time.time_ns())])
+        (FIELD["time_received_ns"], flow.VARINT, received_ns or time.time_ns())])
 
 
-def make_frames(first, count):
-    return flow.join_frames(make_flow(number) for number in range(first, first + count))
+def make_frames(first, count, received_ns=None):
+    return flow.join_frames(make_flow(number, received_ns)
+                            for number in range(first, first + count))
 
 
 class Case(unittest.TestCase):
@@ -264,10 +265,10 @@ class FromStream(Case):
         with nats.Client(self.nats) as client:
             client.api("STREAM.CREATE.goflow2", {"name": "goflow2", "subjects": ["goflow2.>"]})
 
-    def publish(self, messages):
+    def publish(self, messages, received_ns=None):
         with nats.Client(self.nats) as client:
             for _ in range(messages):
-                frames = make_frames(self.published, FLOWS_IN_MESSAGE)
+                frames = make_frames(self.published, FLOWS_IN_MESSAGE, received_ns)
                 client.publish("goflow2.flows", frames, client.inbox)
                 client.next()
                 self.published += FLOWS_IN_MESSAGE
@@ -301,6 +302,22 @@ class Stream(FromStream):
         self.assert_books(enricher.log(), made=self.published, delivered=self.published, failed=0)
         places = self.server.query("SELECT DISTINCT src_seq, src_idx FROM flows.flows").split("\n")
         self.assertEqual(len(places) - 1, self.published)
+
+    def test_streams_of_one_name_are_told_apart(self):
+        """Of two servers, or made anew: the same sequences at the same times. What an enricher
+        reads first is asked for."""
+        self.make_stream()
+        received_ns = time.time_ns()
+        for _ in range(2):
+            self.publish(20, received_ns)
+            enricher = self.start(*self.source())
+            self.wait_acknowledged()
+            self.assertEqual(enricher.stop(), 0, enricher.log())
+            self.assertNotIn("reason=row_present", enricher.log())
+            with nats.Client(self.nats) as client:
+                client.api("STREAM.DELETE.goflow2")
+                client.api("STREAM.CREATE.goflow2", {"name": "goflow2", "subjects": ["goflow2.>"]})
+        self.assert_once(self.published)
 
     def test_what_is_delivered_again_is_not_inserted_again(self):
         """The first enricher inserts and is killed before it, and so the stream, hears of it."""

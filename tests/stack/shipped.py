@@ -24,7 +24,7 @@ HOURS = 3
 # The capture is repeated at these minutes, so that sums of each grain have several rows.
 REPEATED_AT_MINUTES = (0, 1, 4, 9, 58, 61, 125)
 FLOWS = 418 * len(REPEATED_AT_MINUTES)
-ORIGIN = {"src_stream", "src_seq", "src_idx"}  # columns that are not of the flow
+ORIGIN = {"src_stream", "src_seq", "src_idx", "src_time_ns"}  # columns that are not of the flow
 PROTOCOLS = flow.protocol_names()
 SIDES = (("src", "source"), ("dst", "destination"))
 

@@ -13,7 +13,7 @@ TYPES = {number: name for name, number in flow.ENUMS["FlowType"].items()}
 with open(flow.SCHEMA, encoding="utf-8") as _file:
     CONTEXTS = {name: int(number) for name, number in
                 re.findall(r"map<string, string> (\w+) = (\d+);", _file.read())}
-ORIGIN = ("src_stream", "src_seq", "src_idx")
+ORIGIN = ("src_stream", "src_seq", "src_idx", "src_time_ns")
 KNOWN = {*flow.FIELDS, *CONTEXTS, *ORIGIN}
 
 

@@ -58,6 +58,7 @@ bool clickhouse_batch_add(struct clickhouse_batch *batch, const struct clickhous
     batch->len = (size_t)(end - batch->data);
     batch->places[batch->count++] = (struct clickhouse_place){
         .sequence = origin->sequence,
+        .time_ns = origin->time_ns,
         .index = origin->index,
         .end = (uint32_t)batch->len,
         .again = origin->again,

@@ -6,7 +6,8 @@
 #include "common/sink/clickhouse/row.h"
 
 struct clickhouse_place {
-    uint64_t sequence; // of the message in its stream
+    uint64_t sequence; // of the message in its stream,
+    int64_t time_ns;   // and when it was stored there
     uint32_t index;    // of the flow in its message
     uint32_t end;      // where its row ends in the data
     bool again;        // it may have been sent before, by us or another

@@ -19,6 +19,7 @@ static const struct {
                          "ZSTD(1)"},
     [CLICKHOUSE_STREAM] = {{"UInt64", "UInt64"}, "ZSTD(1)"},
     [CLICKHOUSE_SEQUENCE] = {{"UInt64", "UInt64"}, "Delta(8), ZSTD(1)"},
+    [CLICKHOUSE_STORED] = {{"DateTime64(9, 'UTC')", "UInt64"}, "Delta(8), ZSTD(1)"},
     [CLICKHOUSE_INDEX] = {{"UInt32", "UInt32"}, "T64, ZSTD(1)"},
 };
 
@@ -26,6 +27,7 @@ static const struct clickhouse_column ORIGIN[] = {
     {"src_stream", CLICKHOUSE_STREAM, FLOW_FIELD_COUNT},
     {"src_seq", CLICKHOUSE_SEQUENCE, FLOW_FIELD_COUNT},
     {"src_idx", CLICKHOUSE_INDEX, FLOW_FIELD_COUNT},
+    {"src_time_ns", CLICKHOUSE_STORED, FLOW_FIELD_COUNT},
 };
 
 static enum clickhouse_kind kind_of_num(enum flow_field id)

@@ -26,8 +26,9 @@ enum clickhouse_kind {
     CLICKHOUSE_NUM_LIST,
     CLICKHOUSE_ADDRESS_LIST,
     CLICKHOUSE_TAGS,     // text to text
-    CLICKHOUSE_STREAM,   // UInt64, identity of the stream
+    CLICKHOUSE_STREAM,   // UInt64, hash of the stream's name
     CLICKHOUSE_SEQUENCE, // UInt64, of the message in its stream
+    CLICKHOUSE_STORED,   // when it was stored there, nanoseconds of Unix time
     CLICKHOUSE_INDEX,    // UInt32, of the flow in its message
     CLICKHOUSE_KIND_COUNT,
 };
@@ -38,7 +39,7 @@ struct clickhouse_column {
     enum flow_field field; // FLOW_FIELD_COUNT: of the row's origin
 };
 
-#define CLICKHOUSE_COLUMN_COUNT (FLOW_FIELD_COUNT + 3)
+#define CLICKHOUSE_COLUMN_COUNT (FLOW_FIELD_COUNT + 4)
 
 // In the order of JSON, the origin last.
 struct clickhouse_column clickhouse_column(unsigned index);

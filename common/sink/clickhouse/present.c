@@ -5,7 +5,7 @@
 
 #define SEQUENCES_MAX 1000 // asked for at a time
 #define QUERY_MAX     (64u << 10)
-#define ANSWER_LEN    12 // of a row: UInt64 and UInt32
+#define ANSWER_LEN    20 // of a row: UInt64, UInt32 and nanoseconds in 8 bytes
 
 static int compare(const void *a, const void *b)
 {
@@ -13,6 +13,8 @@ static int compare(const void *a, const void *b)
     const struct clickhouse_place *right = b;
     if (left->sequence != right->sequence)
         return left->sequence < right->sequence ? -1 : 1;
+    if (left->time_ns != right->time_ns)
+        return left->time_ns < right->time_ns ? -1 : 1;
     return left->index < right->index ? -1 : left->index > right->index;
 }
 
@@ -37,7 +39,9 @@ static int take(struct clickhouse_present *present, const uint8_t *body, size_t 
     }
     for (; count != 0; count--, body += ANSWER_LEN)
         present->places[present->count++] = (struct clickhouse_place){
-            .sequence = read_number(body, 8), .index = (uint32_t)read_number(body + 8, 4)};
+            .sequence = read_number(body, 8),
+            .index = (uint32_t)read_number(body + 8, 4),
+            .time_ns = (int64_t)read_number(body + 12, 8)};
     return 0;
 }
 
@@ -49,7 +53,7 @@ static void begin_query(struct buf *out, const struct clickhouse_options *o,
     const char *before = server->table == CLICKHOUSE_FULL ? "fromUnixTimestamp64Nano(toInt64("
                                                           : "((";
     buf_printf(out,
-               "SELECT src_seq, src_idx FROM %s.%s WHERE src_stream = %llu "
+               "SELECT src_seq, src_idx, src_time_ns FROM %s.%s WHERE src_stream = %llu "
                "AND time_received_ns >= %s%lld)) AND time_received_ns <= %s%lld)) AND src_seq IN (",
                o->database, o->table, (unsigned long long)batch->stream, before,
                (long long)batch->first_ns, before, (long long)batch->last_ns);

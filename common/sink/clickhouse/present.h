@@ -1,6 +1,6 @@
 // Which rows of a batch the table has already.
 //
-// Embedded, all zero at first; one thread, that of the HTTP client. Memory: 16 bytes for each row
+// Embedded, all zero at first; one thread, that of the HTTP client. Memory: 32 bytes for each row
 // that is there.
 #pragma once
 

@@ -192,6 +192,9 @@ uint8_t *clickhouse_row_write(const struct clickhouse_layout *layout, uint8_t *o
         case CLICKHOUSE_SEQUENCE:
             out = put_u64(out, origin->sequence);
             break;
+        case CLICKHOUSE_STORED:
+            out = put_u64(out, (uint64_t)origin->time_ns);
+            break;
         case CLICKHOUSE_INDEX:
             out = put_u32(out, origin->index);
             break;

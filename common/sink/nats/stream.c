@@ -38,8 +38,7 @@ static enum nats_stream_state look(struct nats_link *link, jsCtx *js, const char
 
 static void note(const jsStreamInfo *info, struct nats_stream_facts *facts)
 {
-    *facts = (struct nats_stream_facts){.created_ns = info->Created,
-                                        .duplicates_ns = info->Config->Duplicates,
+    *facts = (struct nats_stream_facts){.duplicates_ns = info->Config->Duplicates,
                                         .message_max = info->Config->MaxMsgSize};
 }
 

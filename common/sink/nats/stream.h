@@ -13,7 +13,6 @@ enum nats_stream_state {
 };
 
 struct nats_stream_facts {
-    int64_t created_ns;
     int64_t duplicates_ns;
     int64_t message_max; // bytes with headers, 0 or less: what the server takes
 };

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/siphash.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -20,6 +21,14 @@ static bool is_republished(const struct nats_writer *writer)
     return writer->origin.stream != 0;
 }
 
+// A stream that is deleted and made again under its name has the same sequences: the time at which
+// it stored the message tells them apart.
+static uint64_t hash_origin(const struct flow_origin *origin)
+{
+    const uint64_t words[] = {origin->stream, (uint64_t)origin->time_ns};
+    return siphash_words(UINT64_C(0x6d65737361676564), words, 2);
+}
+
 static void make_id(struct nats_writer *writer, const struct nats_batch *batch)
 {
     struct nats_message *message = batch->message;
@@ -29,10 +38,11 @@ static void make_id(struct nats_writer *writer, const struct nats_batch *batch)
                  (unsigned long long)++writer->messages);
         return;
     }
+    const struct flow_origin *origin = &writer->origin;
     // Never longer than its room: four numbers of 16 digits, two of 8.
     int len = snprintf(message->id, NATS_ID_MAX, "%llx-%llx-%x-%llx-%x",
-                       (unsigned long long)writer->origin.stream,
-                       (unsigned long long)writer->origin.sequence, writer->origin.index,
+                       (unsigned long long)hash_origin(origin),
+                       (unsigned long long)origin->sequence, origin->index,
                        (unsigned long long)batch->hash, writer->part);
     if (batch->split)
         snprintf(message->id + len, NATS_ID_MAX - (size_t)len, ".%x+%x", message->first,
@@ -89,8 +99,7 @@ static void follow_origin(struct nats_writer *writer, const struct flow_origin *
     const struct nats_sink *sink = sink_of(writer);
     struct flow_origin chunk = *origin;
     chunk.index -= chunk.index % (uint32_t)sink->options.batch_flows;
-    if (chunk.stream == writer->origin.stream && chunk.sequence == writer->origin.sequence &&
-        chunk.index == writer->origin.index)
+    if (flow_origin_same_message(&chunk, &writer->origin) && chunk.index == writer->origin.index)
         return;
     hand_over_all(writer);
     nats_batch_clear(&writer->set);

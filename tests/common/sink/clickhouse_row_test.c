@@ -14,7 +14,7 @@
 #define DAY_NS (UINT64_C(86400) * 1000000000)
 
 static const struct flow_origin ORIGIN = {
-    .stream = UINT64_C(0x0102030405060708), .sequence = 9, .index = 10};
+    .stream = UINT64_C(0x0102030405060708), .sequence = 9, .time_ns = 11, .index = 10};
 
 // Where the value of a column begins in a row of zeros and empty values.
 static size_t offset_of(enum clickhouse_profile profile, const char *name)
@@ -24,6 +24,7 @@ static size_t offset_of(enum clickhouse_profile profile, const char *name)
         [CLICKHOUSE_NAME] = 12,    [CLICKHOUSE_ADDRESS] = 16,     [CLICKHOUSE_TEXT] = 1,
         [CLICKHOUSE_NUM_LIST] = 1, [CLICKHOUSE_ADDRESS_LIST] = 1, [CLICKHOUSE_TAGS] = 1,
         [CLICKHOUSE_STREAM] = 8,   [CLICKHOUSE_SEQUENCE] = 8,     [CLICKHOUSE_INDEX] = 4,
+        [CLICKHOUSE_STORED] = 8,
     };
     size_t offset = 0;
     for (unsigned i = 0; i < CLICKHOUSE_COLUMN_COUNT; i++) {
@@ -56,7 +57,7 @@ static void an_empty_flow_is_a_row_of_zeros(void **state)
     flow_reset(&flow);
     size_t len = write_row(CLICKHOUSE_FULL, &flow, row, sizeof row);
     size_t origin = offset_of(CLICKHOUSE_FULL, "src_stream");
-    assert_int_equal(len, origin + 20);
+    assert_int_equal(len, origin + 28);
     assert_memory_equal(row,
                         "\x0b"
                         "FLOWUNKNOWN",
@@ -66,8 +67,9 @@ static void an_empty_flow_is_a_row_of_zeros(void **state)
     assert_memory_equal(row + origin,
                         "\x08\7\6\5\4\3\2\1"
                         "\x09\0\0\0\0\0\0\0"
-                        "\x0a\0\0\0",
-                        20);
+                        "\x0a\0\0\0"
+                        "\x0b\0\0\0\0\0\0\0",
+                        28);
     assert_int_equal(write_row(CLICKHOUSE_REDUCED, &flow, row, sizeof row), len + 2);
 }
 
