@@ -1,7 +1,10 @@
 #include "common/base/fault.h"
 
+#include "common/base/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 int fault_set(struct fault *fault, const char *format, ...)
 {
@@ -10,8 +13,7 @@ int fault_set(struct fault *fault, const char *format, ...)
     vsnprintf(fault->text, sizeof fault->text, format, arguments);
     va_end(arguments);
     // What is quoted from a file may hold anything; a fault is one line, and goes to a terminal.
-    for (char *c = fault->text; *c != '\0'; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
+    uint8_t *text = (uint8_t *)fault->text;
+    text[utf8_mask(text, text, strlen(fault->text))] = '\0';
     return -1;
 }

@@ -9,6 +9,6 @@ struct fault {
     char text[FAULT_TEXT_MAX]; // empty: no fault
 };
 
-// Cut when it is too long; control characters become question marks. Always returns -1, so that a
-// function can end with it.
+// Cut when it is too long; what is no text for a terminal becomes question marks (utf8_mask).
+// Always returns -1, so that a function can end with it.
 int fault_set(struct fault *fault, const char *format, ...) __attribute__((format(printf, 2, 3)));

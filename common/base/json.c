@@ -104,6 +104,13 @@ static inline bool is_plain(const uint8_t *bytes, size_t len)
     return is_plain_16(load_16(bytes + len - 16));
 }
 
+// The number of a character of the basic plane.
+static unsigned code_of(const uint8_t *at, size_t sequence)
+{
+    return sequence == 2 ? (at[0] & 0x1fU) << 6 | (at[1] & 0x3fU)
+                         : (at[0] & 0x0fU) << 12 | (at[1] & 0x3fU) << 6 | (at[2] & 0x3fU);
+}
+
 // Byte by byte.
 static uint8_t *escape(uint8_t *out, const uint8_t *bytes, size_t len)
 {
@@ -116,9 +123,8 @@ static uint8_t *escape(uint8_t *out, const uint8_t *bytes, size_t len)
         if (sequence == 0) {
             out = put_unicode(out, 0xfffd);
             i++;
-        } else if (sequence == 3 && bytes[i] == 0xe2 && bytes[i + 1] == 0x80 &&
-                   (bytes[i + 2] | 1) == 0xa9) {
-            out = put_unicode(out, 0x2000U | (bytes[i + 2] & 0x3fU));
+        } else if (utf8_is_control(bytes + i, sequence)) {
+            out = put_unicode(out, code_of(bytes + i, sequence));
             i += sequence;
         } else {
             memcpy(out, bytes + i, sequence);

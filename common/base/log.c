@@ -1,6 +1,7 @@
 #include "common/base/log.h"
 
 #include "common/base/buf.h"
+#include "common/base/utf8.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -91,10 +92,12 @@ static bool needs_quotes(const char *text)
 {
     if (*text == '\0')
         return true;
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text <= ' ' || *text == '"' || *text == '=' || *text == '\\' ||
-            *text == 127)
+    for (size_t left = strlen(text), sequence; left != 0; left -= sequence, text += sequence) {
+        sequence = utf8_sequence((const uint8_t *)text, left);
+        if (sequence == 0 || utf8_is_control((const uint8_t *)text, sequence) || *text == ' ' ||
+            *text == '"' || *text == '=' || *text == '\\')
             return true;
+    }
     return false;
 }
 

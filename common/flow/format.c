@@ -3,6 +3,7 @@
 #include "common/base/copy.h"
 #include "common/base/decimal.h"
 #include "common/base/json.h"
+#include "common/base/utf8.h"
 #include "common/flow/format_plan.h"
 #include "common/flow/render.h"
 #include "common/flow/wire.h"
@@ -24,21 +25,12 @@ static uint8_t *put_name(uint8_t *out, const char *name, size_t len, uint64_t nu
     return name == NULL ? render_num(out, number) : put(out, name, len);
 }
 
-// In text a flow is a line: control characters of a string must not end it, nor reach a terminal.
-static uint8_t *put_printable(uint8_t *out, struct span span)
-{
-    for (size_t i = 0; i < span.len; i++) {
-        bool control = span.data[i] < 0x20 || span.data[i] == 0x7f;
-        *out++ = control ? '?' : span.data[i];
-    }
-    return out;
-}
-
 static uint8_t *put_string(const struct format *format, uint8_t *out, struct span span)
 {
     if (format->kind == FORMAT_JSON)
         return json_escape(out, span.data, span.len);
-    return put_printable(out, span);
+    // In text a flow is a line: what a string holds must not end it, nor govern a terminal.
+    return out + utf8_mask(out, span.data, span.len);
 }
 
 static uint8_t *put_time(uint8_t *out, uint64_t value, uint32_t per_second)

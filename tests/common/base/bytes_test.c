@@ -6,6 +6,7 @@
 #include "common/base/json.h"
 #include "common/base/ledger.h"
 #include "common/base/log.h"
+#include "common/base/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -103,7 +104,11 @@ static void escapes(void **state)
         {"\xf4\x90\x80\x80", "\\ufffd\\ufffd\\ufffd\\ufffd"}, // above U+10FFFF
         {"\xed\xa0\x80", "\\ufffd\\ufffd\\ufffd"},            // a surrogate
         {"a\xe2\x82", "a\\ufffd\\ufffd"},                     // cut short
-        {"\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa", "\\u2028\\u2029\xe2\x80\xaa"},
+        {"\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaf", "\\u2028\\u2029\xe2\x80\xaf"},
+        {"\xc2\x9b"
+         "2J\xc2\xa0",
+         "\\u009b2J\xc2\xa0"}, // the sequence introducer in one character
+        {"\xd8\x9c\xe2\x80\x8f\xe2\x80\xae\xe2\x81\xa6", "\\u061c\\u200f\\u202e\\u2066"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint8_t out[128];
@@ -113,6 +118,48 @@ static void escapes(void **state)
         assert_memory_equal(out, cases[i].out, strlen(cases[i].out));
         assert_true((size_t)(end - out) <= JSON_ESCAPED_MAX(len));
     }
+}
+
+static size_t put_utf8(uint8_t *out, unsigned code)
+{
+    static const uint8_t leads[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    size_t len = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = len - 1; i != 0; i--, code >>= 6)
+        out[i] = (uint8_t)(0x80 | (code & 0x3f));
+    out[0] = (uint8_t)(leads[len] | code);
+    return len;
+}
+
+// Unicode's categories Cc and, of Cf, what Bidi_Control names; and the two separators of lines.
+static bool governs_a_terminal(unsigned code)
+{
+    return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x61c || code == 0x200e ||
+           code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
+           (code >= 0x2066 && code <= 0x2069);
+}
+
+static void no_character_governs_a_terminal(void **state)
+{
+    (void)state;
+    for (unsigned code = 0; code <= 0x10ffff; code++) {
+        uint8_t text[4];
+        uint8_t out[JSON_ESCAPED_MAX(4)];
+        size_t len = put_utf8(text, code);
+        bool governs = governs_a_terminal(code);
+        if (code >= 0xd800 && code <= 0xdfff)
+            continue;
+        assert_int_equal(utf8_is_control(text, utf8_sequence(text, len)), governs);
+        size_t masked = utf8_mask(out, text, len);
+        assert_true(governs ? masked == 1 && *out == '?'
+                            : masked == len && memcmp(out, text, len) == 0);
+        uint8_t *end = json_escape(out, text, len);
+        assert_true(!governs || *out == '\\');
+        assert_true(code < 0x80 || governs || (size_t)(end - out) == len);
+    }
+    uint8_t broken[] = "a\x9b"
+                       "b\xc3";
+    assert_int_equal(utf8_mask(broken, broken, 4), 4);
+    assert_memory_equal(broken, "a?b?", 4);
 }
 
 // RFC 4648, section 10, and the two digits that are neither letters nor numbers.
@@ -255,6 +302,7 @@ int main(void)
         cmocka_unit_test(a_buffer_never_writes_past_its_end),
         cmocka_unit_test(long_text_is_escaped_in_pieces),
         cmocka_unit_test(escapes),
+        cmocka_unit_test(no_character_governs_a_terminal),
         cmocka_unit_test(base64_is_padded),
         cmocka_unit_test(a_ledger_balances),
         cmocka_unit_test(reasons_have_distinct_labels),

@@ -194,6 +194,12 @@ static void text_is_one_line_whatever_strings_hold(void **state)
     flow_reset(&flow);
     set_text(FLOW_SRC_AS_NAME, "a\nb\r\x01\x7f\xc3\xa9");
     assert_ends(FORMAT_TEXT, 0, " src_as_name=a?b???\xc3\xa9");
+    flow_reset(&flow);
+    set_text(FLOW_SRC_AS_NAME, "\xc2\x9b"
+                               "31m\x9b"
+                               "31m\xe2\x80\xae"
+                               "txt");
+    assert_ends(FORMAT_TEXT, 0, " src_as_name=?31m?31m?txt");
 }
 
 static void format_names(void **state)
