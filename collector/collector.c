@@ -218,6 +218,7 @@ static int open_allow(struct collector *c)
 static int start_monitor(struct collector *c)
 {
     const struct monitor_options options = {.address = c->options->address,
+                                            .names = c->options->names,
                                             .templates_path = c->options->templates_path,
                                             .lanes = c->lanes,
                                             .lane_count = c->lane_count,

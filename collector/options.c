@@ -59,6 +59,7 @@ static const struct collector_options DEFAULTS = {
     .hold_total_bytes = 16 << 20,
     .hold_ns = INT64_C(300000000000),
     .address = ADDRESS,
+    .names = "",
     .templates_path = "/templates",
     .error_count = 10,
     .error_interval_ns = INT64_C(10000000000),
@@ -309,6 +310,10 @@ static size_t operations_rows(struct option *out, struct collector_options *o)
          "Serve /metrics, /exporters, /templates and /__health at this `host:port`; empty: do\n"
          "not. With -read only when it is given",
          "Operations"},
+        {"addr.names", OPTION_STRING, &o->names,
+         "More `names` by which browsers may ask -addr, comma-separated; IP addresses, this\n"
+         "machine's name and names without a dot need none",
+         NULL},
         {"templates.path", OPTION_STRING, &o->templates_path,
          "Page of templates at this `path`; empty: none", NULL},
         {"status", OPTION_ACTION, &o->status,

@@ -39,6 +39,7 @@ struct collector_options {
     uint64_t hold_total_bytes;
     int64_t hold_ns;
     const char *address; // of the HTTP server; "": none
+    const char *names;   // it goes by, besides its own
     const char *templates_path;
     int64_t error_count;
     int64_t error_interval_ns;

@@ -53,6 +53,7 @@ static void adopt(void *user, struct snapshot *snapshot)
 static int start_monitor(struct enricher *e)
 {
     const struct monitor_options options = {.address = e->options->address,
+                                            .names = e->options->names,
                                             .worker = e->worker,
                                             .source = e->source,
                                             .reload = e->reload,

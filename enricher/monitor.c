@@ -101,8 +101,8 @@ static void answer_health(void *user, const struct http_request *request,
         http_answer_text(answer, 503, "Not OK\n");
 }
 
-static const struct http_route ROUTES[] = {{"/metrics", answer_metrics},
-                                           {"/__health", answer_health}};
+static const struct http_route ROUTES[] = {{"/metrics", answer_metrics, false},
+                                           {"/__health", answer_health, false}};
 
 struct monitor *monitor_start(const struct monitor_options *options)
 {
@@ -112,7 +112,12 @@ struct monitor *monitor_start(const struct monitor_options *options)
         return NULL;
     }
     monitor->options = *options;
-    monitor->http = http_start(options->address, ROUTES, sizeof ROUTES / sizeof ROUTES[0], monitor);
+    const struct http_options http = {.address = options->address,
+                                      .names = options->names,
+                                      .routes = ROUTES,
+                                      .route_count = sizeof ROUTES / sizeof ROUTES[0],
+                                      .user = monitor};
+    monitor->http = http_start(&http);
     if (monitor->http != NULL)
         return monitor;
     free(monitor);

@@ -9,6 +9,7 @@
 
 struct monitor_options {
     const char *address; // -addr
+    const char *names;   // -addr.names
     struct worker *worker;
     struct source *source;
     struct reload *reload;

@@ -99,6 +99,10 @@ static size_t operations_rows(struct option *out, struct enricher_options *o)
     const struct option rows[] = {
         {"addr", OPTION_STRING, &o->address,
          "Serve /metrics and /__health at this `host:port`; empty: do not", "Operations"},
+        {"addr.names", OPTION_STRING, &o->names,
+         "More `names` by which browsers may ask -addr, comma-separated; IP addresses, this\n"
+         "machine's name and names without a dot need none",
+         NULL},
         {"health", OPTION_ACTION, &o->health,
          "Ask the enricher that runs at -addr whether it is well, and exit with 0 or 1", NULL},
         {"loglevel", OPTION_STRING, &o->log_level_name,
@@ -149,6 +153,7 @@ static void set_defaults(struct enricher_options *o)
         .mapping_path = "",
         .filter = "",
         .address = "",
+        .names = "",
         .log_level_name = "info",
         .log_format = "normal",
     };

@@ -32,6 +32,7 @@ struct enricher_options {
     const char *mapping_path;
     const char *filter;  // "": every flow
     const char *address; // of the HTTP server; "": none
+    const char *names;   // it goes by, besides its own
     const char *log_level_name;
     const char *log_format;
     struct nats_options nats;

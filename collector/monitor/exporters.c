@@ -164,6 +164,8 @@ void monitor_exporters(const struct monitor_view *view, bool as_table, struct ht
         put_table(out, &list, view->now_ns);
     else
         put_json(out, &list, view->now_ns);
+    answer->shown = list.count;
+    answer->all = list.count + list.left_out;
     exporter_list_fini(&list);
     monitor_answer(answer, out, &body, &len, as_table ? NULL : "application/json");
 }

@@ -179,12 +179,18 @@ struct monitor *monitor_start(const struct monitor_options *options)
     }
     size_t routes = 0;
     monitor->options = *options;
-    monitor->routes[routes++] = (struct http_route){"/metrics", answer_metrics};
-    monitor->routes[routes++] = (struct http_route){"/exporters", answer_exporters};
-    monitor->routes[routes++] = (struct http_route){"/__health", answer_health};
+    monitor->routes[routes++] = (struct http_route){"/metrics", answer_metrics, false};
+    monitor->routes[routes++] = (struct http_route){"/exporters", answer_exporters, false};
+    monitor->routes[routes++] = (struct http_route){"/__health", answer_health, false};
     if (*options->templates_path != '\0')
-        monitor->routes[routes++] = (struct http_route){options->templates_path, answer_templates};
-    monitor->http = http_start(options->address, monitor->routes, routes, monitor);
+        monitor->routes[routes++] = (struct http_route){options->templates_path, answer_templates,
+                                                        .in_parts = true};
+    const struct http_options http = {.address = options->address,
+                                      .names = options->names,
+                                      .routes = monitor->routes,
+                                      .route_count = routes,
+                                      .user = monitor};
+    monitor->http = http_start(&http);
     if (monitor->http != NULL)
         return monitor;
     free(monitor);

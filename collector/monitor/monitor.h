@@ -12,6 +12,7 @@
 
 struct monitor_options {
     const char *address;        // -addr
+    const char *names;          // -addr.names
     const char *templates_path; // -templates.path; "": none
     struct lane *const *lanes;
     unsigned lane_count;

@@ -22,6 +22,8 @@ struct monitor_view {
 
 void monitor_metrics(const struct monitor_view *view, struct http_answer *answer);
 void monitor_exporters(const struct monitor_view *view, bool as_table, struct http_answer *answer);
+
+// The page borrows the surveys until it is sent, or cut off.
 void monitor_templates(const struct monitor_view *view, struct http_answer *answer);
 
 // Takes over what was written to the stream of open_memstream, and closes it.

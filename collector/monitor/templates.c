@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PART_BYTES 32768 // of the page that are made at a time, or one template
+
 // One template on its way to the page.
 struct line {
     char router[TEMPLATE_ROUTER_MAX];
@@ -33,66 +35,100 @@ static size_t count_templates(const struct monitor_view *view)
     return count;
 }
 
-static void gather(const struct monitor_view *view, struct line *lines)
+// Where lanes share an exporter they know the same templates: once each.
+static size_t gather(const struct monitor_view *view, struct line *lines)
 {
     struct line line;
-    size_t left_out = 0;
+    size_t count = 0;
+    size_t kept = 0;
     for (unsigned i = 0; i < view->count; i++) {
-        left_out += view->surveys[i]->templates_left_out;
         for (size_t at = 0;
              survey_template_at(view->surveys[i], &at, &line.template, &line.fields);) {
             template_json_router(line.router, &line.template.key);
             template_json_key(line.key, &line.template);
-            *lines++ = line;
+            lines[count++] = line;
         }
     }
+    qsort(lines, count, sizeof lines[0], compare);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || compare(&lines[kept - 1], &lines[i]) != 0)
+            lines[kept++] = lines[i];
+    return kept;
+}
+
+static size_t count_left_out(const struct monitor_view *view)
+{
+    size_t left_out = 0;
+    for (unsigned i = 0; i < view->count; i++)
+        left_out += view->surveys[i]->templates_left_out;
     if (left_out != 0)
         log_warn("the page of templates is too small for all", "left_out",
                  log_unsigned(left_out).text);
+    return left_out;
 }
 
-// Lanes that share an exporter know the same templates.
-static void put_lines(FILE *out, const struct line *lines, size_t count)
+static void put_line(FILE *out, const struct line *line, const char *router)
 {
-    const char *router = NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (i != 0 && compare(&lines[i - 1], &lines[i]) == 0)
-            continue;
-        bool next = router == NULL || strcmp(router, lines[i].router) != 0;
-        if (next && router != NULL)
-            fputs("\n  },", out);
-        else if (!next)
-            fputc(',', out);
-        if (next)
-            fprintf(out, "\n  \"%s\": {", lines[i].router);
-        router = lines[i].router;
-        fprintf(out, "\n    \"%s\": ", lines[i].key);
-        template_json_write(out, &lines[i].template, lines[i].fields, 4);
+    bool next = router == NULL || strcmp(router, line->router) != 0;
+    if (next && router != NULL)
+        fputs("\n  },", out);
+    else if (!next)
+        fputc(',', out);
+    if (next)
+        fprintf(out, "\n  \"%s\": {", line->router);
+    fprintf(out, "\n    \"%s\": ", line->key);
+    template_json_write(out, &line->template, line->fields, 4);
+}
+
+// The page as it is made: the fields stand in the surveys, which stay until it is freed.
+struct page {
+    struct http_parts parts;
+    struct line *lines;
+    size_t count;
+    size_t at;
+    bool ended;
+};
+
+static void write_part(struct http_parts *parts, FILE *out)
+{
+    struct page *page = (struct page *)parts;
+    if (page->ended)
+        return;
+    if (page->at == 0)
+        fputc('{', out);
+    while (page->at < page->count && ftell(out) < PART_BYTES) {
+        const struct line *line = &page->lines[page->at];
+        put_line(out, line, page->at == 0 ? NULL : line[-1].router);
+        page->at++;
     }
-    if (router != NULL)
-        fputs("\n  }\n", out);
+    if (page->at < page->count)
+        return;
+    fputs(page->count == 0 ? "}" : "\n  }\n}", out);
+    page->ended = true;
+}
+
+static void free_page(struct http_parts *parts)
+{
+    struct page *page = (struct page *)parts;
+    free(page->lines);
+    free(page);
 }
 
 void monitor_templates(const struct monitor_view *view, struct http_answer *answer)
 {
-    char *body = NULL;
-    size_t len = 0;
     size_t count = count_templates(view);
+    struct page *page = calloc(1, sizeof *page);
     struct line *lines = calloc(count + 1, sizeof *lines);
-    FILE *out = open_memstream(&body, &len);
-    if (lines == NULL || out == NULL) {
+    if (page == NULL || lines == NULL) {
+        free(page);
         free(lines);
-        if (out != NULL)
-            fclose(out);
-        free(body);
         http_answer_text(answer, 500, "out of memory\n");
         return;
     }
-    gather(view, lines);
-    qsort(lines, count, sizeof lines[0], compare);
-    fputc('{', out);
-    put_lines(out, lines, count);
-    fputc('}', out);
-    free(lines);
-    monitor_answer(answer, out, &body, &len, "application/json");
+    *page = (struct page){.parts = {.write = write_part, .free = free_page}, .lines = lines};
+    page->count = gather(view, lines);
+    answer->parts = &page->parts;
+    answer->type = "application/json";
+    answer->shown = page->count;
+    answer->all = page->count + count_left_out(view);
 }

@@ -1,15 +1,18 @@
 #include "common/base/http.h"
 
+#include "common/base/clock.h"
 #include "common/base/endpoint.h"
+#include "common/base/utf8.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
-#define TIMEOUT_S  10
+#define TIMEOUT_S  10 // of all of it
 #define CHUNK_LEN  65536
 #define STATUS_LEN 12 // "HTTP/1.1 200"
 
@@ -31,8 +34,17 @@ static int send_all(int fd, const char *text, size_t len)
     return 0;
 }
 
+// Leaves the socket the time that is left for its next read. False with errno set: none is.
+static bool limit_read(int fd, int64_t until_ms)
+{
+    int64_t left_ms = until_ms - clock_steady_ms();
+    const struct timeval left = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000};
+    errno = ETIMEDOUT;
+    return left_ms > 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &left, sizeof left) == 0;
+}
+
 // All that comes until the other end closes, terminated by NUL; NULL with errno set.
-static char *read_all(int fd, size_t max_len)
+static char *read_all(int fd, size_t max_len, int64_t until_ms)
 {
     char *text = NULL;
     size_t len = 0;
@@ -45,7 +57,7 @@ static char *read_all(int fd, size_t max_len)
                 break;
             text = grown;
         }
-        ssize_t got = recv(fd, text + len, CHUNK_LEN, 0);
+        ssize_t got = limit_read(fd, until_ms) ? recv(fd, text + len, CHUNK_LEN, 0) : -1;
         if (got == 0) {
             text[len] = '\0';
             return text;
@@ -60,6 +72,20 @@ static char *read_all(int fd, size_t max_len)
     return NULL;
 }
 
+// What anybody may have sent, as lines that a terminal may be given.
+static void mask_lines(char *text)
+{
+    char *out = text;
+    while (*text != '\0') {
+        size_t len = strcspn(text, "\n");
+        out += utf8_mask((uint8_t *)out, (const uint8_t *)text, len);
+        text += len;
+        if (*text == '\n')
+            *out++ = *text++;
+    }
+    *out = '\0';
+}
+
 // Splits what came into status and body; the body moves to the front.
 static int take_answer(const char *address, char *text)
 {
@@ -68,6 +94,7 @@ static int take_answer(const char *address, char *text)
         return fail(address, "no HTTP server answers there");
     int status = (int)strtol(text + 9, NULL, 10);
     memmove(text, end + 4, strlen(end + 4) + 1);
+    mask_lines(text);
     return status;
 }
 
@@ -76,6 +103,7 @@ int http_get(const char *address, const char *path, size_t max_len, char **body)
     struct endpoint endpoint;
     struct fault fault = {.text = ""};
     char request[1024];
+    int64_t until_ms = clock_steady_ms() + (int64_t)TIMEOUT_S * 1000;
     if (endpoint_parse(&endpoint, address, &fault) != 0)
         return fail("-addr", fault.text);
     int fd = endpoint_connect(&endpoint, TIMEOUT_S, &fault);
@@ -85,11 +113,13 @@ int http_get(const char *address, const char *path, size_t max_len, char **body)
     int len = snprintf(request, sizeof request, "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n", path,
                        *endpoint.host == '\0' ? "localhost" : endpoint.host);
     *body = len < (int)sizeof request && send_all(fd, request, (size_t)len) == 0
-                ? read_all(fd, max_len)
+                ? read_all(fd, max_len, until_ms)
                 : NULL;
     int error = errno;
     close(fd);
-    int status = *body == NULL ? fail(address, strerror(error)) : take_answer(address, *body);
+    int status = *body == NULL
+                     ? fail(address, error == EAGAIN ? strerror(ETIMEDOUT) : strerror(error))
+                     : take_answer(address, *body);
     if (status >= 0)
         return status;
     free(*body);

@@ -35,7 +35,17 @@ static void large(void *user, const struct http_request *request, struct http_an
     answer->len = LARGE_LEN;
 }
 
-static const struct http_route ROUTES[] = {{"/hello", hello}, {"/large", large}};
+static const struct http_route ROUTES[] = {{"/hello", hello, false}, {"/large", large, false}};
+
+static struct http *start(const char *address, const char *user)
+{
+    const struct http_options options = {.address = address,
+                                         .names = "flows.example,other.example",
+                                         .routes = ROUTES,
+                                         .route_count = 2,
+                                         .user = (void *)(uintptr_t)user};
+    return http_start(&options);
+}
 
 struct fixture {
     struct http *http;
@@ -45,7 +55,7 @@ struct fixture {
 static int set_up(void **state)
 {
     static struct fixture f;
-    f.http = http_start("127.0.0.1:0", ROUTES, 2, (void *)(uintptr_t) "here");
+    f.http = start("127.0.0.1:0", "here");
     if (f.http == NULL)
         return -1;
     snprintf(f.address, sizeof f.address, "127.0.0.1:%u", http_port(f.http));
@@ -111,6 +121,18 @@ static void head_has_no_body(void **state)
     assert_string_equal(end, "\r\n\r\n");
 }
 
+static void a_browser_asks_by_a_name_of_ours(void **state)
+{
+    char answer[4096];
+    ask(*state, "GET /hello HTTP/1.1\r\nHost: attacker.example:8080\r\n\r\n", answer,
+        sizeof answer);
+    assert_memory_equal(answer + 8, " 403", 4);
+    assert_null(strstr(answer, "hello"));
+    ask(*state, "GET /hello HTTP/1.1\r\nHost: flows.example:8080\r\n\r\n", answer, sizeof answer);
+    assert_memory_equal(answer + 8, " 200", 4);
+    assert_non_null(strstr(answer, "Connection: close\r\n")); // ask() has returned: it was
+}
+
 static void other_methods_are_refused(void **state)
 {
     char answer[4096];
@@ -144,7 +166,7 @@ static void large_answers_come_whole_or_are_refused(void **state)
 static void a_port_in_use_is_said(void **state)
 {
     struct fixture *f = *state;
-    assert_null(http_start(f->address, ROUTES, 2, NULL));
+    assert_null(start(f->address, ""));
 }
 
 static void addresses_are_read(void **state)
@@ -168,7 +190,7 @@ static void addresses_are_read(void **state)
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(endpoint_parse(&endpoint, bad[i], &fault), -1);
-    assert_null(http_start("nonsense", ROUTES, 2, NULL));
+    assert_null(start("nonsense", ""));
     (void)state;
 }
 
@@ -176,7 +198,7 @@ static void every_address_is_ipv4_too(void **state)
 {
     char address[32];
     char *body = NULL;
-    struct http *http = http_start(":0", ROUTES, 2, (void *)(uintptr_t) "all");
+    struct http *http = start(":0", "all");
     assert_non_null(http);
     snprintf(address, sizeof address, "127.0.0.1:%u", http_port(http));
     assert_int_equal(http_get(address, "/hello", 1000, &body), 200);
@@ -195,6 +217,7 @@ int main(void)
         cmocka_unit_test(a_route_answers),
         cmocka_unit_test(any_other_path_is_404),
         cmocka_unit_test(head_has_no_body),
+        cmocka_unit_test(a_browser_asks_by_a_name_of_ours),
         cmocka_unit_test(other_methods_are_refused),
         cmocka_unit_test(what_is_no_http_hurts_nobody),
         cmocka_unit_test(large_answers_come_whole_or_are_refused),
