@@ -109,7 +109,9 @@ static bool is_asn(const MMDB_entry_data_s *data)
     return asn_of(data) != 0;
 }
 
-// Compiles a record to a number of geo->values, 0 when it says nothing of use. -1: corrupt.
+// Compiles a record to a number of geo->values, 0 when it says nothing of use. -1: corrupt. Where
+// the network is decides; the country of its registry serves when that is not known. The country
+// that a base represents is not where its packets are.
 static int compile_country(struct walker *walker, MMDB_entry_s *record, uint32_t *value)
 {
     static const char *const paths[][PATH_KEY_MAX] = {
@@ -130,9 +132,20 @@ static int compile_country(struct walker *walker, MMDB_entry_s *record, uint32_t
 static int compile_asn(struct walker *walker, MMDB_entry_s *record, uint32_t *value)
 {
     static const char *const number_paths[][PATH_KEY_MAX] = {
-        {"autonomous_system_number"}, {"asn"}, {"as_number"}, {NULL}};
+        {"autonomous_system_number"},
+        {"traits", "autonomous_system_number"},
+        {"asn"},
+        {"as_number"},
+        {NULL},
+    };
     static const char *const name_paths[][PATH_KEY_MAX] = {
-        {"autonomous_system_organization"}, {"as_name"}, {"name"}, {"org"}, {NULL}};
+        {"autonomous_system_organization"},
+        {"traits", "autonomous_system_organization"},
+        {"as_name"},
+        {"name"},
+        {"org"},
+        {NULL},
+    };
     MMDB_entry_data_s number;
     MMDB_entry_data_s name;
     int has_number = find_value(record, number_paths, is_asn, &number);

@@ -1,9 +1,10 @@
 // A MaxMind database, compiled: its tree walked once into prefixes, its records into what is used
 // of them.
 //
-// GeoLite2's and GeoIP2's layouts are understood, and flat ones (country_code, country; asn,
-// as_name and the like), whatever type the file claims. The file is copied before it is parsed, so
-// that one that is replaced in place cannot hurt. Used by one thread while a snapshot is built.
+// GeoLite2's and GeoIP2's layouts are understood (country, city, ASN, ISP and Enterprise), and flat
+// ones (country_code, country; asn, as_name and the like), whatever type the file claims. The file
+// is copied before it is parsed, so that one that is replaced in place cannot hurt. Used by one
+// thread while a snapshot is built.
 #pragma once
 
 #include "common/base/fault.h"

@@ -1,4 +1,4 @@
-// MaxMind databases: both layouts, and files that are cut, changed or not databases at all.
+// MaxMind databases: every layout, and files that are cut, changed or not databases at all.
 #include "common/enrich/geo.h"
 
 #include "tests/support/scratch.h"
@@ -51,7 +51,12 @@ static const char COUNTRY_TEXT[] = "192.0.2.0/24 DE\n"
                                    "2001:db8:a::/48 US\n"
                                    "2001:db8:b::/48 ZA\n";
 
-static void reads_both_layouts(void **state)
+// Where only the registry's country is known, that one; never the country that a base represents.
+static const char CITY_TEXT[] = "192.0.2.0/24 DE\n"
+                                "198.51.100.0/24 US\n"
+                                "203.0.113.0/24 DE\n";
+
+static void reads_every_layout(void **state)
 {
     (void)state;
     static const struct {
@@ -63,6 +68,9 @@ static void reads_both_layouts(void **state)
         {FIXTURES "/flat-asn.mmdb", GEO_ASN, AS_TEXT},
         {FIXTURES "/demo-country.mmdb", GEO_COUNTRY, COUNTRY_TEXT},
         {FIXTURES "/flat-country.mmdb", GEO_COUNTRY, COUNTRY_TEXT},
+        {FIXTURES "/demo-enterprise.mmdb", GEO_ASN, AS_TEXT},
+        {FIXTURES "/demo-enterprise.mmdb", GEO_COUNTRY, COUNTRY_TEXT},
+        {FIXTURES "/demo-city.mmdb", GEO_COUNTRY, CITY_TEXT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char out[2048] = "";
@@ -102,6 +110,7 @@ static void refuses_what_is_no_database(void **state)
     assert_refused(scratch_text("hello"), GEO_ASN, ": not a MaxMind database");
     assert_refused(FIXTURES "/demo-country.mmdb", GEO_ASN, ": no record with an AS in it");
     assert_refused(FIXTURES "/demo-asn.mmdb", GEO_COUNTRY, ": no record with a country in it");
+    assert_refused(FIXTURES "/demo-city.mmdb", GEO_ASN, ": no record with an AS in it");
 }
 
 static void refuses_a_tree_that_loops(void **state)
@@ -138,6 +147,7 @@ static void survives_cut_and_changed_files(void **state)
     survives_any_file(FIXTURES "/demo-asn.mmdb", GEO_ASN);
     survives_any_file(FIXTURES "/demo-country.mmdb", GEO_COUNTRY);
     survives_any_file(FIXTURES "/flat-asn.mmdb", GEO_ASN);
+    survives_any_file(FIXTURES "/demo-enterprise.mmdb", GEO_ASN);
 }
 
 static int remove_scratch(void **state)
@@ -150,7 +160,7 @@ static int remove_scratch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_both_layouts),
+        cmocka_unit_test(reads_every_layout),
         cmocka_unit_test(refuses_what_is_no_database),
         cmocka_unit_test(refuses_a_tree_that_loops),
         cmocka_unit_test(survives_cut_and_changed_files),
