@@ -4,8 +4,6 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 
-#define ASK_MS 100
-
 static void say(const struct alarm *alarm)
 {
     char source[ADDR_TEXT_MAX];
@@ -33,8 +31,7 @@ static void take(struct alarm_log *log, const struct alarm *alarm)
     }
 }
 
-// A burst may have been longer than the list of the latest.
-static void take_new(struct alarm_log *log, unsigned lane, const struct alarm_list *list)
+void alarm_log_take(struct alarm_log *log, unsigned lane, const struct alarm_list *list)
 {
     uint64_t from = log->seen[lane];
     if (list->total - from > ALARM_LATEST_MAX) {
@@ -45,14 +42,4 @@ static void take_new(struct alarm_log *log, unsigned lane, const struct alarm_li
     for (; from < list->total; from++)
         take(log, &list->latest[from % ALARM_LATEST_MAX]);
     log->seen[lane] = list->total;
-}
-
-void alarm_log_watch(struct alarm_log *log, struct lane *const *lanes, unsigned count)
-{
-    struct lane_report report;
-    for (unsigned i = 0; i < count; i++) {
-        if (lane_ask(lanes[i], &report, ASK_MS) != 0)
-            return; // it waits for the output: the main thread must not
-        take_new(log, i, &report.alarms);
-    }
 }

@@ -12,5 +12,5 @@ struct alarm_log {
     uint64_t seen[LISTEN_SOCKETS_MAX]; // alarms of each lane, said or passed over
 };
 
-// Asks the lanes, and logs what is new.
-void alarm_log_watch(struct alarm_log *log, struct lane *const *lanes, unsigned count);
+// Logs what is new of lane number `lane`. A burst may have been longer than the list of the latest.
+void alarm_log_take(struct alarm_log *log, unsigned lane, const struct alarm_list *list);

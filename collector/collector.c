@@ -1,12 +1,12 @@
 #include "collector/collector.h"
 
-#include "collector/alarm_log.h"
 #include "collector/capture.h"
 #include "collector/keep/keeper.h"
 #include "collector/lane.h"
 #include "collector/layout.h"
 #include "collector/listener.h"
 #include "collector/monitor/monitor.h"
+#include "collector/monitor/watch.h"
 #include "collector/share/share.h"
 #include "collector/spread.h"
 #include "collector/worker.h"
@@ -45,7 +45,7 @@ struct collector {
     struct keeper *keeper;
     struct share *share;
     struct allow *allow;
-    struct alarm_log alarms;
+    struct watch *watch;
     struct spread spread;
     unsigned looks;
     int64_t looked_ms;
@@ -215,6 +215,20 @@ static int open_allow(struct collector *c)
     return -1;
 }
 
+static int start_watch(struct collector *c)
+{
+    int64_t lines = c->options->error_count;
+    const struct watch_options options = {.lanes = c->lanes,
+                                          .lane_count = c->lane_count,
+                                          .listeners = c->listeners,
+                                          .listener_count = c->listener_count,
+                                          .sink = c->sink,
+                                          .mute = {.lines = lines < 0 ? 0 : (uint64_t)lines,
+                                                   .interval_ns = c->options->error_interval_ns}};
+    c->watch = watch_new(&options);
+    return c->watch == NULL ? -1 : 0;
+}
+
 static int start_monitor(struct collector *c)
 {
     const struct monitor_options options = {.address = c->options->address,
@@ -225,6 +239,7 @@ static int start_monitor(struct collector *c)
                                             .listeners = c->listeners,
                                             .listener_count = c->listener_count,
                                             .sink = c->sink,
+                                            .watch = c->watch,
                                             .capture = c->capture != NULL};
     if (!given(options.address))
         return 0;
@@ -271,7 +286,8 @@ static int start(struct collector *c)
         return -1;
     bool enriches = c->snapshot != NULL;
     if ((given(c->options->read) ? start_capture(c) : start_workers(c)) != 0 ||
-        start_monitor(c) != 0 || (c->keeper != NULL && keeper_start(c->keeper) != 0) ||
+        start_watch(c) != 0 || start_monitor(c) != 0 ||
+        (c->keeper != NULL && keeper_start(c->keeper) != 0) ||
         share_start(c->share, c->lanes, c->lane_count) != 0)
         return -1;
     if (enriches)
@@ -344,7 +360,7 @@ static void look(struct collector *c)
     if (clock_steady_ms() - c->looked_ms < WATCH_MS)
         return;
     c->looked_ms = clock_steady_ms();
-    alarm_log_watch(&c->alarms, c->lanes, c->lane_count);
+    watch_look(c->watch);
     if (++c->looks % SPREAD_LOOKS == 0)
         spread_watch(&c->spread, c->lanes, c->lane_count);
 }
@@ -424,6 +440,7 @@ static uint64_t log_books(const struct collector *c)
 
 static void close_all(struct collector *c)
 {
+    watch_free(c->watch);
     for (unsigned i = 0; i < c->worker_count; i++)
         worker_free(c->workers[i]);
     for (unsigned i = 0; i < c->lane_count; i++)
@@ -470,9 +487,6 @@ int collector_run(const struct collector_options *options)
     if (c == NULL)
         return 1;
     *c = (struct collector){.options = options, .signal_fd = -1, .alarm_fd = -1, .done_fd = -1};
-    c->alarms.mute = (struct mute){
-        .lines = options->error_count < 0 ? 0 : (uint64_t)options->error_count,
-        .interval_ns = options->error_interval_ns};
     log_info("starting GoFlow2+");
     bool started = start(c) == 0;
     int status = started ? supervise(c) : 1;

@@ -429,10 +429,17 @@ void lane_listener_error(struct lane *lane, unsigned listener, int error)
     lane->books.listener_errors[listener] = error;
 }
 
-void lane_time(struct lane *lane, enum decode_scheme scheme, uint64_t ns, uint64_t datagrams)
+void lane_batch(struct lane *lane, unsigned listener, enum decode_scheme scheme, uint64_t ns,
+                uint64_t datagrams)
 {
-    if (datagrams != 0)
-        metrics_observe(&lane->books.decoding[scheme], ns / datagrams, datagrams);
+    struct lane_report *books = &lane->books;
+    uint64_t refused = books->ledger.datagrams_received - books->ledger.datagrams_parsed;
+    if (datagrams == 0)
+        return;
+    metrics_observe(&books->decoding[scheme], ns / datagrams, datagrams);
+    books->listener_datagrams[listener] += datagrams;
+    books->listener_refused[listener] += refused - lane->refused;
+    lane->refused = refused;
 }
 
 int lane_flush(struct lane *lane)

@@ -29,9 +29,11 @@ struct lane_options {
 // A consistent copy of what a thread counted.
 struct lane_report {
     struct ledger ledger;
-    uint64_t kernel_drops;                           // datagrams that its sockets had no room for
-    uint64_t listener_drops[LISTEN_URIS_MAX];        // the same by listener
-    int listener_errors[LISTEN_URIS_MAX];            // errno of the last read, 0 when it went well
+    uint64_t kernel_drops;                    // datagrams that its sockets had no room for
+    uint64_t listener_drops[LISTEN_URIS_MAX]; // the same by listener
+    int listener_errors[LISTEN_URIS_MAX];     // errno of the last read, 0 when it went well
+    uint64_t listener_datagrams[LISTEN_URIS_MAX];
+    uint64_t listener_refused[LISTEN_URIS_MAX];      // of these
     struct metrics_summary decoding[DECODE_SCHEMES]; // nanoseconds of a datagram, flows written
     struct alarm_list alarms;
 };
@@ -81,7 +83,9 @@ void lane_refuse(struct lane *lane, unsigned listener, enum reason reason,
 void lane_note(struct lane *lane, enum reason reason);
 void lane_kernel_drops(struct lane *lane, unsigned listener, uint64_t count);
 void lane_listener_error(struct lane *lane, unsigned listener, int error); // 0: none any more
-void lane_time(struct lane *lane, enum decode_scheme scheme, uint64_t ns, uint64_t datagrams);
+// So many datagrams of a listener were handed over since the last call, in that time.
+void lane_batch(struct lane *lane, unsigned listener, enum decode_scheme scheme, uint64_t ns,
+                uint64_t datagrams);
 
 // End of a batch. 0, or a negative errno when the sink is dead.
 int lane_flush(struct lane *lane);

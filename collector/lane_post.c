@@ -38,9 +38,13 @@ void lane_allow(struct lane *lane, struct allow *allow)
 int lane_ask(struct lane *lane, struct lane_report *report, int timeout_ms)
 {
     struct timespec until = clock_steady_after(timeout_ms * CLOCK_NS_PER_MS);
+    int result = 0;
     pthread_mutex_lock(&lane->lock);
-    uint64_t question = ++lane->asked;
-    int result = mailbox_post(&lane->mailbox, MAIL_LEDGER, NULL);
+    if (lane->asked == lane->answer) // else the one before is still on its way, and serves
+        result = mailbox_post(&lane->mailbox, MAIL_LEDGER, NULL);
+    uint64_t question = lane->asked + 1;
+    if (result == 0)
+        lane->asked = question;
     while (result == 0 && lane->answer < question)
         result = -pthread_cond_timedwait(&lane->answered, &lane->lock, &until);
     *report = lane->copy;

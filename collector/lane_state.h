@@ -31,6 +31,7 @@ struct lane {
     int alarm_fd;
     bool alarmed;
     bool stopping;
+    uint64_t refused; // datagrams, up to the last batch
     struct lane_report books;
 
     pthread_mutex_t lock; // guards all below

@@ -1,12 +1,14 @@
 #include "collector/collector.h"
 #include "collector/collector_check.h"
-#include "collector/monitor/status.h"
 #include "common/base/http.h"
 #include "common/base/log.h"
 #include "common/base/standard.h"
+#include "common/base/status.h"
 
 #include <stdio.h>
 #include <string.h>
+
+static const char *const STATUS_PAGES[] = {"/status?format=text", "/exporters?format=text", NULL};
 
 static int run(const struct collector_options *options)
 {
@@ -17,7 +19,7 @@ static int run(const struct collector_options *options)
     if (options->health)
         return http_ask_health(options->address);
     if (options->status)
-        return status_print(options->address);
+        return status_print("collector", options->address, STATUS_PAGES);
     log_setup(options->log_level, strcmp(options->log_format, "json") == 0);
     settings_warn(&options->settings);
     if (options->ignored != NULL) // as goflow2 does, but not without a word

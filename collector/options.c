@@ -83,7 +83,7 @@ static int read_uris(struct collector_options *o)
 // The other pages keep their paths.
 static int check_paths(struct collector_options *o)
 {
-    static const char *const taken[] = {"/metrics", "/exporters", "/__health"};
+    static const char *const taken[] = {"/status", "/metrics", "/exporters", "/__health"};
     struct fault fault = {.text = ""};
     struct endpoint endpoint;
     if (*o->address != '\0' && endpoint_parse(&endpoint, o->address, &fault) != 0)
@@ -307,8 +307,8 @@ static size_t operations_rows(struct option *out, struct collector_options *o)
 {
     const struct option rows[] = {
         {"addr", OPTION_STRING, &o->address,
-         "Serve /metrics, /exporters, /templates and /__health at this `host:port`; empty: do\n"
-         "not. With -read only when it is given",
+         "Serve /status, /metrics, /exporters, /templates and /__health at this `host:port`;\n"
+         "empty: do not. With -read only when it is given",
          "Operations"},
         {"addr.names", OPTION_STRING, &o->names,
          "More `names` by which browsers may ask -addr, comma-separated; IP addresses, this\n"
@@ -317,7 +317,9 @@ static size_t operations_rows(struct option *out, struct collector_options *o)
         {"templates.path", OPTION_STRING, &o->templates_path,
          "Page of templates at this `path`; empty: none", NULL},
         {"status", OPTION_ACTION, &o->status,
-         "Ask the collector that runs at -addr for its exporters, and print them", NULL},
+         "Ask the collector that runs at -addr for its inputs, output, losses and exporters, and\n"
+         "print them",
+         NULL},
         {"health", OPTION_ACTION, &o->health,
          "Ask the collector that runs at -addr whether it is well, and exit with 0 or 1", NULL},
         {"err.cnt", OPTION_INT, &o->error_count,

@@ -94,7 +94,8 @@ static void take_batch(struct worker *worker, const struct worker_socket *socket
         count += take_slots(worker, socket, i,
                             left < TRAFFIC_AHEAD_MAX ? (unsigned)left : TRAFFIC_AHEAD_MAX);
     }
-    lane_time(worker->lane, socket->scheme, (uint64_t)(clock_steady_ns() - begun_ns), count);
+    lane_batch(worker->lane, socket->listener, socket->scheme,
+               (uint64_t)(clock_steady_ns() - begun_ns), count);
 }
 
 // Whether the sockets are to wait for the output.

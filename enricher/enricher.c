@@ -1,5 +1,6 @@
 #include "enricher/enricher.h"
 
+#include "common/base/clock.h"
 #include "common/base/ledger.h"
 #include "common/base/log.h"
 #include "common/enrich/reload.h"
@@ -7,6 +8,7 @@
 #include "enricher/monitor.h"
 #include "enricher/source/nats.h"
 #include "enricher/source/stdin.h"
+#include "enricher/watch.h"
 #include "enricher/worker.h"
 
 #include <errno.h>
@@ -19,6 +21,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#define WATCH_MS 1000 // between looks at what the worker has to say
+
 struct enricher {
     const struct enricher_options *options;
     struct formatting *formatting;
@@ -28,8 +32,12 @@ struct enricher {
     struct reload *reload;
     struct snapshot_facts facts; // of the first snapshot
     struct monitor *monitor;
+    struct watch *watch;
     int signal_fd;
     int drain_ms;
+    bool stopping;
+    int64_t abandon_ms; // when the output is waited for no longer, once it is stopping
+    int64_t looked_ms;
 };
 
 // Before the first thread, which then inherits the mask: signals come through the descriptor.
@@ -58,6 +66,7 @@ static int start_monitor(struct enricher *e)
                                             .source = e->source,
                                             .reload = e->reload,
                                             .sink = e->sink,
+                                            .watch = e->watch,
                                             .facts = e->facts};
     if (*options.address == '\0')
         return 0;
@@ -96,8 +105,10 @@ static int open_pipeline(struct enricher *e)
     e->worker = worker_start(&options, snapshot);
     if (e->worker == NULL)
         return -1;
+    const struct watch_options watch = {.worker = e->worker, .source = e->source, .sink = e->sink};
+    e->watch = watch_new(&watch);
     e->reload = reload_start(&o->snapshot, adopt, e->worker);
-    return e->reload == NULL ? -1 : start_monitor(e);
+    return e->watch == NULL || e->reload == NULL ? -1 : start_monitor(e);
 }
 
 static void reload_format(struct enricher *e)
@@ -125,41 +136,52 @@ static void hang_up(struct enricher *e)
 
 // Asked to end: the worker finishes and drains. A second signal, or the end of the time for it,
 // cuts that short.
-static void stop(struct enricher *e, bool *stopping)
+static void stop(struct enricher *e)
 {
-    if (*stopping)
+    if (e->stopping)
         sink_abandon(e->sink);
-    *stopping = true;
+    e->stopping = true;
+    e->abandon_ms = clock_steady_ms() + e->drain_ms;
     monitor_ending(e->monitor);
     worker_stop(e->worker);
 }
 
-static void take_signals(struct enricher *e, bool *stopping)
+static void take_signals(struct enricher *e)
 {
     struct signalfd_siginfo info;
     while (read(e->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGHUP)
             hang_up(e);
         else
-            stop(e, stopping);
+            stop(e);
     }
+}
+
+// Signals may come oftener than that.
+static void look(struct enricher *e)
+{
+    int64_t now_ms = clock_steady_ms();
+    if (e->stopping && now_ms >= e->abandon_ms)
+        sink_abandon(e->sink);
+    if (now_ms - e->looked_ms < WATCH_MS)
+        return;
+    e->looked_ms = now_ms;
+    watch_look(e->watch);
 }
 
 static void serve(struct enricher *e)
 {
-    bool stopping = false;
     for (;;) {
         struct pollfd fds[] = {
             {.fd = worker_done_fd(e->worker), .events = POLLIN},
             {.fd = e->signal_fd, .events = POLLIN},
         };
-        int ready = poll(fds, 2, stopping ? e->drain_ms : -1);
+        poll(fds, 2, e->stopping && e->drain_ms < WATCH_MS ? e->drain_ms : WATCH_MS);
         if (fds[0].revents != 0)
             return;
-        if (ready == 0)
-            sink_abandon(e->sink);
         if (fds[1].revents != 0)
-            take_signals(e, &stopping);
+            take_signals(e);
+        look(e);
     }
 }
 
@@ -173,6 +195,7 @@ static int close_pipeline(struct enricher *e)
         result = worker_join(e->worker);
     }
     monitor_stop(e->monitor);
+    watch_free(e->watch);
     reload_end(e->reload);
     if (e->sink != NULL)
         sink_close(e->sink);

@@ -1,6 +1,7 @@
 #include "common/base/http.h"
 #include "common/base/log.h"
 #include "common/base/standard.h"
+#include "common/base/status.h"
 #include "common/sink/clickhouse/migrate.h"
 #include "enricher/enricher.h"
 #include "enricher/enricher_check.h"
@@ -20,6 +21,8 @@ static int print_schema(const struct clickhouse_options *options)
     return result == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static const char *const STATUS_PAGES[] = {"/status?format=text", NULL};
+
 static int run(struct enricher_options *o)
 {
     if (o->version) {
@@ -28,6 +31,8 @@ static int run(struct enricher_options *o)
     }
     if (o->health)
         return http_ask_health(o->address);
+    if (o->status)
+        return status_print("enricher", o->address, STATUS_PAGES);
     if (enricher_options_check(o) != 0)
         return EXIT_USAGE;
     log_setup(o->log_level, o->log_json);

@@ -1,12 +1,17 @@
 #include "enricher/monitor.h"
 
-#include "common/base/http.h"
+#include "common/base/build.h"
+#include "common/base/clock.h"
+#include "common/base/http_page.h"
 #include "common/base/ledger_metrics.h"
 #include "common/base/log.h"
+#include "common/base/loss_page.h"
+#include "common/sink/sink_page.h"
 #include "enricher/source/source_report.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct monitor {
     struct monitor_options options;
@@ -64,6 +69,13 @@ static void put_source(struct metrics *m, struct source *source)
         "Messages given to any enricher and not acknowledged.", (double)report.unacknowledged);
 }
 
+static void put_losses(struct metrics *m, struct watch *watch)
+{
+    struct watch_view view;
+    watch_copy(watch, &view);
+    loss_metrics(m, view.losses);
+}
+
 static void answer_metrics(void *user, const struct http_request *request,
                            struct http_answer *answer)
 {
@@ -78,9 +90,8 @@ static void answer_metrics(void *user, const struct http_request *request,
         ledger_metrics_flows(m, &ledger);
         put_snapshot(m, &state);
         put_source(m, monitor->options.source);
-        put(m, "goflow2plus_output_up", METRICS_GAUGE, "Whether the output takes what is written.",
-            sink_healthy(monitor->options.sink));
-        sink_report(monitor->options.sink, m);
+        sink_put_metrics(m, monitor->options.sink);
+        put_losses(m, monitor->options.watch);
         ledger_metrics_process(m);
         answer->body = metrics_finish(m, &answer->len);
     }
@@ -94,14 +105,80 @@ static void answer_health(void *user, const struct http_request *request,
                           struct http_answer *answer)
 {
     struct monitor *monitor = user;
+    struct watch_view view;
     (void)request;
-    if (!atomic_load(&monitor->ending) && sink_healthy(monitor->options.sink))
-        http_answer_text(answer, 200, "OK\n");
-    else
-        http_answer_text(answer, 503, "Not OK\n");
+    if (atomic_load(&monitor->ending)) {
+        http_answer_text(answer, 503, "Not OK: the process ends\n");
+        return;
+    }
+    watch_copy(monitor->options.watch, &view);
+    loss_answer_health(view.losses, answer);
 }
 
-static const struct http_route ROUTES[] = {{"/metrics", answer_metrics, false},
+static void put_source_text(FILE *out, const char *name, const struct watch_view *view)
+{
+    const struct source_report *report = &view->report;
+    fprintf(out, "input   %s", name);
+    if (view->has_report)
+        fprintf(out,
+                " %s, %.1f messages/s, %llu messages behind, %llu not acknowledged, at all "
+                "enrichers",
+                report->up ? "up" : "DOWN", view->messages_per_second,
+                (unsigned long long)report->behind, (unsigned long long)report->unacknowledged);
+    fprintf(out, ", %.1f flows/s\n", view->flows_per_second);
+}
+
+static void put_source_json(FILE *out, const char *name, const struct watch_view *view)
+{
+    const struct source_report *report = &view->report;
+    fprintf(out, "{\"source\":\"%s\"", name);
+    if (view->has_report)
+        fprintf(out,
+                ",\"up\":%s,\"messages_per_second\":%.1f,\"messages\":%llu,\"behind\":%llu,"
+                "\"unacknowledged\":%llu",
+                report->up ? "true" : "false", view->messages_per_second,
+                (unsigned long long)report->received, (unsigned long long)report->behind,
+                (unsigned long long)report->unacknowledged);
+    fprintf(out, ",\"flows_per_second\":%.1f}", view->flows_per_second);
+}
+
+static void put_status(FILE *out, const struct monitor_options *options, bool as_text)
+{
+    struct watch_view view;
+    const char *name = options->source->ops->name;
+    watch_copy(options->watch, &view);
+    const struct sink_books books = {.ledger = &view.ledger,
+                                     .delivered_per_second = view.delivered_per_second};
+    if (as_text) {
+        fprintf(out, "enricher %s\n", build_version());
+        put_source_text(out, name, &view);
+        sink_put_text(out, options->sink, &books);
+        loss_put_text(out, view.losses, clock_unix_ns());
+        return;
+    }
+    fprintf(out, "{\"program\":\"enricher\",\"version\":\"%s\",\n\"input\":", build_version());
+    put_source_json(out, name, &view);
+    fputs(",\n\"output\":", out);
+    sink_put_json(out, options->sink, &books);
+    fputs(",\n\"losses\":", out);
+    loss_put_json(out, view.losses);
+    fputs("}\n", out);
+}
+
+static void answer_status(void *user, const struct http_request *request,
+                          struct http_answer *answer)
+{
+    const struct monitor *monitor = user;
+    const char *format = http_query(request, "format");
+    bool as_text = format != NULL && strcmp(format, "text") == 0;
+    FILE *out = http_page_open(answer);
+    if (out != NULL)
+        put_status(out, &monitor->options, as_text);
+    http_page_close(answer, out, as_text ? NULL : "application/json");
+}
+
+static const struct http_route ROUTES[] = {{"/status", answer_status, false},
+                                           {"/metrics", answer_metrics, false},
                                            {"/__health", answer_health, false}};
 
 struct monitor *monitor_start(const struct monitor_options *options)

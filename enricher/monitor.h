@@ -1,10 +1,11 @@
-// What operators may ask a running enricher over HTTP: /metrics and /__health.
+// What operators may ask a running enricher over HTTP: /status, /metrics and /__health.
 //
 // Handlers run in the server's thread, the functions below in the main thread.
 #pragma once
 
 #include "common/enrich/reload.h"
 #include "common/sink/sink.h"
+#include "enricher/watch.h"
 #include "enricher/worker.h"
 
 struct monitor_options {
@@ -14,6 +15,7 @@ struct monitor_options {
     struct source *source;
     struct reload *reload;
     struct sink *sink;
+    struct watch *watch;
     struct snapshot_facts facts; // of the first snapshot
 };
 

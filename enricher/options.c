@@ -98,10 +98,13 @@ static size_t operations_rows(struct option *out, struct enricher_options *o)
 {
     const struct option rows[] = {
         {"addr", OPTION_STRING, &o->address,
-         "Serve /metrics and /__health at this `host:port`; empty: do not", "Operations"},
+         "Serve /status, /metrics and /__health at this `host:port`; empty: do not", "Operations"},
         {"addr.names", OPTION_STRING, &o->names,
          "More `names` by which browsers may ask -addr, comma-separated; IP addresses, this\n"
          "machine's name and names without a dot need none",
+         NULL},
+        {"status", OPTION_ACTION, &o->status,
+         "Ask the enricher that runs at -addr for its input, output and losses, and print them",
          NULL},
         {"health", OPTION_ACTION, &o->health,
          "Ask the enricher that runs at -addr whether it is well, and exit with 0 or 1", NULL},

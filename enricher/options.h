@@ -16,6 +16,7 @@ struct enricher_options {
     struct settings settings; // the table of what follows; it is not to be copied
     bool version;
     bool health;
+    bool status;
     bool check;
     const char *ignored; // the first argument that is no flag: it and all behind it; NULL: none
     const char *format_name;

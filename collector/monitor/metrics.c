@@ -1,6 +1,8 @@
 #include "collector/monitor/metrics.h"
 
 #include "common/base/ledger_metrics.h"
+#include "common/base/loss_page.h"
+#include "common/sink/sink_page.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -36,16 +38,8 @@ static void find_places(struct metrics_page *page)
 
 static void sum_reports(struct metrics_page *page)
 {
-    for (unsigned i = 0; i < page->view->count; i++) {
-        const struct lane_report *report = &page->view->surveys[i]->report;
-        ledger_add(&page->sum.ledger, &report->ledger);
-        for (int j = 0; j < LISTEN_URIS_MAX; j++) {
-            page->sum.listener_drops[j] += report->listener_drops[j];
-            page->sum.listener_errors[j] |= report->listener_errors[j];
-        }
-        for (int j = 0; j < DECODE_SCHEMES; j++)
-            metrics_merge(&page->sum.decoding[j], &report->decoding[j]);
-    }
+    for (unsigned i = 0; i < page->view->count; i++)
+        watch_add_report(&page->sum, &page->view->surveys[i]->report);
 }
 
 // What a family of the traffic shows of a sender.
@@ -137,14 +131,19 @@ static void put_listeners(const struct metrics_page *page)
 static void put_state(const struct metrics_page *page)
 {
     struct metrics *m = page->metrics;
-    metrics_family(m, "goflow2plus_output_up", METRICS_GAUGE,
-                   "Whether the output takes what is written.");
-    metrics_add(m, sink_healthy(page->view->options->sink));
+    sink_put_metrics(m, page->view->options->sink);
     metrics_family(m, "goflow2plus_workers", METRICS_GAUGE, "Worker threads.");
     metrics_add(m, page->view->options->lane_count);
     metrics_family(m, "goflow2plus_workers_late", METRICS_GAUGE,
                    "Workers that did not answer in time: their values are older ones.");
     metrics_add(m, page->view->late);
+}
+
+static void put_losses(const struct metrics_page *page)
+{
+    struct watch_view seen;
+    watch_copy(page->view->options->watch, &seen);
+    loss_metrics(page->metrics, seen.losses);
 }
 
 static int init(struct metrics_page *page)
@@ -170,6 +169,7 @@ void monitor_metrics(const struct monitor_view *view, struct http_answer *answer
         ledger_metrics_input(page.metrics, &page.sum.ledger);
         ledger_metrics_flows(page.metrics, &page.sum.ledger);
         put_state(&page);
+        put_losses(&page);
         ledger_metrics_process(page.metrics);
         answer->body = metrics_finish(page.metrics, &answer->len);
     }

@@ -3,6 +3,7 @@
 #include "collector/monitor/page.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/loss_page.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -15,7 +16,6 @@
 
 // What is asked of the lanes; the last copy of each is kept.
 enum question {
-    QUESTION_HEALTH,
     QUESTION_METRICS,
     QUESTION_EXPORTERS,
     QUESTION_TEMPLATES,
@@ -30,7 +30,7 @@ static const struct survey_limits LIMITS[QUESTION_COUNT] = {
     [QUESTION_TEMPLATES] = {.template_bytes = TEMPLATE_BYTES},
 };
 
-#define ROUTES_MAX 4
+#define ROUTES_MAX 5
 
 struct monitor {
     struct monitor_options options;
@@ -147,27 +147,26 @@ static void answer_templates(void *user, const struct http_request *request,
     monitor_templates(&view, answer);
 }
 
-static bool is_healthy(struct monitor *monitor)
+static void answer_status(void *user, const struct http_request *request,
+                          struct http_answer *answer)
 {
-    struct monitor_view view;
-    if (atomic_load(&monitor->ending) || !sink_healthy(monitor->options.sink))
-        return false;
-    ask(monitor, QUESTION_HEALTH, &view);
-    for (unsigned i = 0; i < view.count; i++)
-        for (int j = 0; j < monitor->options.listener_count; j++)
-            if (view.surveys[i]->report.listener_errors[j] != 0)
-                return false;
-    return true;
+    const struct monitor *monitor = user;
+    const char *format = http_query(request, "format");
+    monitor_status(&monitor->options, format != NULL && strcmp(format, "text") == 0, answer);
 }
 
 static void answer_health(void *user, const struct http_request *request,
                           struct http_answer *answer)
 {
+    const struct monitor *monitor = user;
+    struct watch_view view;
     (void)request;
-    if (is_healthy(user))
-        http_answer_text(answer, 200, "OK\n");
-    else
-        http_answer_text(answer, 503, "Not OK\n");
+    if (atomic_load(&monitor->ending)) {
+        http_answer_text(answer, 503, "Not OK: the process ends\n");
+        return;
+    }
+    watch_copy(monitor->options.watch, &view);
+    loss_answer_health(view.losses, answer);
 }
 
 struct monitor *monitor_start(const struct monitor_options *options)
@@ -179,6 +178,7 @@ struct monitor *monitor_start(const struct monitor_options *options)
     }
     size_t routes = 0;
     monitor->options = *options;
+    monitor->routes[routes++] = (struct http_route){"/status", answer_status, false};
     monitor->routes[routes++] = (struct http_route){"/metrics", answer_metrics, false};
     monitor->routes[routes++] = (struct http_route){"/exporters", answer_exporters, false};
     monitor->routes[routes++] = (struct http_route){"/__health", answer_health, false};

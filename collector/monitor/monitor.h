@@ -1,14 +1,16 @@
-// What operators may ask a running collector over HTTP: /metrics, /exporters, /templates,
+// What operators may ask a running collector over HTTP: /status, /metrics, /exporters, /templates,
 // /__health.
 //
-// Everything is gathered when it is asked for: the owner of each lane copies out what it knows,
-// within a second; of one that does not answer in time (it waits for the reader of the output) the
-// copy made last is taken. Handlers run in the server's thread, the functions below in the main
-// thread.
+// Of losses and rates the copy of the watch is shown, which is never older than a second or two.
+// Everything else is gathered when it is asked for: the owner of each lane copies out what it
+// knows, within a second; of one that does not answer in time (it waits for the reader of the
+// output) the copy made last is taken. Handlers run in the server's thread, the functions below in
+// the main thread.
 #pragma once
 
 #include "collector/lane.h"
 #include "collector/listener.h"
+#include "collector/monitor/watch.h"
 
 struct monitor_options {
     const char *address;        // -addr
@@ -19,6 +21,7 @@ struct monitor_options {
     const struct listener *listeners;
     int listener_count;
     struct sink *sink;
+    struct watch *watch;
     bool capture; // time is that of the latest datagram
 };
 

@@ -20,6 +20,8 @@ struct monitor_view {
     uint64_t now_ns;
 };
 
+void monitor_status(const struct monitor_options *options, bool as_text,
+                    struct http_answer *answer);
 void monitor_metrics(const struct monitor_view *view, struct http_answer *answer);
 void monitor_exporters(const struct monitor_view *view, bool as_table, struct http_answer *answer);
 

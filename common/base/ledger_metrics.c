@@ -1,6 +1,10 @@
 #include "common/base/ledger_metrics.h"
 
+#include "common/base/build.h"
+
+#include <dirent.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -69,8 +73,57 @@ static double resident_bytes(void)
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
+// Unix time of the boot; 0 when it is not told.
+static double boot_seconds(void)
+{
+    char line[256];
+    unsigned long long seconds = 0;
+    FILE *in = fopen("/proc/stat", "re");
+    if (in == NULL)
+        return 0;
+    while (fgets(line, sizeof line, in) != NULL)
+        if (sscanf(line, "btime %llu", &seconds) == 1)
+            break;
+    fclose(in);
+    return (double)seconds;
+}
+
+// proc(5): starttime is the 20th field behind the name, which may hold blanks and brackets.
+static double start_seconds(void)
+{
+    char line[1024];
+    unsigned long long ticks = 0;
+    FILE *in = fopen("/proc/self/stat", "re");
+    if (in == NULL)
+        return 0;
+    size_t len = fread(line, 1, sizeof line - 1, in);
+    fclose(in);
+    line[len] = '\0';
+    const char *rest = strrchr(line, ')');
+    if (rest == NULL || sscanf(rest,
+                               ") %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+                               "%*s %*s %*s %*s %llu",
+                               &ticks) != 1)
+        return 0;
+    return boot_seconds() + (double)ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+// Less the one that counts them.
+static double open_descriptors(void)
+{
+    unsigned count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    if (folder == NULL)
+        return 0;
+    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
+        count += entry->d_name[0] != '.';
+    closedir(folder);
+    return count == 0 ? 0 : count - 1;
+}
+
 void ledger_metrics_process(struct metrics *m)
 {
+    struct rlimit descriptors = {.rlim_cur = 0};
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     double user_s = (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6;
@@ -79,4 +132,13 @@ void ledger_metrics_process(struct metrics *m)
         "Total user and system CPU time spent in seconds.", user_s + system_s);
     put(m, "process_resident_memory_bytes", METRICS_GAUGE, "Resident memory size in bytes.",
         resident_bytes());
+    put(m, "process_start_time_seconds", METRICS_GAUGE,
+        "Start time of the process since unix epoch in seconds.", start_seconds());
+    put(m, "process_open_fds", METRICS_GAUGE, "Number of open file descriptors.",
+        open_descriptors());
+    getrlimit(RLIMIT_NOFILE, &descriptors);
+    put(m, "process_max_fds", METRICS_GAUGE, "Maximum number of open file descriptors.",
+        (double)descriptors.rlim_cur);
+    metrics_family(m, "goflow2plus_build_info", METRICS_GAUGE, "The build that runs; always 1.");
+    metrics_add(m, 1, "version", build_version());
 }

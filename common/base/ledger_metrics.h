@@ -10,5 +10,5 @@ void ledger_metrics_input(struct metrics *m, const struct ledger *ledger);
 // Flows, and everything worth knowing that is in no equation.
 void ledger_metrics_flows(struct metrics *m, const struct ledger *ledger);
 
-// What the process takes: process_*, as Prometheus' own clients name it.
+// What the process is and takes: process_*, as Prometheus' own clients name it, and the build.
 void ledger_metrics_process(struct metrics *m);

@@ -4,11 +4,14 @@
 #include "common/base/log.h"
 #include "common/sink/file_check.h"
 #include "common/sink/file_state.h"
+#include "common/sink/sink_state.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define STALL_NS (3 * CLOCK_NS_PER_S) // without a byte taken: the reader stands still
 
 static void count_delivered(void *user, uint32_t owner)
 {
@@ -40,10 +43,18 @@ static void drop_ring(struct file_sink *sink)
     ring_take(&sink->ring, sink->ring.len, file_count_lost, sink);
 }
 
+static void note_stall(struct file_sink *sink, bool stalls)
+{
+    long long since_ns = atomic_load_explicit(&sink->stalled_ns, memory_order_relaxed);
+    if (stalls != (since_ns != 0))
+        atomic_store(&sink->stalled_ns, stalls ? clock_steady_ns() : 0);
+}
+
 // Logs the first error of a row, and its end. The reader's end is the sink's end.
 void file_note_result(struct file_sink *sink, ssize_t written)
 {
     int error = written < 0 ? (int)-written : 0;
+    note_stall(sink, error == EAGAIN);
     if (error == EAGAIN)
         return;
     if (error != 0 && sink->failing != error)
@@ -146,8 +157,10 @@ static int file_reopen(struct sink *base)
         result = outlet_replace(&sink->outlet, &fresh);
     else
         outlet_close(&fresh);
-    if (result == 0)
+    if (result == 0) {
         atomic_store(&sink->failing, 0);
+        note_stall(sink, false);
+    }
     file_drain_ring(sink);
     pthread_mutex_unlock(&sink->lock);
     return result;
@@ -158,10 +171,31 @@ static void file_abandon(struct sink *base)
     atomic_store(&((struct file_sink *)base)->abandoned, true);
 }
 
+static int64_t stalled_for_ns(const struct file_sink *sink)
+{
+    long long since_ns = atomic_load(&sink->stalled_ns);
+    return since_ns == 0 ? 0 : clock_steady_ns() - since_ns;
+}
+
 static bool file_healthy(const struct sink *base)
 {
     const struct file_sink *sink = (const struct file_sink *)base;
-    return sink->dead == 0 && sink->failing == 0;
+    return sink->dead == 0 && sink->failing == 0 && stalled_for_ns(sink) < STALL_NS;
+}
+
+static void file_state(struct sink *base, struct sink_state *state)
+{
+    struct file_sink *sink = (struct file_sink *)base;
+    int error = sink->dead != 0 ? sink->dead : sink->failing;
+    int64_t stalled_ns = stalled_for_ns(sink);
+    pthread_mutex_lock(&sink->lock);
+    state->buffer = (struct sink_fill){.bytes = sink->ring.len, .limit = sink->ring.cap};
+    pthread_mutex_unlock(&sink->lock);
+    if (error != 0)
+        fault_set(&state->trouble, "%s: %s", name_of(sink), strerror(error));
+    else if (stalled_ns >= STALL_NS)
+        fault_set(&state->trouble, "the reader of %s has taken nothing for %lld s", name_of(sink),
+                  (long long)(stalled_ns / CLOCK_NS_PER_S));
 }
 
 static void release(struct file_sink *sink)
@@ -241,5 +275,6 @@ const struct sink_ops SINK_FILE = {
     .reopen = file_reopen,
     .abandon = file_abandon,
     .healthy = file_healthy,
+    .state = file_state,
     .close = file_close,
 };

@@ -19,9 +19,10 @@ struct file_sink {
     size_t separator_len;
     bool blocking;
     atomic_bool abandoned;
-    atomic_bool waiting; // the ring is not empty
-    atomic_int dead;     // errno that ended it
-    atomic_int failing;  // errno of the last write, 0 when it went well
+    atomic_bool waiting;     // the ring is not empty
+    atomic_int dead;         // errno that ended it
+    atomic_int failing;      // errno of the last write, 0 when it went well
+    atomic_llong stalled_ns; // since when its reader takes nothing, 0: it does
 
     pthread_mutex_t lock; // guards all below, and the writers' accounts
     struct outlet outlet;

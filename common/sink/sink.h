@@ -33,6 +33,7 @@ struct metrics;
 struct nats_options;
 struct settings;
 struct sink;
+struct sink_state;
 struct sink_writer;
 
 struct sink_options {
@@ -65,7 +66,8 @@ struct sink_ops {
     int (*reopen)(struct sink *sink);
     void (*abandon)(struct sink *sink);
     bool (*healthy)(const struct sink *sink);
-    void (*report)(struct sink *sink, struct metrics *m); // NULL: nothing to say
+    void (*state)(struct sink *sink, struct sink_state *state); // sink_state.h; may be NULL
+    void (*report)(struct sink *sink, struct metrics *m);       // NULL: nothing to say
     void (*close)(struct sink *sink);
 };
 
@@ -168,7 +170,7 @@ static inline void sink_abandon(struct sink *sink)
     sink->ops->abandon(sink);
 }
 
-// False while the sink is dead or its last write failed. Any thread.
+// False while the sink is dead, its last write failed, or its reader stands still. Any thread.
 static inline bool sink_healthy(const struct sink *sink)
 {
     return sink->ops->healthy(sink);

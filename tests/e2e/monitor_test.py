@@ -2,7 +2,6 @@
 """What operators ask of a running collector and enricher: pages over HTTP, -status, -allow,
 -limit.flows, -sampling.default, the alarm of changed templates."""
 
-import http.client
 import json
 import os
 import re
@@ -17,14 +16,12 @@ TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 
 from support import flow, netflow, process, promtool  # noqa: E402
+from support.page import get, http_port, metrics  # noqa: E402
 
 TEMPLATE = netflow.v9_template(256, [(netflow.SRC_ADDR, 4), (netflow.IN_BYTES, 4)])
 OTHER_LAYOUT = netflow.v9_template(256, [(netflow.SRC_ADDR, 4), (netflow.DST_ADDR, 4),
                                          (netflow.IN_BYTES, 4)])
 DOMAIN = 7
-SERIES = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
-LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-
 # goflow2's metrics, but for flow_dropped_bytes_total, which the kernel does not tell.
 UPSTREAM = {
     "flow_dropped_packets_total", "flow_traffic_bytes_total", "flow_traffic_packets_total",
@@ -41,34 +38,6 @@ UPSTREAM = {
 def data(address="10.0.0.1", octets=1500):
     number = int.from_bytes(socket.inet_aton(address), "big")
     return netflow.v9_data(256, (number, 4), (octets, 4))
-
-
-def http_port(program):
-    program.wait_for_log("starting HTTP server")
-    return int(re.search(r'starting HTTP server".* port=(\d+)', program.log()).group(1))
-
-
-def get(port, path, method="GET"):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=process.DEADLINE_SECONDS)
-    try:
-        connection.request(method, path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode(), answer.getheader("Content-Type")
-    finally:
-        connection.close()
-
-
-def metrics(port):
-    """{name: {labels: value}} of the page of metrics."""
-    values = {}
-    for line in get(port, "/metrics")[1].splitlines():
-        if line.startswith("#"):
-            continue
-        name, labels, value = SERIES.match(line).groups()
-        key = tuple(sorted(LABEL.findall(labels or "")))
-        assert key not in values.setdefault(name, {}), f"twice: {line}"
-        values[name][key] = float(value)
-    return values
 
 
 def check_metrics(test, port):
@@ -155,7 +124,8 @@ class PageTest(unittest.TestCase):
         with Collector("-transport.file=/dev/full") as collector:
             send(collector.port, netflow.v5(1, ["10.0.0.1"]))
             process.wait_until(lambda: get(collector.http, "/__health")[0] == 503, "503")
-            self.assertEqual(get(collector.http, "/__health")[1], "Not OK\n")
+            self.assertEqual(get(collector.http, "/__health")[1],
+                             "Not OK: output_down (/dev/full: No space left on device)\n")
             status, _, log = process.run([process.COLLECTOR, "-health",
                                           f"-addr=127.0.0.1:{collector.http}"])
             self.assertEqual((status, "503" in log), (1, True))
@@ -170,7 +140,6 @@ class PageTest(unittest.TestCase):
                     send(collector.port, netflow.v5(n, ["10.0.0.1"] * 30))
                 process.wait_until(lambda: metrics(collector.http)["goflow2plus_flows_waiting"][()],
                                    "flows to wait")
-                self.assertEqual(get(collector.http, "/__health")[0], 200)
                 self.assertEqual(len(collector.exporters()), 1)
                 os.close(reader)
                 reader = None
@@ -257,10 +226,18 @@ class MetricsTest(unittest.TestCase):
         self.assertIn("Connection refused", log)
 
     def test_status_prints_the_exporters(self):
+        process.wait_until(lambda: "protocol_unknown" in get(self.collector.http, "/status")[1],
+                           "the look of that second")
         status, output, _ = process.run([process.COLLECTOR, "-status",
                                          f"-addr=127.0.0.1:{self.collector.http}"])
         self.assertEqual(status, 0)
-        lines = output.decode().splitlines()
+        above, lines = output.decode().split("\n\n")
+        lines = lines.splitlines()
+        self.assertRegex(above, r"^goflow2plus \d")
+        self.assertRegex(above, rf"(?m)^input   flow://127\.0\.0\.1:{self.collector.port} up, .* "
+                                r"0 dropped by the kernel, 1 refused since the start$")
+        self.assertRegex(above, r"(?m)^total   [\d.]+ datagrams/s, [\d.]+ k?bit/s, [\d.]+ flows/s$")
+        self.assertRegex(above, r"(?m)^output  file up, [\d.]+ flows/s delivered, 0 waiting, 0 failed")
         self.assertEqual(len(lines), 3)
         self.assertRegex(lines[0], "^EXPORTER .* VERDICT$")
         self.assertRegex(lines[1], r"^127\.0\.0\.1 +NetFlow v9 +7 ")

@@ -37,7 +37,7 @@ FUNCTION_LINES_MAX = 60
 LONGER = {
     "common/base/cursor.h": 114,  # the reader is inline: it is the hot path
     "common/flow/flow.h": 161,  # so are the setters
-    "common/sink/sink.h": 195,  # the contract of every sink
+    "common/sink/sink.h": 197,  # the contract of every sink
 }
 BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|strtok|atoi|gets|alloca)\s*\(")
 MACHINE_PATH = re.compile(r"(?<![\w.$}])/(work|home|root|Users)/\w")

@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/sink/clickhouse/check.h"
 #include "common/sink/clickhouse/state.h"
+#include "common/sink/sink_state.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -67,6 +68,14 @@ static void abandon(struct sink *base)
 static bool healthy(const struct sink *base)
 {
     return atomic_load(&((const struct clickhouse_sink *)base)->up);
+}
+
+static void state_of(struct sink *base, struct sink_state *state)
+{
+    const struct clickhouse_sink *sink = (const struct clickhouse_sink *)base;
+    if (!healthy(base))
+        fault_set(&state->trouble, "%s: no insert goes through: the log says why",
+                  sink->options.access.url);
 }
 
 static void report(struct sink *base, struct metrics *m)
@@ -190,6 +199,7 @@ const struct sink_ops SINK_CLICKHOUSE = {
     .reopen = no_reopen,
     .abandon = abandon,
     .healthy = healthy,
+    .state = state_of,
     .report = report,
     .close = close_sink,
 };

@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/sink/nats/check.h"
 #include "common/sink/nats/writer.h"
+#include "common/sink/sink_state.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -61,6 +62,22 @@ static void nats_abandon(struct sink *base)
 static bool nats_healthy(const struct sink *base)
 {
     return atomic_load(&((const struct nats_sink *)base)->up);
+}
+
+static void nats_state(struct sink *base, struct sink_state *state)
+{
+    struct nats_sink *sink = (struct nats_sink *)base;
+    struct spool_facts facts = {.bytes = 0};
+    pthread_mutex_lock(&sink->lock);
+    if (sink->spool != NULL) {
+        spool_facts(sink->spool, &facts);
+        state->spool.limit = spool_capacity(sink->spool);
+    }
+    pthread_mutex_unlock(&sink->lock);
+    state->spool.bytes = facts.bytes;
+    if (!atomic_load(&sink->up))
+        fault_set(&state->trouble, "%s: no connection, or no stream: the log says which",
+                  nats_link_servers(sink->link));
 }
 
 // A message that is not done goes back to the disk before what is there, last one first. Those that
@@ -248,5 +265,6 @@ const struct sink_ops SINK_NATS = {
     .reopen = nats_reopen,
     .abandon = nats_abandon,
     .healthy = nats_healthy,
+    .state = nats_state,
     .close = nats_close,
 };

@@ -283,6 +283,11 @@ void spool_facts(const struct spool *spool, struct spool_facts *facts)
     facts->bytes = size_of(spool);
 }
 
+uint64_t spool_capacity(const struct spool *spool)
+{
+    return spool->header->capacity;
+}
+
 // Writes a record of the scratch at the position, unless it does not fit.
 static int put(struct spool *spool, size_t len, uint64_t position, uint32_t flows)
 {

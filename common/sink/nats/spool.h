@@ -31,6 +31,9 @@ void spool_close(struct spool *spool);
 // What was there already belongs to writer 0.
 void spool_facts(const struct spool *spool, struct spool_facts *facts);
 
+// The bytes that it has room for.
+uint64_t spool_capacity(const struct spool *spool);
+
 // Copies the message behind all others: 0, -ENOSPC when the file's bound is reached, or another
 // negative errno. Larger than a quarter of the file it is -EFBIG.
 int spool_push(struct spool *spool, const struct nats_message *message);

@@ -1,0 +1,6 @@
+#include "common/base/build.h"
+
+const char *build_version(void)
+{
+    return BUILD_VERSION;
+}
