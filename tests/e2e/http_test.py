@@ -164,7 +164,8 @@ class ForeignServerTest(unittest.TestCase):
                 b"HTTP/1.0 200 OK\r\n\r\n" + body)) as address:
             status, output, _ = process.run([process.COLLECTOR, "-status", "-addr", address])
         self.assertEqual(status, 0)
-        self.assertEqual(output.decode(), "?]0;owned??[2J?31mhello\n?2J?txt?\nmünchen ok?\n")
+        page = "?]0;owned??[2J?31mhello\n?2J?txt?\nmünchen ok?\n"
+        self.assertEqual(output.decode(), page + "\n" + page)  # /status and /exporters
 
     def test_one_that_drips_is_given_up(self):
         def drip(client, stopped):
