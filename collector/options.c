@@ -359,7 +359,7 @@ enum options_result collector_options_read(struct collector_options *o, int argc
     o->nats = nats_options_defaults("goflow2", "goflow2.messages");
     add_rows(o);
     enum options_result result = settings_read(&o->settings, argc, argv, environ, &rest);
-    o->ignored = rest < argc ? argv[rest] : NULL;
+    o->ignored = rest >= argc ? NULL : o->settings.rest_secret ? "***" : argv[rest];
     if (result == OPTIONS_HELP)
         options_help(o->settings.rows, o->settings.count, SYNOPSIS, STDERR_FILENO);
     if (result == OPTIONS_OK && !o->version && interpret(o) != 0)

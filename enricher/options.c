@@ -195,7 +195,7 @@ enum options_result enricher_options_parse(struct enricher_options *o, int argc,
     set_defaults(o);
     add_rows(o);
     enum options_result result = settings_read(&o->settings, argc, argv, environ, &rest);
-    o->ignored = rest < argc ? argv[rest] : NULL;
+    o->ignored = rest >= argc ? NULL : o->settings.rest_secret ? "***" : argv[rest];
     if (result == OPTIONS_HELP)
         options_help(o->settings.rows, o->settings.count, SYNOPSIS, STDERR_FILENO);
     return result;

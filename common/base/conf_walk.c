@@ -19,7 +19,7 @@ struct walk {
 static int visit(struct conf *conf, struct walk *walk, const char *text, size_t len)
 {
     const struct conf_text value = {.text = text, .len = len, .line = walk->line};
-    if (memchr(text, '\0', len) != NULL)
+    if (text != NULL && memchr(text, '\0', len) != NULL)
         return conf_fail(conf, walk->line, "%s: holds a NUL character", walk->name);
     return walk->visit(conf, walk->name, &value);
 }
@@ -75,7 +75,7 @@ static int take_value(struct conf *conf, struct walk *walk)
     if (conf->event.type == YAML_SEQUENCE_START_EVENT)
         return take_list(conf, walk);
     if (conf_is_nothing(&conf->event))
-        return conf_wrong_type(conf, walk->name, "a value, '' for the empty text");
+        return visit(conf, walk, NULL, 0);
     return visit(conf, walk, (const char *)conf->event.data.scalar.value,
                  conf->event.data.scalar.length);
 }
@@ -84,6 +84,8 @@ static int take_value(struct conf *conf, struct walk *walk)
 static int take_block(struct conf *conf, struct walk *walk)
 {
     size_t outer = walk->name_len;
+    if (conf->event.type == YAML_SCALAR_EVENT) // it may be a password's file, named by mistake
+        return conf_fail(conf, conf_line(conf), "the file: expected names and values, got a text");
     if (conf->event.type != YAML_MAPPING_START_EVENT)
         return conf_wrong_type(conf, "the file", "names and values");
     if (walk->depth == CONF_WALK_DEPTH_MAX)

@@ -13,7 +13,8 @@
 #define CONF_WALK_DEPTH_MAX 16
 
 // Called for each value with its name, in the order of the file. A list of values is one value, its
-// items joined by commas. Both are borrowed for the call. 0, or -1 after conf_fail.
+// items joined by commas; of one that is not there the text is NULL. Both are borrowed for the
+// call. 0, or -1 after conf_fail.
 typedef int conf_visit(struct conf *conf, const char *name, const struct conf_text *value);
 
 // 0, or -1 with the fault filled. `context` is what conf_context gives to `visit`.

@@ -10,9 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NAME_MAX_LEN   64  // of a name or
-#define VALUE_MAX_LEN  128 // a value, as far as a message shows them
-#define LINE_MAX_BYTES 1024
+#define NAME_MAX_LEN    64  // of a name or
+#define VALUE_MAX_LEN   128 // a value, as far as a message shows them
+#define LINE_MAX_BYTES  1024
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 static void put_line(struct buf *line)
 {
@@ -36,14 +37,16 @@ static enum options_result unknown(const struct option *options, size_t count, c
     char room[LINE_MAX_BYTES];
     char given[NAME_MAX_LEN];
     struct buf line = buf_over(room, sizeof room);
-    snprintf(given, sizeof given, "%.*s", (int)(len < INT_MAX ? len : INT_MAX), name);
+    len = strnlen(name, len < sizeof given ? len : sizeof given);
+    size_t name_len = strspn(name, NAME_CHARACTERS); // behind it may stand what nobody should see
+    snprintf(given, sizeof given, "%.*s", (int)(len < name_len ? len : name_len), name);
     struct nearest nearest = {.text = given};
     for (size_t i = 0; i < count; i++)
         if (options[i].kind != OPTION_ABSENT)
             nearest_offer(&nearest, options[i].name);
     buf_escaped(&line, argument, (size_t)(name - argument));
     buf_escaped(&line, given, strlen(given));
-    buf_text(&line, ": unknown flag");
+    buf_text(&line, len > name_len ? "...: unknown flag" : ": unknown flag");
     const char *reason = option_absence(options, count, given);
     if (reason != NULL)
         buf_printf(&line, ": %s", reason);
@@ -60,8 +63,8 @@ static enum options_result bad_value(const struct option *option, const char *va
     char room[LINE_MAX_BYTES];
     struct buf line = buf_over(room, sizeof room);
     buf_printf(&line, "-%s: got ", option->name);
-    if (value == NULL) {
-        buf_text(&line, "no value");
+    if (value == NULL || option_is_secret(option)) {
+        buf_text(&line, value == NULL ? "no value" : "***");
     } else {
         buf_byte(&line, '"');
         buf_escaped(&line, value, strnlen(value, VALUE_MAX_LEN));
@@ -82,6 +85,11 @@ static const struct option *find(const struct option *options, size_t count, con
     return NULL;
 }
 
+bool option_is_secret(const struct option *option)
+{
+    return option->kind == OPTION_SECRET || option->kind == OPTION_URLS;
+}
+
 bool option_find(const struct option *options, size_t count, const char *name, size_t len,
                  struct option_given *given)
 {
@@ -94,8 +102,7 @@ bool option_find(const struct option *options, size_t count, const char *name, s
         return false;
     given->option = find(options, count, name, len - ending_len);
     given->in_file = true;
-    return given->option != NULL &&
-           (given->option->kind == OPTION_SECRET || given->option->kind == OPTION_URLS);
+    return given->option != NULL && option_is_secret(given->option);
 }
 
 static bool is_help(const char *name, size_t len)

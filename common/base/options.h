@@ -15,7 +15,7 @@ enum option_kind {
     OPTION_BYTES,       // uint64_t, with an optional KiB, MiB, GiB (or k, m, g)
     OPTION_DURATION_NS, // int64_t, Go syntax: 300ms, 10s, 1m30s, 2h, 0
     OPTION_SECRET,      // const char *; never shown, and NAME.file reads it from a file
-    OPTION_URLS,        // const char *; who logs in by it is not shown; NAME.file as well
+    OPTION_URLS,        // const char *; who logs in by it, and queries, are not shown; NAME.file
     OPTION_ACTION,      // bool, something to do instead of running: a flag only
     OPTION_ABSENT,      // no target; names that begin so are refused, with the help as the reason
 };
@@ -41,6 +41,9 @@ struct option_given {
     const char *text;
     bool in_file; // NAME.file: the text is the path of a file that holds it
 };
+
+// Whether the option's value may hold a password: no message shows it as it is.
+bool option_is_secret(const struct option *option);
 
 // The option that a name stands for, its text left open. False when there is none.
 bool option_find(const struct option *options, size_t count, const char *name, size_t len,

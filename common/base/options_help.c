@@ -127,7 +127,7 @@ static void put_default(struct buf *out, const struct option *option)
 static bool reads_file(const struct option *options, size_t count, const struct option *option)
 {
     size_t len = strlen(option->name);
-    if (option->kind != OPTION_SECRET && option->kind != OPTION_URLS)
+    if (!option_is_secret(option))
         return false;
     for (size_t i = 0; i < count; i++)
         if (strncmp(options[i].name, option->name, len) == 0 &&

@@ -68,28 +68,37 @@ static const char *end_of_url(const char *urls)
     return urls;
 }
 
-// What passwords are made of is not always escaped as URLs want it: all up to the last @ counts.
-const char *settings_find_user(const char *urls, size_t *len)
+// What passwords are made of is not always escaped as URLs want it: all up to the last @ counts. A
+// question mark in front of that may begin a query as well: then nothing behind it is safe to show.
+struct settings_url settings_split_url(const char *urls)
 {
-    while (*urls != '\0') {
-        const char *end = end_of_url(urls);
-        const char *sign = memrchr(urls, '@', (size_t)(end - urls));
-        size_t scheme = strspn(urls, "abcdefghijklmnopqrstuvwxyz");
-        const char *user = strncmp(urls + scheme, "://", 3) == 0 ? urls + scheme + 3 : urls;
-        if (sign != NULL) {
-            *len = (size_t)(sign - user);
-            return user;
-        }
-        urls = end;
+    struct settings_url out = {.end = end_of_url(urls)};
+    const char *last = out.end - (*out.end != '\0'); // but for the comma
+    size_t scheme = strspn(urls, "abcdefghijklmnopqrstuvwxyz");
+    const char *host = strncmp(urls + scheme, "://", 3) == 0 ? urls + scheme + 3 : urls;
+    const char *sign = memrchr(urls, '@', (size_t)(last - urls));
+    const char *mark = memchr(urls, '?', (size_t)(last - urls));
+    if (sign != NULL) {
+        out.user = host < sign ? host : sign;
+        out.user_len = (size_t)((mark != NULL && mark < sign ? last : sign) - out.user);
     }
-    return NULL;
+    if (mark != NULL && (sign == NULL || mark > sign)) {
+        out.query = mark + 1;
+        out.query_len = (size_t)(last - out.query);
+    }
+    return out;
 }
 
-static void hide_users(char *urls)
+static void hide_urls(char *urls)
 {
-    size_t len;
-    for (const char *at = urls; (at = settings_find_user(at, &len)) != NULL; at += len + 1)
-        hide_text(urls + (at - urls), len);
+    struct settings_url url;
+    for (const char *at = urls; *at != '\0'; at = url.end) {
+        url = settings_split_url(at);
+        if (url.user != NULL)
+            hide_text(urls + (url.user - urls), url.user_len);
+        if (url.query != NULL)
+            hide_text(urls + (url.query - urls), url.query_len);
+    }
 }
 
 // The value moves to memory of our own before it is made unreadable where it was given.
@@ -106,7 +115,7 @@ static bool keep_secret(struct settings *settings, struct option_given *given)
     if (given->option->kind == OPTION_SECRET)
         hide_text(shown, len);
     else
-        hide_users(shown);
+        hide_urls(shown);
     given->text = copy;
     return true;
 }
@@ -117,7 +126,8 @@ static enum options_result take_flag(void *user, const struct option_given *flag
     static const struct settings_origin origin = {.layer = SETTINGS_FLAG};
     struct option_given given = *flag;
     struct fault fault;
-    bool secret = given.option->kind == OPTION_SECRET || given.option->kind == OPTION_URLS;
+    bool secret = option_is_secret(given.option);
+    pass->settings->rest_secret = secret;
     if (!pass->storing) {
         if (given.option->target == &pass->settings->config)
             pass->settings->config = given.text;

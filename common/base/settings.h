@@ -40,6 +40,7 @@ struct settings {
     struct settings_origin origins[SETTINGS_ROWS_MAX];
     const char *strange[SETTINGS_STRANGE_MAX]; // NAME=VALUE that no option goes by
     size_t strange_count;
+    bool rest_secret; // the first argument not taken may be the rest of a password
     struct settings_text *texts;
 };
 

@@ -51,8 +51,8 @@ enum options_result settings_take(struct settings *settings, const struct option
             return OPTIONS_FAULTY_FILE;
     }
     if (!option_value_read(option->kind, text, &value)) {
-        fault_set(fault, "got \"%.*s\", wanted %s", SHOWN_MAX, text,
-                  option_value_wanted(option->kind));
+        fault_set(fault, "got \"%.*s\", wanted %s", SHOWN_MAX,
+                  option_is_secret(option) ? "***" : text, option_value_wanted(option->kind));
         return OPTIONS_BAD;
     }
     option_value_store(option, &value);
@@ -69,10 +69,24 @@ static bool is_given(const struct settings *settings, const struct option *optio
     return origin->layer == layer;
 }
 
+// The secret that a block of the file stands under, as in token: {a: b}; NULL: none.
+static const struct option *find_outer_secret(const struct settings *settings, const char *name)
+{
+    struct option_given given;
+    for (size_t len = strlen(name); len != 0; len--)
+        if (name[len] == '.' && option_find(settings->rows, settings->count, name, len, &given) &&
+            option_is_secret(given.option))
+            return given.option;
+    return NULL;
+}
+
 static int fail_unknown(struct conf *conf, const struct settings *settings, const char *name,
                         unsigned line)
 {
     struct nearest nearest = {.text = name};
+    const struct option *outer = find_outer_secret(settings, name);
+    if (outer != NULL) // the name within may be part of a password
+        return conf_fail(conf, line, "%s: wanted a text, without names below it", outer->name);
     const char *reason = option_absence(settings->rows, settings->count, name);
     if (reason != NULL)
         return conf_fail(conf, line, "unknown setting \"%.*s\": %s", SHOWN_MAX, name, reason);
@@ -100,6 +114,9 @@ static int take_line(struct conf *conf, const char *name, const struct conf_text
     unsigned before;
     if (!option_find(settings->rows, settings->count, name, strlen(name), &given))
         return fail_unknown(conf, settings, name, value->line);
+    if (value->text == NULL)
+        return conf_fail(conf, value->line,
+                         "%s: wanted a value, '' for the empty text, got nothing", name);
     if (given.option->kind == OPTION_ACTION || given.option->target == &settings->config)
         return conf_fail(conf, value->line, "%s: is for the command line, not for this file", name);
     if (is_given(settings, given.option, SETTINGS_FILE, &before))
@@ -147,8 +164,8 @@ static bool is_variable(const struct settings *settings, const struct option *op
     settings_put_variable(settings, option->name, &own);
     if (own.len > len || memcmp(room, name, own.len) != 0)
         return false;
-    *in_file = (option->kind == OPTION_SECRET || option->kind == OPTION_URLS) &&
-               len == own.len + sizeof ending - 1 && memcmp(name + own.len, ending, 5) == 0;
+    *in_file = option_is_secret(option) && len == own.len + sizeof ending - 1 &&
+               memcmp(name + own.len, ending, 5) == 0;
     return len == own.len || *in_file;
 }
 

@@ -21,9 +21,16 @@ void settings_put_place(const struct settings *settings, size_t row, struct buf 
 // The name of the variable for an option: "GOFLOW2PLUS_LIMIT_FLOWS".
 void settings_put_variable(const struct settings *settings, const char *name, struct buf *out);
 
-// The first part of a comma list of URLs that says who logs in, up to its @ and without it; its
-// length in *len. NULL when there is none.
-const char *settings_find_user(const char *urls, size_t *len);
+// What of the first URL of a comma list may hold a password.
+struct settings_url {
+    const char *user; // up to its @ and without it, or all; NULL: none
+    size_t user_len;
+    const char *query; // behind its question mark; NULL: none
+    size_t query_len;
+    const char *end; // where the next URL begins, or the list ends
+};
+
+struct settings_url settings_split_url(const char *urls);
 
 // Memory for a text, until settings_end. NULL when there is none.
 char *settings_allocate(struct settings *settings, size_t len);

@@ -68,14 +68,22 @@ void settings_warn(const struct settings *settings)
 
 static void put_urls(struct buf *out, const char *urls)
 {
-    size_t len;
+    struct settings_url url;
     buf_byte(out, '"');
-    for (const char *user; (user = settings_find_user(urls, &len)) != NULL; urls = user + len) {
-        buf_escaped(out, urls, (size_t)(user - urls));
-        buf_text(out, "***@");
-        len++;
+    for (const char *at = urls; *at != '\0'; at = url.end) {
+        url = settings_split_url(at);
+        if (url.user != NULL) {
+            buf_escaped(out, at, (size_t)(url.user - at));
+            buf_text(out, "***");
+            at = url.user + url.user_len;
+        }
+        if (url.query != NULL) {
+            buf_escaped(out, at, (size_t)(url.query - at));
+            buf_text(out, "***");
+            at = url.query + url.query_len;
+        }
+        buf_escaped(out, at, (size_t)(url.end - at));
     }
-    buf_escaped(out, urls, strnlen(urls, SHOWN_MAX));
     buf_byte(out, '"');
 }
 

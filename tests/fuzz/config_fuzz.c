@@ -21,7 +21,10 @@ static int visit(struct conf *conf, const char *name, const struct conf_text *va
     union option_value read;
     struct option_given given;
     FUZZ_REQUIRE(strlen(name) <= CONF_WALK_NAME_MAX);
-    FUZZ_REQUIRE(strlen(value->text) == value->len && value->line != 0);
+    FUZZ_REQUIRE(value->line != 0);
+    if (value->text == NULL)
+        return conf_fail(conf, value->line, "%s: got nothing", name);
+    FUZZ_REQUIRE(strlen(value->text) == value->len);
     if (!option_find(OPTIONS, sizeof OPTIONS / sizeof OPTIONS[0], name, strlen(name), &given))
         return 0;
     if (option_value_read(given.option->kind, value->text, &read))

@@ -35,7 +35,7 @@ struct clickhouse_options clickhouse_options_defaults(void)
 size_t clickhouse_rows(struct option *rows, struct clickhouse_options *o)
 {
     const struct option table[] = {
-        {"clickhouse.url", OPTION_STRING, &o->access.url, "HTTP interface of the server: `URL`",
+        {"clickhouse.url", OPTION_URLS, &o->access.url, "HTTP interface of the server: `URL`",
          "Output to ClickHouse"},
         {"clickhouse.user", OPTION_STRING, &o->access.user, "Log in by this `name`", NULL},
         {"clickhouse.password", OPTION_SECRET, &o->access.password, "With this `password`", NULL},

@@ -222,7 +222,7 @@ static void what_is_wrong_in_a_file_is_named(void **state)
     assert_value_refused(
         "templates.ttl: 5",
         ":1: templates.ttl: got \"5\", wanted a duration such as 300ms, 10s or 1m30s\n");
-    assert_refused("rate:\n", ":1: rate: expected a value, '' for the empty text, got nothing\n");
+    assert_refused("rate:\n", ":1: rate: wanted a value, '' for the empty text, got nothing\n");
     assert_refused("rate: {a: 1}", ":1: unknown setting \"rate.a\", did you mean \"rate\"?\n");
     assert_refused("format: [[a]]", ":1: format: expected text, got a list\n");
     assert_refused("[format]", ":1: the file: expected names and values, got a list\n");
@@ -348,6 +348,10 @@ static void no_password_of_a_url_is_shown(void **state)
         {"a@,b@", "***@"},
         {"nats://a@b,tls://c,d@e", "nats://***@b,tls://***@e"},
         {",,", ",,"},
+        {"http://h:1/?user=me&password=pw", "http://h:1/?***"},
+        {"http://me:pw@h/?a=b,http://h?c", "http://***@h/?***,http://h?***"},
+        {"http://me:p?w@h/x,http://g", "http://***,http://g"},
+        {"http://h/?password=a@b", "http://***"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[TEXT_MAX_LEN];
@@ -360,6 +364,36 @@ static void no_password_of_a_url_is_shown(void **state)
         assert_int_equal(read_all(NULL, LIST(text), NONE), OPTIONS_OK);
         assert_string_equal(shown(), expected);
     }
+}
+
+// Nor by a mistake in writing it down.
+static void no_message_repeats_a_secret(void **state)
+{
+    (void)state;
+    static const char *const flags[] = {"-nats.token:S3CRET", "-nats.tokenn=S3CRET",
+                                        "-nats.servers!nats://me:S3CRET@a", "-format/S3CRET"};
+    static const char *const files[] = {"nats.token: {S3CRET: x}",
+                                        "nats.token: {a.S3CRET: }",
+                                        "nats.token: {? [S3CRET] : x}",
+                                        "nats: {token: {S3CRET}}",
+                                        "S3CRET",
+                                        "nats.token: \"S3CRET",
+                                        "nats.token: [[S3CRET]]",
+                                        "nats.token: !x {S3CRET}"};
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        assert_int_equal(read_all(NULL, NONE, LIST(flags[i])), OPTIONS_BAD);
+        assert_true(*t.message != '\0');
+        assert_null(strstr(t.message, "S3CRET"));
+    }
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        assert_int_equal(read_all(files[i], NONE, NONE), OPTIONS_FAULTY_FILE);
+        assert_true(*t.message != '\0');
+        assert_null(strstr(t.message, "S3CRET"));
+    }
+    assert_int_equal(read_all(NULL, NONE, LIST("-nats.token", "my", "S3CRET")), OPTIONS_OK);
+    assert_true(t.settings.rest_secret);
+    assert_int_equal(read_all(NULL, NONE, LIST("-nats.token=my", "-format=x", "more")), OPTIONS_OK);
+    assert_false(t.settings.rest_secret);
 }
 
 static int finish(void **state)
@@ -384,6 +418,7 @@ int main(void)
         cmocka_unit_test(secrets_come_from_files),
         cmocka_unit_test(secrets_are_never_shown),
         cmocka_unit_test(no_password_of_a_url_is_shown),
+        cmocka_unit_test(no_message_repeats_a_secret),
     };
     return cmocka_run_group_tests(tests, NULL, finish);
 }
