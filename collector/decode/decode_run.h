@@ -70,10 +70,11 @@ static inline void decode_from(struct decode_run *run, const struct addr *source
 
 // Takes the datagram's sequence number, which means nothing to a decoder that gets only some of
 // the datagrams, and its clock, nanoseconds of Unix time.
-static inline void decode_sequence(struct decode_run *run, uint32_t number, uint32_t step)
+static inline void decode_sequence(struct decode_run *run, uint32_t number,
+                                   const struct sequence_step *step)
 {
     if (run->exporter != NULL && !run->spread)
-        sequence_take(&run->exporter->sequence, number, step);
+        exporter_take_number(run->exporters, run->exporter, number, step);
 }
 
 static inline void decode_clock(struct decode_run *run, uint64_t export_ns)

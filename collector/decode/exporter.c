@@ -5,11 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+// At most so many are remembered; exporters whose numbers are their own need none.
+#define SESSION_COUNT_MAX 16384
+
+// An address and port from which several domains send, or had a gap at least: their sequence
+// number may be one.
+struct session {
+    struct table_entry entry;
+    struct addr source;
+    enum flow_type type;
+    uint16_t port;
+    uint32_t id; // of the exporter that it was made for
+    struct sequence_shared shared;
+};
+
 int exporter_table_init(struct exporter_table *table, uint64_t seed, struct hold *hold)
 {
     table->seed = seed;
     table->hold = hold;
-    return table_init(&table->table);
+    return table_init(&table->table) | table_init(&table->sessions);
 }
 
 static void remove_exporter(struct exporter_table *table, struct table_entry *entry)
@@ -21,12 +35,21 @@ static void remove_exporter(struct exporter_table *table, struct table_entry *en
     free(exporter);
 }
 
+static void remove_session(struct exporter_table *table, struct table_entry *entry)
+{
+    table_remove(&table->sessions, entry);
+    free(entry);
+}
+
 void exporter_table_fini(struct exporter_table *table)
 {
     struct table_entry *entry;
     while ((entry = table_victim(&table->table, NULL)) != NULL)
         remove_exporter(table, entry);
     table_fini(&table->table);
+    while ((entry = table_victim(&table->sessions, NULL)) != NULL)
+        remove_session(table, entry);
+    table_fini(&table->sessions);
 }
 
 static uint64_t hash_key(const struct exporter_table *table, const struct exporter_key *key)
@@ -50,6 +73,13 @@ static struct exporter *find(struct exporter_table *table, const struct exporter
     return (struct exporter *)table_find(&table->table, hash, has_key, key);
 }
 
+// What its protocol says that sequence numbers count.
+static unsigned rule_given(enum flow_type type)
+{
+    bool of_records = type == FLOW_TYPE_NETFLOW_V5 || type == FLOW_TYPE_IPFIX;
+    return of_records ? SEQUENCE_RECORDS : SEQUENCE_DATAGRAMS;
+}
+
 static struct exporter *make(struct exporter_table *table, const struct exporter_key *key,
                              uint64_t hash, uint64_t now_ns)
 {
@@ -66,6 +96,7 @@ static struct exporter *make(struct exporter_table *table, const struct exporter
     exporter->first_seen_ns = now_ns;
     exporter->mark.at_ns = now_ns;
     exporter->mark_old.at_ns = now_ns;
+    sequence_begin(&exporter->sequence, rule_given(key->type));
     exporter->sampling_default = sampling_default_of(table->defaults, table->default_count,
                                                      &key->source);
     return exporter;
@@ -83,6 +114,9 @@ static void set_mark(struct exporter *exporter, uint64_t now_ns)
                                             .flows = exporter->counts.flows,
                                             .taken = exporter->sequence.taken,
                                             .lost = exporter->sequence.lost};
+    // Whose numbers turned out to be its own need not be looked for among others.
+    if (!sequence_may_be_shared(&exporter->sequence))
+        exporter->in_company = false;
 }
 
 struct exporter *exporter_seen(struct exporter_table *table, const struct exporter_key *key,
@@ -104,6 +138,133 @@ struct exporter *exporter_seen(struct exporter_table *table, const struct export
     exporter->counts.datagrams++;
     exporter->counts.bytes += len;
     return exporter;
+}
+
+static bool is_session(const struct table_entry *entry, const void *key)
+{
+    const struct session *a = (const struct session *)entry;
+    const struct session *b = key;
+    return a->port == b->port && a->type == b->type && addr_equal(&a->source, &b->source);
+}
+
+static struct session session_key(const struct exporter *exporter, uint16_t port)
+{
+    return (struct session){.source = exporter->key.source,
+                            .type = exporter->key.type,
+                            .port = port,
+                            .id = exporter->key.id};
+}
+
+static uint64_t hash_session(const struct exporter_table *table, const struct session *key)
+{
+    const struct exporter_key place = {.source = key->source, .type = key->type, .id = key->port};
+    return hash_key(table, &place);
+}
+
+static struct session *find_session(const struct exporter_table *table, const struct session *key,
+                                    uint64_t hash)
+{
+    return (struct session *)table_find(&table->sessions, hash, is_session, key);
+}
+
+static struct session *make_session(struct exporter_table *table, const struct session *key,
+                                    uint64_t hash)
+{
+    struct session *session = malloc(sizeof *session);
+    if (session == NULL)
+        return NULL;
+    if (table->sessions.count == SESSION_COUNT_MAX)
+        remove_session(table, table_victim(&table->sessions, NULL));
+    *session = *key;
+    if (table_add(&table->sessions, &session->entry, hash) == 0)
+        return session;
+    free(session);
+    return NULL;
+}
+
+// The session of the exporter at that port, made when it is new; NULL without memory.
+static struct session *session_at(struct exporter_table *table, const struct exporter *exporter,
+                                  uint16_t port)
+{
+    const struct session key = session_key(exporter, port);
+    uint64_t hash = hash_session(table, &key);
+    struct session *session = find_session(table, &key, hash);
+    if (session == NULL)
+        session = make_session(table, &key, hash);
+    if (session != NULL)
+        table_use(&table->sessions, &session->entry,
+                  exporter->in_company ? TABLE_PROVEN : TABLE_NEWCOMER);
+    return session;
+}
+
+static void join(struct exporter_table *table, struct exporter *exporter, struct session *session)
+{
+    const struct exporter_key key = {
+        .source = session->source, .type = session->type, .id = session->id};
+    struct exporter *first = exporter_find(table, &key);
+    exporter->in_company = true;
+    if (first == NULL)
+        return;
+    first->in_company = true;
+    if (!session->shared.head.started)
+        session->shared.head = first->sequence.head;
+}
+
+// A newcomer: whether it comes from where another one's numbers did not follow.
+static void look_around(struct exporter_table *table, struct exporter *exporter)
+{
+    const struct session key = session_key(exporter, exporter->port);
+    struct session *session = table->sessions.count == 0
+                                  ? NULL
+                                  : find_session(table, &key, hash_session(table, &key));
+    if (session != NULL && session->id != exporter->key.id)
+        join(table, exporter, session);
+}
+
+// A number did not follow the one before: whether others have their part in it. An exporter that
+// sends from another port than before may be several.
+static void look_for_company(struct exporter_table *table, struct exporter *exporter)
+{
+    struct session *session = session_at(table, exporter, exporter->number_port);
+    if (session == NULL)
+        return;
+    if (exporter->number_port != exporter->port) {
+        exporter->in_company = true;
+        if (!session->shared.head.started)
+            session->shared.head = exporter->sequence.head;
+    } else if (session->id != exporter->key.id) {
+        join(table, exporter, session);
+    }
+}
+
+// Units and rules of before are not compared with those of now.
+static void level_marks(struct exporter *exporter)
+{
+    struct exporter_mark *marks[] = {&exporter->mark, &exporter->mark_old};
+    for (int i = 0; i < 2; i++) {
+        marks[i]->taken = exporter->sequence.taken;
+        marks[i]->lost = exporter->sequence.lost;
+    }
+}
+
+void exporter_take_number(struct exporter_table *table, struct exporter *exporter, uint32_t number,
+                          const struct sequence_step *step)
+{
+    struct session *session = NULL;
+    if (!exporter->in_company && sequence_follow(&exporter->sequence, number, step)) {
+        exporter->number_port = exporter->port;
+        return;
+    }
+    if (!exporter->sequence.head.started)
+        look_around(table, exporter);
+    else if (!exporter->in_company)
+        look_for_company(table, exporter);
+    if (exporter->in_company)
+        session = session_at(table, exporter, exporter->port);
+    if (sequence_take(&exporter->sequence, session == NULL ? NULL : &session->shared, number, step))
+        level_marks(exporter);
+    if (exporter->sequence.head.number == number)
+        exporter->number_port = exporter->port;
 }
 
 void exporter_gave_flows(struct exporter_table *table, struct exporter *exporter, uint64_t flows)

@@ -54,12 +54,15 @@ struct exporter {
     enum exporter_sampling sampling;
     int64_t skew_ns; // its clock against ours at the latest datagram, 0 without one (sFlow)
     struct sequence sequence;
+    uint16_t number_port; // that sent the latest sequence number
+    bool in_company;      // its number may be shared: other domains, or ports, send too
     struct limit limit;
     struct held_list held;
 };
 
 struct exporter_table {
     struct table table;
+    struct table sessions; // of who may share sequence numbers
     uint64_t seed;
     struct hold *hold; // what is held of an exporter goes with it
     const struct sampling_default *defaults;
@@ -79,6 +82,10 @@ struct exporter *exporter_seen(struct exporter_table *table, const struct export
 
 // The exporter of that key, or NULL.
 struct exporter *exporter_find(struct exporter_table *table, const struct exporter_key *key);
+
+// Takes the sequence number of that datagram.
+void exporter_take_number(struct exporter_table *table, struct exporter *exporter, uint32_t number,
+                          const struct sequence_step *step);
 
 // Counts flows decoded from that datagram: they make an exporter more than a newcomer.
 void exporter_gave_flows(struct exporter_table *table, struct exporter *exporter, uint64_t flows);

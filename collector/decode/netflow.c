@@ -302,6 +302,7 @@ static void take_template_set(struct netflow_walk *walk, const struct netflow_se
             records++;
             continue;
         case TEMPLATE_PADDING:
+            walk->templates += records;
             decode_part(walk->run,
                         options ? EXPORTER_OPTIONS_TEMPLATE_SETS : EXPORTER_TEMPLATE_SETS, records);
             walk->run->ledger->units_decoded++;
@@ -354,15 +355,18 @@ static bool next_set(struct netflow_walk *walk, struct netflow_set *set)
     return true;
 }
 
-// v9 counts datagrams (RFC 3954, section 5.1), IPFIX data records (RFC 7011, section 3.1).
-static void count_sequence(struct netflow_walk *walk)
+static uint16_t at_most_u16(uint32_t value)
 {
-    if (walk->dialect == TEMPLATE_V9)
-        decode_sequence(walk->run, walk->sequence, 1);
-    else if (walk->records_known)
-        decode_sequence(walk->run, walk->sequence, walk->records);
-    else if (walk->run->exporter != NULL)
-        sequence_take_unknown(&walk->run->exporter->sequence, walk->sequence);
+    return value < UINT16_MAX ? (uint16_t)value : UINT16_MAX;
+}
+
+static void count_sequence(const struct netflow_walk *walk)
+{
+    const struct sequence_step step = {.flows = at_most_u16(walk->records - walk->options),
+                                       .options = at_most_u16(walk->options),
+                                       .templates = at_most_u16(walk->templates),
+                                       .unknown = !walk->records_known};
+    decode_sequence(walk->run, walk->sequence, &step);
 }
 
 static void decode_held(const struct netflow_walk *walk, const struct held *held)
@@ -439,6 +443,8 @@ static bool start(struct netflow_walk *walk, struct decode_run *run, struct doma
     walk->sets = c;
     walk->deferred_count = 0;
     walk->records = 0;
+    walk->options = 0;
+    walk->templates = 0;
     walk->records_known = true;
     walk->set_count = 0;
     walk->options_fields = 0;

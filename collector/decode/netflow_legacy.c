@@ -133,7 +133,7 @@ void netflow_legacy_decode(struct decode_run *run, struct plan *plan)
     run->ledger->datagrams_parsed++;
     run->ledger->units_received++;
     decode_from(run, &run->datagram->source, FLOW_TYPE_NETFLOW_V5, h.engine);
-    decode_sequence(run, h.sequence, h.count);
+    decode_sequence(run, h.sequence, &(struct sequence_step){.flows = h.count});
     decode_clock(run, h.export_ns);
     unsigned taken = take_records(run, &h, &c, plan);
     if (run->exporter != NULL)

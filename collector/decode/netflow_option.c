@@ -72,6 +72,7 @@ static void decode_options(struct netflow_walk *walk, const struct template *tem
         return;
     }
     template->life->used_ns = walk->run->datagram->received_ns;
+    walk->options += walk->records - before;
     decode_part(walk->run, EXPORTER_OPTIONS_DATA_SETS, walk->records - before);
     walk->run->ledger->units_decoded++;
 }

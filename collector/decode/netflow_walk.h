@@ -33,6 +33,8 @@ struct netflow_walk {
     uint32_t sequence;
     uint64_t base;      // the bits of what all flows of the message have in common
     uint32_t records;   // data records decoded, of options too
+    uint32_t options;   // of these
+    uint32_t templates; // announced or withdrawn
     bool records_known; // no data set was left undecoded
     uint32_t set_count;
     uint32_t options_fields; // read of options records

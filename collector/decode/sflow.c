@@ -203,7 +203,8 @@ void sflow_decode(struct decode_run *run)
     ledger->units_received += header.samples;
     struct addr agent = addr_of(header.agent.data, header.agent.len);
     decode_from(run, &agent, FLOW_TYPE_SFLOW_5, header.sub_agent);
-    decode_sequence(run, header.sequence, 1);
+    decode_sequence(run, header.sequence,
+                    &(struct sequence_step){.flows = (uint16_t)header.samples});
     uint32_t seen = 0;
     for (; seen < header.samples && cursor_ok(&c) && cursor_left(&c) != 0; seen++) {
         error = decode_sample(run, &header, &c);

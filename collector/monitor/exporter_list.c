@@ -49,6 +49,25 @@ const char *exporter_sampling_text(enum exporter_sampling sampling)
     return "unknown";
 }
 
+const char *exporter_counted(const struct sequence *sequence)
+{
+    static const char *const counts[SEQUENCE_COUNTS] = {
+        "datagrams", "records", "flows", "records and templates", "data datagrams",
+    };
+    if (sequence_has_rule(sequence))
+        return counts[sequence->rule % SEQUENCE_OWN];
+    return sequence->rule == SEQUENCE_NOTHING ? "nothing" : "unknown";
+}
+
+void exporter_write_counted(struct buf *out, const struct sequence *sequence)
+{
+    buf_text(out, exporter_counted(sequence));
+    if (sequence_has_rule(sequence) && (sequence->rule & SEQUENCE_OWN) != 0)
+        buf_text(out, " incl.");
+    if (sequence_has_rule(sequence) && (sequence->rule & SEQUENCE_SHARED) != 0)
+        buf_text(out, " by port");
+}
+
 static int compare_keys(const void *a, const void *b)
 {
     const struct exporter_key *x = &((const struct survey_exporter *)a)->exporter.key;
@@ -105,6 +124,7 @@ static void merge(struct survey_exporter *into, const struct survey_exporter *fr
         a->sampling_rate = b->sampling_rate;
         a->elements_unused = b->elements_unused;
         a->limit = b->limit;
+        a->sequence.rule = b->sequence.rule;
     }
     a->counts = sums.counts;
     a->sequence.lost = sums.lost;

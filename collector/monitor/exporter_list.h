@@ -2,6 +2,7 @@
 #pragma once
 
 #include "collector/monitor/survey.h"
+#include "common/base/buf.h"
 
 struct exporter_list {
     struct survey_exporter *items; // by address, protocol and domain
@@ -19,3 +20,7 @@ void exporter_list_fini(struct exporter_list *list);
 // "NetFlow v9"; the source of its sampling rate.
 const char *exporter_protocol(enum flow_type type);
 const char *exporter_sampling_text(enum exporter_sampling sampling);
+
+// What its sequence numbers count: "records"; with all that is peculiar: "flows incl. by port".
+const char *exporter_counted(const struct sequence *sequence);
+void exporter_write_counted(struct buf *out, const struct sequence *sequence);

@@ -24,6 +24,14 @@ static void put_count(FILE *out, const char *name, uint64_t value)
     fprintf(out, ",\"%s\":%llu", name, (unsigned long long)value);
 }
 
+static void put_counted(FILE *out, const struct sequence *sequence)
+{
+    bool known = sequence_has_rule(sequence);
+    fprintf(out, ",\"sequence_counts\":\"%s\",\"sequence_incl\":%s,\"sequence_by_port\":%s",
+            exporter_counted(sequence), known && (sequence->rule & SEQUENCE_OWN) ? "true" : "false",
+            known && (sequence->rule & SEQUENCE_SHARED) ? "true" : "false");
+}
+
 static void put_counts(FILE *out, const struct exporter *e)
 {
     put_count(out, "datagrams", e->counts.datagrams);
@@ -34,6 +42,7 @@ static void put_counts(FILE *out, const struct exporter *e)
     put_count(out, "duplicates", e->sequence.duplicates);
     put_count(out, "reordered", e->sequence.reordered);
     put_count(out, "resets", e->sequence.resets);
+    put_counted(out, &e->sequence);
     put_count(out, "units_dropped", e->counts.units_dropped);
     put_count(out, "sampling_rate", e->sampling_rate);
     fprintf(out, ",\"sampling_source\":\"%s\"", exporter_sampling_text(e->sampling));
@@ -111,6 +120,14 @@ static const char *sampling_of(char room[static 48], const struct exporter *e)
     return room;
 }
 
+static const char *counted_of(char room[static 48], const struct exporter *e)
+{
+    struct buf text = buf_over(room, 47);
+    exporter_write_counted(&text, &e->sequence);
+    room[text.len] = '\0';
+    return room;
+}
+
 static void put_row(FILE *out, int width, const struct survey_exporter *one, uint64_t now_ns)
 {
     const struct exporter *e = &one->exporter;
@@ -118,14 +135,15 @@ static void put_row(FILE *out, int width, const struct survey_exporter *one, uin
     char skew[24];
     char seen[24];
     char sampling[48];
+    char counted[48];
     char verdict[VERDICT_TEXT_MAX];
     uint64_t ago_ns = now_ns > e->last_seen_ns ? now_ns - e->last_seen_ns : 0;
-    fprintf(out, "%-*s %-10s %10u %9zu %10.1f %10llu %8s %-15s %7llu %9s  %s\n", width,
+    fprintf(out, "%-*s %-10s %10u %9zu %10.1f %10llu %-14s %8s %-15s %7llu %9s  %s\n", width,
             addr_string(address, &e->key.source), exporter_protocol(e->key.type), e->key.id,
             one->templates, verdict_rates(e, now_ns).flows_per_second,
-            (unsigned long long)e->sequence.lost, skew_of(skew, e), sampling_of(sampling, e),
-            (unsigned long long)e->elements_unused, duration_of(seen, ago_ns, ""),
-            verdict_of(verdict, e, now_ns));
+            (unsigned long long)e->sequence.lost, counted_of(counted, e), skew_of(skew, e),
+            sampling_of(sampling, e), (unsigned long long)e->elements_unused,
+            duration_of(seen, ago_ns, ""), verdict_of(verdict, e, now_ns));
 }
 
 static void put_table(FILE *out, const struct exporter_list *list, uint64_t now_ns)
@@ -137,9 +155,9 @@ static void put_table(FILE *out, const struct exporter_list *list, uint64_t now_
         int len = (int)addr_text(address, source->bytes, source->len);
         width = len > width ? len : width;
     }
-    fprintf(out, "%-*s %-10s %10s %9s %10s %10s %8s %-15s %7s %9s  %s\n", width, "EXPORTER",
-            "PROTOCOL", "DOMAIN", "TEMPLATES", "FLOWS/S", "LOST", "CLOCK", "SAMPLING", "UNUSED",
-            "LAST SEEN", "VERDICT");
+    fprintf(out, "%-*s %-10s %10s %9s %10s %10s %-14s %8s %-15s %7s %9s  %s\n", width, "EXPORTER",
+            "PROTOCOL", "DOMAIN", "TEMPLATES", "FLOWS/S", "LOST", "OF", "CLOCK", "SAMPLING",
+            "UNUSED", "LAST SEEN", "VERDICT");
     for (size_t i = 0; i < list->count; i++)
         put_row(out, width, &list->items[i], now_ns);
     if (list->left_out != 0)

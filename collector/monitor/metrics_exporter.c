@@ -212,7 +212,8 @@ static const struct {
      "Flows of an exporter left out by its limit."},
     // What comes late after all is taken off again, so it is no counter.
     {VALUE_LOST, METRICS_GAUGE, "goflow2plus_exporter_lost",
-     "Units of its sequence numbers that never came: datagrams, for NetFlow v5 and IPFIX records."},
+     "Units of its sequence numbers that never came: datagrams, or records where these are "
+     "counted."},
     {VALUE_DUPLICATES, METRICS_COUNTER, "goflow2plus_exporter_duplicates_total",
      "Datagrams of an exporter that came again."},
     {VALUE_REORDERED, METRICS_COUNTER, "goflow2plus_exporter_reordered_total",
