@@ -30,6 +30,28 @@ static bool is_said(const struct plan_time *time)
     return time->clock == PLAN_CLOCK_ABSOLUTE || time->clock == PLAN_CLOCK_NONE;
 }
 
+static bool is_missing(const struct netflow_clock *clock, const struct plan_time *time)
+{
+    return time->clock == PLAN_CLOCK_NONE ||
+           (time->clock == PLAN_CLOCK_ABSOLUTE && time->value == 0) ||
+           (time->clock == PLAN_CLOCK_UPTIME && !netflow_clock_counts(clock));
+}
+
+// What the duration says of a start or an end that is missing; a flow with neither ended as it was
+// exported.
+static void complete(const struct netflow_clock *clock, const struct plan_result *record,
+                     uint64_t *start_ns, uint64_t *end_ns)
+{
+    bool no_start = is_missing(clock, &record->start);
+    bool no_end = is_missing(clock, &record->end);
+    if (no_start && no_end)
+        *end_ns = clock->export_ns;
+    if (no_start && record->duration_ns <= *end_ns)
+        *start_ns = *end_ns - record->duration_ns;
+    else if (no_end && !no_start && record->duration_ns <= UINT64_MAX - *start_ns)
+        *end_ns = *start_ns + record->duration_ns;
+}
+
 bool netflow_clock_set(const struct netflow_clock *clock, const struct plan_result *record,
                        struct flow *flow)
 {
@@ -40,6 +62,8 @@ bool netflow_clock_set(const struct netflow_clock *clock, const struct plan_resu
     if (uptimes && !netflow_clock_counts(clock)) { // the flow ended as it was exported
         uint32_t duration_ms = (uint32_t)(record->end.value - record->start.value);
         start_ns = netflow_clock_before(end_ns, (int64_t)duration_ms * NETFLOW_CLOCK_NS_PER_MS);
+    } else if (record->duration_ns != 0) {
+        complete(clock, record, &start_ns, &end_ns);
     }
     // A time may be there by the mapping: the record's own goes before it, the export time does
     // not.

@@ -53,6 +53,8 @@ static void fill(struct flow *flow, const struct netflow_clock *clock, const uin
     flow_set_num(flow, FLOW_DST_AS, bytes_u16(record + 42));
     flow_set_num(flow, FLOW_SRC_NET, record[44]);
     flow_set_num(flow, FLOW_DST_NET, record[45]);
+    if (plan_icmp_is(record[38]))
+        plan_icmp_ports(flow);
 }
 
 struct plan *netflow_legacy_plan(void)

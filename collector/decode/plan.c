@@ -1,40 +1,14 @@
 #include "collector/decode/plan.h"
 
+#include "collector/decode/element.h"
 #include "collector/decode/mapping/mapping.h"
 #include "collector/decode/plan_state.h"
 #include "collector/decode/plan_wire.h"
 
 #include <stdlib.h>
 
-struct element {
-    uint8_t code;
-    uint8_t field;
-    uint16_t argument;
-};
-
-#define UPTIME        TIME_UNIT_UPTIME
-#define SECONDS       TIME_UNIT_SECONDS
-#define MILLI         TIME_UNIT_MILLI
-#define NTP           TIME_UNIT_NTP
-#define DELTA         TIME_UNIT_DELTA
-#define IP            SECTION_IP
-#define FRAME         SECTION_FRAME
-#define ELEMENT_COUNT 316 // one more than the highest
-
-static const struct element ELEMENTS[ELEMENT_COUNT] = {
-#define ELEMENT(element, operation, field, argument)                                               \
-    [element] = {OP_##operation, FLOW_##field, argument},
-#include "collector/decode/elements.def"
-#undef ELEMENT
-};
-
-static struct element element_of(const struct template_field *field)
-{
-    static const struct element none = {.code = OP_NONE};
-    if (field->enterprise != 0 || field->element >= ELEMENT_COUNT)
-        return none;
-    return ELEMENTS[field->element];
-}
+const uint8_t PLAN_FAMILY_FIELDS[PLAN_FAMILY_COUNT] = {FLOW_SRC_ADDR, FLOW_DST_ADDR, FLOW_NEXT_HOP,
+                                                       FLOW_BGP_NEXT_HOP};
 
 static uint8_t specialised_time(const struct element *element, unsigned length)
 {
@@ -73,11 +47,65 @@ static uint8_t specialised(const struct element *element, unsigned length)
     }
 }
 
+// What the elements of the template are to each other.
+struct survey {
+    uint64_t filled;    // fields that an element fills
+    uint64_t contested; // fields that several of them fill
+    uint64_t ipv4;      // fields that have an address of that version
+    uint64_t ipv6;
+    bool sections;
+    bool labels;
+    bool family; // it takes more than one of them to tell the IP version
+};
+
 struct compiler {
     struct plan *plan;
+    struct survey survey;
     uint32_t offset;
     struct op *stretch; // the check whose length is still growing
 };
+
+static const uint64_t ADDRESSES = FLOW_BIT(FLOW_SRC_ADDR) | FLOW_BIT(FLOW_DST_ADDR);
+
+static void survey_element(struct survey *survey, const struct element *element)
+{
+    uint64_t bit = FLOW_BIT(element->field);
+    switch (element->code) {
+    case OP_SAMPLING:
+    case OP_TIME_INIT:
+    case OP_DURATION:
+        return;
+    case OP_SECTION:
+        survey->sections = true;
+        return;
+    case OP_MPLS_LABEL:
+        survey->labels = true;
+        return;
+    case OP_ADDRESS:
+    case OP_HOP:
+        *(element->argument == 4 ? &survey->ipv4 : &survey->ipv6) |= bit;
+        break;
+    default:
+        break;
+    }
+    survey->contested |= survey->filled & bit;
+    survey->filled |= bit;
+}
+
+static struct survey survey_template(const struct template *template)
+{
+    struct survey survey = {.filled = 0};
+    for (unsigned i = 0; i < template->field_count; i++) {
+        const struct template_field *field = &template->fields[i];
+        const struct element *element = element_find(field->enterprise, field->element);
+        for (; element != NULL && field->length != 0; element = element_next(element))
+            survey_element(&survey, element);
+    }
+    uint64_t etype = FLOW_BIT(FLOW_ETYPE);
+    survey.family = (survey.ipv4 != 0 && survey.ipv6 != 0) || survey.sections ||
+                    ((survey.filled & etype) != 0 && (survey.filled & ADDRESSES) != 0);
+    return survey;
+}
 
 static struct op *add_op(struct compiler *c, uint8_t code, const struct element *element)
 {
@@ -88,6 +116,22 @@ static struct op *add_op(struct compiler *c, uint8_t code, const struct element 
         op->argument = element->argument;
     }
     return op;
+}
+
+// The operation for an element, which has no fixed length in a field of variable length (0).
+static void add_element(struct compiler *c, const struct element *element, unsigned length)
+{
+    struct element row = *element;
+    if (row.code == OP_ADDRESS && c->survey.family)
+        row.code = OP_HOP;
+    bool contested = (c->survey.contested & FLOW_BIT(row.field)) != 0 && row.code != OP_SAMPLING;
+    uint8_t code = contested     ? OP_CONTESTED | row.code
+                   : length == 0 ? row.code
+                                 : specialised(&row, length);
+    struct op *op = add_op(c, code, &row);
+    if (contested || row.code == OP_SECTION)
+        op->argument |= (uint16_t)(row.rank << OP_RANK_SHIFT);
+    op->length = (uint16_t)length;
 }
 
 // What the mapping does with the element, ahead of what is done anyway. A sampling rate is taken
@@ -102,7 +146,7 @@ static bool add_mapped(struct compiler *c, const struct template_field *field,
     if (item < 0)
         return false;
     bool sampling = mapping_is_sampling(plan->mapped, item);
-    if (sampling && element->code == OP_SAMPLING)
+    if (sampling && element != NULL && element->code == OP_SAMPLING)
         return false;
     struct op *op = add_op(c, sampling ? OP_MAPPED_SAMPLING : OP_MAPPED, NULL);
     op->argument = (uint16_t)item;
@@ -117,8 +161,8 @@ static void compile_variable(struct compiler *c, const struct template_field *fi
     c->stretch->length = (uint16_t)(c->offset + 1);
     struct op *variable = add_op(c, OP_VARIABLE, NULL);
     variable->argument = add_mapped(c, field, element);
-    if (element->code != OP_NONE) {
-        add_op(c, element->code, element);
+    for (; element != NULL; element = element_next(element)) {
+        add_element(c, element, 0);
         variable->argument++;
     }
     c->plan->unused += variable->argument == 0;
@@ -128,38 +172,60 @@ static void compile_variable(struct compiler *c, const struct template_field *fi
 
 static void compile_field(struct compiler *c, const struct template_field *field)
 {
-    struct element element = element_of(field);
+    const struct element *element = element_find(field->enterprise, field->element);
     if (field->length == TEMPLATE_VARIABLE) {
-        compile_variable(c, field, &element);
+        compile_variable(c, field, element);
         return;
     }
     // Without bytes there is no value; and a thousand fields without bytes would cost as much as
     // any.
-    bool mapped = field->length != 0 && add_mapped(c, field, &element);
-    c->plan->unused += !mapped && element.code == OP_NONE;
-    if (element.code != OP_NONE && field->length != 0)
-        add_op(c, specialised(&element, field->length), &element)->length = field->length;
+    bool mapped = field->length != 0 && add_mapped(c, field, element);
+    c->plan->unused += !mapped && element == NULL;
+    for (; element != NULL && field->length != 0; element = element_next(element))
+        add_element(c, element, field->length);
     c->offset += field->length;
+}
+
+// What takes more than one element.
+static void finish(struct compiler *c)
+{
+    const struct survey *survey = &c->survey;
+    uint64_t ports = FLOW_BIT(FLOW_SRC_PORT) | FLOW_BIT(FLOW_DST_PORT);
+    c->offset = 0;
+    if (survey->sections)
+        add_op(c, OP_PACKET, NULL);
+    if (survey->family)
+        add_op(c, OP_FAMILY, NULL);
+    if (survey->labels)
+        add_op(c, OP_LABELS, NULL);
+    if ((survey->filled & FLOW_BIT(FLOW_PROTO)) != 0 && (survey->filled & ports) != 0)
+        add_op(c, OP_ICMP_PORTS, NULL);
+    c->plan->scratch = survey->contested != 0 || survey->sections || survey->labels;
+    for (unsigned i = 0; i < PLAN_FAMILY_COUNT; i++)
+        if ((survey->ipv4 & survey->ipv6 & FLOW_BIT(PLAN_FAMILY_FIELDS[i])) != 0)
+            c->plan->families |= (uint8_t)(1u << i);
 }
 
 struct plan *plan_new(const struct template *template, enum template_dialect dialect,
                       const struct mapping *mapping)
 {
-    // A variable field takes at most four operations; the first stretch is one more.
-    size_t max = 1 + 4 * (size_t) template->field_count;
+    // A variable field takes at most five operations; the first stretch and what takes more than
+    // one element are five more.
+    size_t max = 5 + 5 * (size_t) template->field_count;
     struct plan *plan = calloc(1, sizeof *plan + max * sizeof plan->ops[0]);
     if (plan == NULL)
         return NULL;
     plan->mapping = mapping;
     if (mapping != NULL)
         plan->mapped = mapping_elements(mapping, dialect == TEMPLATE_IPFIX);
-    struct compiler c = {.plan = plan};
+    struct compiler c = {.plan = plan, .survey = survey_template(template)};
     if (template->variable)
         c.stretch = add_op(&c, OP_STRETCH, NULL);
     for (unsigned i = 0; i < template->field_count; i++)
         compile_field(&c, &template->fields[i]);
     if (template->variable)
         c.stretch->length = (uint16_t)c.offset;
+    finish(&c);
     plan->len = template->variable ? 0 : template->min_len;
     struct plan *fitted = realloc(plan, sizeof *plan + plan->op_count * sizeof plan->ops[0]);
     return fitted == NULL ? plan : fitted;

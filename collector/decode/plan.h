@@ -31,8 +31,9 @@ struct plan_time {
 struct plan_result {
     struct plan_time start;
     struct plan_time end;
-    uint64_t init_ms;  // systemInitTimeMilliseconds, 0 when the record has none
-    bool has_sampling; // some sampling element was there
+    uint64_t init_ms;     // systemInitTimeMilliseconds, 0 when the record has none
+    uint64_t duration_ns; // of the flow, 0 when the record does not say it
+    bool has_sampling;    // some sampling element was there
     struct sampling_terms sampling;
 };
 
@@ -45,6 +46,25 @@ size_t plan_bytes(const struct plan *plan);
 
 // How many fields of the template mean nothing to schema and mapping.
 uint32_t plan_unused(const struct plan *plan);
+
+// Whether the protocol is ICMP, and so what exporters put into ports is its type and code.
+static inline bool plan_icmp_is(uint64_t proto)
+{
+    return proto == 1 || proto == 58;
+}
+
+// Gives a flow of ICMP without a type and code those of its destination port, type * 256 + code, or
+// of its source port where the other one is 0.
+static inline void plan_icmp_ports(struct flow *flow)
+{
+    uint64_t port = flow_num(flow, FLOW_DST_PORT);
+    if (port == 0)
+        port = flow_num(flow, FLOW_SRC_PORT);
+    if (flow_has(flow, FLOW_ICMP_TYPE) || flow_has(flow, FLOW_ICMP_CODE))
+        return;
+    flow_set_num(flow, FLOW_ICMP_TYPE, port >> 8 & 0xff);
+    flow_set_num(flow, FLOW_ICMP_CODE, port & 0xff);
+}
 
 // Fills `flow` from the record at `data`, `len` bytes up to the end of its set, at least the
 // template's min_len. Fields already set stay unless the record has them. Returns the record's

@@ -2,17 +2,10 @@
 
 #include "collector/decode/mapping/mapping.h"
 #include "collector/decode/ntp.h"
-#include "collector/decode/packet/packet.h"
-#include "collector/decode/plan_state.h"
+#include "collector/decode/plan_settle.h"
 
 #define SAMPLING_INTERVAL 34
-
-struct run {
-    const struct plan *plan;
-    struct flow *flow;
-    struct plan_result *result;
-    struct ledger *ledger;
-};
+#define RANK_ZERO         0x80 // and more: of a value that is zero
 
 static inline struct plan_time milli_time(uint64_t value)
 {
@@ -37,7 +30,10 @@ static void set_time(struct plan_time *time, unsigned unit, uint64_t value)
     case TIME_UNIT_MILLI:
         *time = milli_time(value);
         break;
-    case TIME_UNIT_NTP: // RFC 7011, sections 6.1.9 and 6.1.10
+    case TIME_UNIT_MICRO:
+        time->value = ntp_unix_us(value) * 1000;
+        break;
+    case TIME_UNIT_NANO:
         time->value = ntp_unix_ns(value);
         break;
     default:
@@ -49,21 +45,35 @@ static void set_time(struct plan_time *time, unsigned unit, uint64_t value)
 
 static void set_address(struct flow *flow, enum flow_field field, const uint8_t *at, size_t len)
 {
-    static const uint8_t zeros[16];
-    if (flow_has(flow, field) && memcmp(at, zeros, len) == 0)
+    if (flow_has(flow, field) && plan_only_zeros(at, len))
         return;
     flow_set_bytes(flow, field, at, len);
     flow_set_num(flow, FLOW_ETYPE, len == 4 ? PLAN_ETYPE_IPV4 : PLAN_ETYPE_IPV6);
 }
 
-static void set_section(const struct run *run, unsigned kind, const uint8_t *at, size_t len)
+static void keep_section(struct plan_scratch *scratch, const struct op *op, const uint8_t *at,
+                         size_t len)
 {
-    struct flow *flow = run->flow;
-    packet_parse_mapped(flow, run->plan->mapping,
-                        kind == SECTION_FRAME ? PACKET_ETHERNET : PACKET_IP, at, len);
-    flow_set_num(flow, FLOW_PACKETS, 1);
-    if (!flow_has(flow, FLOW_BYTES))
-        flow_set_num(flow, FLOW_BYTES, len);
+    if (op_rank(op) > scratch->section_rank)
+        return;
+    scratch->section = (struct span){.data = at, .len = len};
+    scratch->section_rank = op_rank(op);
+    scratch->section_kind = (uint8_t)op->argument;
+}
+
+static void keep_label(struct plan_scratch *scratch, unsigned place, uint64_t value, size_t len)
+{
+    scratch->stack[place] = (uint32_t)(len == 4 ? value >> 8 : value) & 0xffffff;
+}
+
+// The finest that is not zero.
+static void take_duration(struct plan_result *result, unsigned unit, uint64_t value)
+{
+    uint64_t unit_ns = unit == TIME_UNIT_MICRO ? 1000 : 1000000;
+    if (value == 0 || (result->duration_ns != 0 && unit != TIME_UNIT_MICRO))
+        return;
+    if (__builtin_mul_overflow(value, unit_ns, &result->duration_ns))
+        result->duration_ns = 0;
 }
 
 static void take_sampling(struct plan_result *result, uint16_t element, uint64_t value)
@@ -74,23 +84,24 @@ static void take_sampling(struct plan_result *result, uint16_t element, uint64_t
     sampling_take(&result->sampling, element, value);
 }
 
-static void apply_number(const struct run *run, const struct op *op, uint64_t value)
+static void apply_number(const struct plan_run *run, const struct op *op, uint64_t value)
 {
     enum flow_field field = (enum flow_field)op->field;
     switch (op->code) {
-    case OP_ICMP:
-        flow_set_num(run->flow, FLOW_ICMP_TYPE, value >> 8 & 0xff);
-        flow_set_num(run->flow, FLOW_ICMP_CODE, value & 0xff);
+    case OP_HIGH_BYTE:
+        flow_set_num(run->flow, field, value >> 8 & 0xff);
         break;
-    case OP_VLAN:
-        flow_set_num(run->flow, FLOW_VLAN_ID, (uint32_t)value);
-        flow_set_num(run->flow, FLOW_SRC_VLAN, (uint32_t)value);
+    case OP_LOW_BYTE:
+        flow_set_num(run->flow, field, value & 0xff);
+        break;
+    case OP_DSCP:
+        flow_set_num(run->flow, field, (value & 0x3f) << 2);
+        break;
+    case OP_ONE:
+        flow_set_num(run->flow, field, value != 0);
         break;
     case OP_IP_FLAGS:
         flow_set_num(run->flow, field, (uint32_t)(value >> 5));
-        break;
-    case OP_MPLS_LABEL:
-        flow_set_item(run->flow, field, op->argument, (uint32_t)(value >> 4));
         break;
     case OP_TIME_START:
         set_time(&run->result->start, op->argument, value);
@@ -104,9 +115,8 @@ static void apply_number(const struct run *run, const struct op *op, uint64_t va
     case OP_SAMPLING:
         take_sampling(run->result, op->argument, value);
         break;
-    case OP_FRAME_SIZE:
-        flow_set_num(run->flow, field, value);
-        flow_set_num(run->flow, FLOW_PACKETS, 1);
+    case OP_DURATION:
+        take_duration(run->result, op->argument, value);
         break;
     default: // OP_NUM
         flow_set_num(run->flow, field,
@@ -115,29 +125,48 @@ static void apply_number(const struct run *run, const struct op *op, uint64_t va
     }
 }
 
-// Any operation on a value of any length.
-static void apply(const struct run *run, const struct op *op, const uint8_t *at, size_t len)
+// Whether a value of that length can be what the element is; what cannot is counted.
+static bool fits(const struct plan_run *run, uint8_t code, uint16_t argument, size_t len)
+{
+    switch (code) {
+    case OP_ADDRESS:
+    case OP_HOP:
+    case OP_LIST:
+        ledger_count(run->ledger, REASON_FIELD_LENGTH, len != argument && len != 0);
+        return len == argument;
+    case OP_IP_VERSION:
+    case OP_SECTION:
+        return len != 0;
+    case OP_MAPPED:
+    case OP_MAPPED_SAMPLING:
+        return true;
+    default:
+        ledger_count(run->ledger, REASON_FIELD_TOO_LONG, len > 8);
+        return len <= 8;
+    }
+}
+
+// Any operation of an element on a value that fits.
+static void apply_plain(const struct plan_run *run, const struct op *op, const uint8_t *at,
+                        size_t len)
 {
     enum flow_field field = (enum flow_field)op->field;
     switch (op->code) {
     case OP_ADDRESS:
+        set_address(run->flow, field, at, len);
+        break;
     case OP_HOP:
+        flow_set_bytes(run->flow, field, at, len);
+        break;
     case OP_LIST:
-        if (len != op->argument)
-            ledger_count(run->ledger, REASON_FIELD_LENGTH, len != 0);
-        else if (op->code == OP_ADDRESS)
-            set_address(run->flow, field, at, len);
-        else if (op->code == OP_HOP)
-            flow_set_bytes(run->flow, field, at, len);
-        else
-            flow_append_bytes(run->flow, field, at, len);
+        flow_append_bytes(run->flow, field, at, len);
         break;
     case OP_IP_VERSION:
-        if (len != 0 && (*at == 4 || *at == 6))
+        if (*at == 4 || *at == 6)
             flow_set_num(run->flow, field, *at == 4 ? PLAN_ETYPE_IPV4 : PLAN_ETYPE_IPV6);
         break;
     case OP_SECTION:
-        set_section(run, op->argument, at, len);
+        keep_section(run->scratch, op, at, len);
         break;
     case OP_MAPPED:
         mapping_take(run->plan->mapped, op->argument, at, len, run->flow, run->ledger);
@@ -146,13 +175,64 @@ static void apply(const struct run *run, const struct op *op, const uint8_t *at,
         take_sampling(run->result, SAMPLING_INTERVAL,
                       mapping_number(run->plan->mapped, op->argument, at, len));
         break;
+    case OP_MPLS_LABEL:
+        keep_label(run->scratch, op->argument, bytes_be(at, len), len);
+        break;
     default:
-        if (len > 8)
-            ledger_count(run->ledger, REASON_FIELD_TOO_LONG, 1);
-        else
-            apply_number(run, op, bytes_be(at, len));
+        apply_number(run, op, bytes_be(at, len));
         break;
     }
+}
+
+static bool is_time(const struct op *op)
+{
+    return op->code == OP_TIME_START || op->code == OP_TIME_END;
+}
+
+// Zeros give way to all else. Of times that are zero the one of the highest rank stands, since an
+// uptime may be 0.
+static uint8_t rank_of(const struct op *plain, uint8_t rank, bool zero)
+{
+    if (!zero)
+        return rank;
+    return is_time(plain) ? PLAN_RANK_NONE - rank : RANK_ZERO + rank;
+}
+
+// A field that several elements fill: the one of the lowest rank whose value is not zero stands.
+static void contest(const struct plan_run *run, const struct op *op, const uint8_t *at, size_t len)
+{
+    struct flow *flow = run->flow;
+    enum flow_field field = (enum flow_field)op->field;
+    uint8_t *best = &run->scratch->rank[field];
+    struct op plain = *op;
+    plain.code &= (uint8_t)~OP_CONTESTED;
+    plain.argument &= (1 << OP_RANK_SHIFT) - 1;
+    bool zero = plan_only_zeros(at, len);
+    bool had = flow_has(flow, field);
+    uint64_t num = flow->num[field];
+    uint8_t rank = rank_of(&plain, op_rank(op), zero);
+    if (!fits(run, plain.code, plain.argument, len))
+        return;
+    if (rank > *best || (zero && had && *best == PLAN_RANK_NONE)) // the mapping filled it
+        return;
+    flow_clear(flow, field);
+    apply_plain(run, &plain, at, len);
+    if (flow_has(flow, field) || is_time(&plain) || (zero && !had)) {
+        *best = rank;
+    } else if (had) { // nothing that the field could take
+        flow->num[field] = num;
+        flow->set |= FLOW_BIT(field);
+    }
+}
+
+static void apply(const struct plan_run *run, const struct op *op, const uint8_t *at, size_t len)
+{
+    if ((op->code & OP_CONTESTED) != 0)
+        contest(run, op, at, len);
+    else if (op->code == OP_PACKET || op->code == OP_FAMILY || op->code == OP_LABELS)
+        plan_settle(run, op);
+    else if (fits(run, op->code, op->argument, len))
+        apply_plain(run, op, at, len);
 }
 
 // The value of a variable field (RFC 7011, section 7): its address, NULL past the end.
@@ -192,7 +272,7 @@ static inline uint64_t with_address(struct flow *flow, uint64_t set, unsigned fi
 // One operation at a place that is known to be readable. The set bits travel in a register: storing
 // and loading them again for each operation would be most of its cost.
 static inline __attribute__((always_inline)) uint64_t
-operate(const struct run *run, const struct op *op, const uint8_t *at, uint64_t set)
+operate(const struct plan_run *run, const struct op *op, const uint8_t *at, uint64_t set)
 {
     struct flow *flow = run->flow;
     switch (op->code) {
@@ -228,6 +308,12 @@ operate(const struct run *run, const struct op *op, const uint8_t *at, uint64_t 
     case OP_MILLI_END:
         run->result->end = milli_time(bytes_u64(at));
         return set;
+    case OP_ICMP_PORTS:
+        if ((set & FLOW_BIT(FLOW_PROTO)) == 0 || !plan_icmp_is(flow->num[FLOW_PROTO]))
+            return set;
+        flow->set = set;
+        plan_icmp_ports(flow);
+        return flow->set;
     default:
         flow->set = set;
         apply(run, op, at, op->length);
@@ -235,7 +321,7 @@ operate(const struct run *run, const struct op *op, const uint8_t *at, uint64_t 
     }
 }
 
-static size_t run_fixed(const struct plan *plan, const struct run *run, const uint8_t *data)
+static size_t run_fixed(const struct plan *plan, const struct plan_run *run, const uint8_t *data)
 {
     const struct op *const last = plan->ops + plan->op_count;
     uint64_t set = run->flow->set;
@@ -245,7 +331,7 @@ static size_t run_fixed(const struct plan *plan, const struct run *run, const ui
     return plan->len;
 }
 
-static size_t run_variable(const struct plan *plan, const struct run *run, const uint8_t *data,
+static size_t run_variable(const struct plan *plan, const struct plan_run *run, const uint8_t *data,
                            const uint8_t *end)
 {
     const struct op *const last = plan->ops + plan->op_count;
@@ -274,11 +360,18 @@ static size_t run_variable(const struct plan *plan, const struct run *run, const
 size_t plan_run(const struct plan *plan, const uint8_t *data, size_t len, struct flow *flow,
                 struct plan_result *result, struct ledger *ledger)
 {
-    const struct run run = {.plan = plan, .flow = flow, .result = result, .ledger = ledger};
+    struct plan_scratch scratch;
+    struct plan_run run = {.plan = plan, .flow = flow, .result = result, .ledger = ledger};
     result->start.clock = PLAN_CLOCK_NONE;
     result->end.clock = PLAN_CLOCK_NONE;
     result->init_ms = 0;
+    result->duration_ns = 0;
     result->has_sampling = false;
+    if (plan->scratch) {
+        scratch = (struct plan_scratch){.section_rank = PLAN_RANK_NONE};
+        memset(scratch.rank, PLAN_RANK_NONE, sizeof scratch.rank);
+        run.scratch = &scratch;
+    }
     if (plan->len != 0)
         return run_fixed(plan, &run, data);
     return run_variable(plan, &run, data, data + len);

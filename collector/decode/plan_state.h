@@ -1,6 +1,8 @@
-// What plan.c (the compiler), plan_run.c (the run) and plan_wire.c share; for these only.
+// What element.c (the table), plan.c (the compiler), plan_run.c (the run) and plan_wire.c share;
+// for these only.
 #pragma once
 
+#include "collector/decode/element.h"
 #include "collector/decode/plan.h"
 
 struct mapping_elements;
@@ -11,35 +13,26 @@ enum {
     PLAN_ETYPE_IPV6 = 0x86dd,
 };
 
-// Arguments of elements.def.
-enum {
-    TIME_UNIT_UPTIME,
-    TIME_UNIT_SECONDS,
-    TIME_UNIT_MILLI,
-    TIME_UNIT_NTP,
-    TIME_UNIT_DELTA,
-    SECTION_IP,
-    SECTION_FRAME,
-};
-
 enum code {
     OP_NONE,
     // Of the table.
     OP_NUM,        // a number of 0 to 8 bytes
+    OP_HIGH_BYTE,  // the byte above the low one
+    OP_LOW_BYTE,   // the low byte
+    OP_DSCP,       // six bits, as the high ones of a byte
+    OP_ONE,        // 1 where the number is not zero
     OP_ADDRESS,    // source or destination, with its EtherType; zeros never replace an address
-    OP_HOP,        // an address; the last one stands
+    OP_HOP,        // an address without that
     OP_LIST,       // an address, appended
-    OP_ICMP,       // type in the high byte, code in the low
-    OP_VLAN,       // vlan_id and src_vlan
     OP_IP_VERSION, // 4 or 6, as EtherType
     OP_IP_FLAGS,   // the high three bits of a byte
     OP_MPLS_LABEL, // a label stack entry without its TTL; the argument is its place
     OP_TIME_START,
     OP_TIME_END,
     OP_TIME_INIT,
-    OP_SAMPLING,   // the argument is the element
-    OP_FRAME_SIZE, // bytes of one packet
-    OP_SECTION,    // the packet itself
+    OP_DURATION,
+    OP_SAMPLING, // the argument is the element
+    OP_SECTION,  // the packet itself
     // Of mapping.yaml; the argument is the item.
     OP_MAPPED,
     OP_MAPPED_SAMPLING,
@@ -56,13 +49,22 @@ enum code {
     OP_UPTIME_END,
     OP_MILLI_START,
     OP_MILLI_END,
+    // Behind all others: what takes more than one of them.
+    OP_PACKET,     // the section, in fields that no element has filled
+    OP_FAMILY,     // etype, and addresses of zeros, by what all elements say of the IP version
+    OP_LABELS,     // the label stack, from its entries
+    OP_ICMP_PORTS, // type and code, from the ports of ICMP
     // Records of variable length.
     OP_STRETCH,  // `length` bytes must be left here
     OP_VARIABLE, // a variable length and its value; offsets count from its end on. The argument is
                  // how many of the next operations take the value
 };
 
-// `offset` counts from the start of the record, or from the end of the last variable field.
+// With one of the table: unless one of a lower rank has filled the field, or the value is zero.
+#define OP_CONTESTED 0x80
+
+// `offset` counts from the start of the record, or from the end of the last variable field. Where
+// the rank matters, it stands above the argument.
 struct op {
     uint8_t code;
     uint8_t field;
@@ -71,12 +73,25 @@ struct op {
     uint16_t offset;
 };
 
+#define OP_RANK_SHIFT 8
+
+static inline uint8_t op_rank(const struct op *op)
+{
+    return (uint8_t)(op->argument >> OP_RANK_SHIFT);
+}
+
+// The fields that elements of both IP versions fill, a bit of plan.families each.
+#define PLAN_FAMILY_COUNT 4
+extern const uint8_t PLAN_FAMILY_FIELDS[PLAN_FAMILY_COUNT];
+
 struct plan {
     uint32_t len;    // of a record without variable fields, else 0
     uint32_t unused; // fields that no operation takes
     const struct mapping *mapping;
     const struct mapping_elements *mapped; // of the template's protocol
     bool wireless;                         // known to need the whole way
+    bool scratch;                          // the run needs a struct scratch
+    uint8_t families;                      // of PLAN_FAMILY_FIELDS, those of both IP versions
     struct plan_wire *wire;                // shared; NULL: not asked for, or there is none
     uint32_t op_count;
     struct op ops[];

@@ -1,8 +1,8 @@
 // Records written straight to the wire: what plan_run, netflow_clock_set and wire_write do one
 // after the other, in one walk over the fields in the wire's order, with no flow in between.
 //
-// For templates of common shape: records of fixed length whose elements each fill fields of their
-// own. A record with something odd in it is left to the whole way, which gives the same bytes.
+// For templates of common shape: records of fixed length. A record with something odd in it is left
+// to the whole way, which gives the same bytes.
 #pragma once
 
 #include "collector/decode/netflow_clock.h"
@@ -13,7 +13,7 @@
 struct plan_wire;
 
 // What a decoder's plans were compiled into. Those of equal records, which is what all exporters of
-// one kind send, share one. There are at most PLAN_WIRE_COUNT_MAX, of 1.6 KiB at most each.
+// one kind send, share one. There are at most PLAN_WIRE_COUNT_MAX, of 2 KiB at most each.
 #define PLAN_WIRE_COUNT_MAX 4096
 #define PLAN_WIRE_BUCKETS   256
 struct plan_wire_pool {
@@ -38,6 +38,8 @@ struct plan_writing {
     size_t bound;                      // bytes that a frame needs at most
     unsigned gap;                      // bytes left in front of the next body for its length
     uint64_t end_ns;                   // of the last record
+    uint64_t etype;                    // of the record
+    bool icmp;                         // the record is of ICMP
     struct {
         uint8_t at;
         uint8_t len;

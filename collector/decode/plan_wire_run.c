@@ -28,6 +28,8 @@ void plan_wire_begin(struct plan_writing *writing, const struct plan_wire *wire,
     writing->clock = clock;
     writing->bound = wire->bound;
     writing->gap = 1;
+    writing->etype = wire->etype;
+    writing->icmp = false;
     flow_set_num(flow, FLOW_ETYPE, wire->etype);
     flow_set_num(flow, FLOW_TIME_FLOW_START_NS, clock->export_ns);
     flow_set_num(flow, FLOW_TIME_FLOW_END_NS, clock->export_ns);
@@ -101,6 +103,97 @@ static inline uint8_t *put_absolute(uint8_t *out, struct plan_writing *writing,
     return put_number(out, step, writing->end_ns);
 }
 
+static uint8_t *put_first_number(uint8_t *out, const struct step *step, const uint8_t *record)
+{
+    uint64_t value = number_at(step, record);
+    for (const struct step *next = step + 1; value == 0 && next->code == STEP_CANDIDATE; next++)
+        value = number_at(next, record) << next->head;
+    return put_number(out, step, value);
+}
+
+static unsigned address_len(const struct step *step)
+{
+    return step->head >> 8 * (step->head_len - 1);
+}
+
+static bool is_zeros(const struct step *step, const uint8_t *record)
+{
+    const uint8_t *at = record + step->offset;
+    if (address_len(step) == 4)
+        return bytes_u32(at) == 0;
+    return (bytes_u64(at) | bytes_u64(at + 8)) == 0;
+}
+
+static uint64_t etype_of(const struct step *step)
+{
+    return address_len(step) == 4 ? 0x0800 : 0x86dd;
+}
+
+static uint8_t *put_address(uint8_t *out, const struct step *step, const uint8_t *record)
+{
+    out = put_head(out, step);
+    memcpy(out, record + step->offset, address_len(step));
+    return out + address_len(step);
+}
+
+// The first address that is not zeros; NULL when all are.
+static const struct step *first_address(const struct step *step, const uint8_t *record)
+{
+    while (is_zeros(step, record))
+        if ((++step)->code != STEP_CANDIDATE)
+            return NULL;
+    return step;
+}
+
+static uint8_t *put_first_address(uint8_t *out, const struct plan_writing *writing,
+                                  const struct step *step, const uint8_t *record)
+{
+    const struct step *first = first_address(step, record);
+    if (first == NULL)
+        for (first = step; etype_of(first) != writing->etype;)
+            if ((++first)->code != STEP_CANDIDATE)
+                return NULL;
+    return put_address(out, first, record);
+}
+
+static uint8_t *put_endpoint(uint8_t *out, struct plan_writing *writing, const struct step *step,
+                             const uint8_t *record)
+{
+    const struct step *first = first_address(step, record);
+    if (first == NULL)
+        return NULL;
+    if (step->code == STEP_SOURCE_FIRST)
+        writing->etype = etype_of(first);
+    return etype_of(first) == writing->etype ? put_address(out, first, record) : NULL;
+}
+
+static uint8_t *put_proto(uint8_t *out, struct plan_writing *writing, const struct step *step,
+                          const uint8_t *record)
+{
+    uint64_t proto = number_at(step, record);
+    writing->icmp = plan_icmp_is(proto);
+    return put_number(out, step, proto);
+}
+
+// The bytes of a port, as plan_icmp_ports takes them.
+static uint8_t *put_icmp(uint8_t *out, const struct step *step, const uint8_t *record)
+{
+    struct step part = *step;
+    uint64_t port = number_at(step, record);
+    if (port == 0)
+        port = number_at(step + 1, record);
+    out = put_number(out, &part, port >> 8 & 0xff);
+    part.head >>= 16;
+    return put_number(out, &part, port & 0xff);
+}
+
+// Whether type and code are those of elements, and not of ports.
+static bool is_icmp_said(const struct step *step, const uint8_t *record)
+{
+    bool said = number_at(step, record) != 0 || number_at(step + 1, record) != 0;
+    return said || (number_at(step + 2, record) == 0 && number_at(step + 3, record) == 0);
+}
+
 // What is no number that the record gives.
 static inline uint8_t *put_other(uint8_t *out, struct plan_writing *writing,
                                  const struct step *step, const uint8_t *record)
@@ -112,6 +205,23 @@ static inline uint8_t *put_other(uint8_t *out, struct plan_writing *writing,
     case STEP_ADDRESS16:
         memcpy(put_head(out, step), record + step->offset, 16);
         return out + step->head_len + 16;
+    case STEP_NUM_FIRST:
+        return put_first_number(out, step, record);
+    case STEP_CANDIDATE:
+        return out;
+    case STEP_PROTO:
+        return put_proto(out, writing, step, record);
+    case STEP_ADDRESS_FIRST:
+        return put_first_address(out, writing, step, record);
+    case STEP_SOURCE_FIRST:
+    case STEP_DESTINATION_FIRST:
+        return put_endpoint(out, writing, step, record);
+    case STEP_ETYPE:
+        return put_number(out, step, writing->etype);
+    case STEP_ICMP_PORTS:
+        return writing->icmp ? put_icmp(out, step, record) : out;
+    case STEP_ICMP_SAID:
+        return !writing->icmp || is_icmp_said(step, record) ? out : NULL;
     case STEP_CONSTANTS:
         return put_constants(out, writing, step->offset);
     case STEP_UPTIME_START: // the end stands behind, and so leaves its time
@@ -124,6 +234,10 @@ static inline uint8_t *put_other(uint8_t *out, struct plan_writing *writing,
         return put_absolute(out, writing, step, record, 1000000);
     case STEP_VERSION:
         return record[step->offset] == step->mask ? out : NULL;
+    case STEP_ETHERTYPE:
+        return number_at(step, record) == writing->wire->etype ? out : NULL;
+    case STEP_NOT_ZERO:
+        return number_at(step, record) != 0 ? out : NULL;
     case STEP_SAMPLING:
         return number_at(step, record) == number_at(step, writing->first) ? out : NULL;
     case STEP_NUM:

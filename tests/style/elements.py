@@ -3,8 +3,9 @@
 
     elements.py [--update]
 
-docs/elements.md is made of element_name.def and element_vendor.def; --update writes it. The table
-of docs/protocols.md must have each row of elements.def, with its name and field.
+docs/elements.md is made of element_name.def and element_vendor.def, the table of elements in
+docs/protocols.md of elements.def; --update writes both. What that table says in its last column is
+written by hand and kept.
 """
 import pathlib
 import re
@@ -14,13 +15,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DECODE = ROOT / "collector/decode"
 NAME = re.compile(r'^ELEMENT_NAME\("([^"]+)", (\w+), (\d+), (\w+)\)', re.M)
 NTOP = re.compile(r'^ELEMENT_NAME_NTOP\("([^"]+)", (\d+), (\w+)\)', re.M)
-ELEMENT = re.compile(r"^ELEMENT\((\d+), (\w+), (\w+), \w+\)", re.M)
-ROW = re.compile(r"^\| (\d+) \| (\w+) \| ([^|]+) \|", re.M)
-# Elements whose field is not the one that elements.def names.
-FIELDS = {"TIME_START": "time_flow_start_ns", "TIME_END": "time_flow_end_ns",
-          "SAMPLING": "sampling_rate", "ICMP": "icmp_type, icmp_code",
-          "VLAN": "vlan_id, src_vlan", "FRAME_SIZE": "bytes, packets",
-          "SECTION": "the packet's", "TIME_INIT": "the times"}
+ELEMENT = re.compile(r"^(ELEMENT|ALSO)\((\d+), (\d+), (\w+), (\w+), (\d+), (\w+)\)", re.M)
+ROW = re.compile(r"^\| ([\d/]+) \| [\w.]+ \| [^|]+ \| [^|]* \| ([^|]*) \|$", re.M)
+TABLE_OF_FIELDS = re.compile(r"^\| element \| name \| field \|.*?\n\n", re.M | re.S)
+FIELDS_HEAD = "| element | name | field | rank | how |\n| --- | --- | --- | --- | --- |\n"
+# Elements that fill no field of their own.
+FIELDS = {"SECTION": "the packet's", "TIME_INIT": "the times", "DURATION": "the times"}
+# Elements of these may stand beside each other.
+SIDE_BY_SIDE = {"SAMPLING", "MPLS_LABEL", "TIME_INIT"}
 NTOP_PEN, NTOP_V9 = "35632", 57472
 
 HEAD = """# Elements by name
@@ -55,32 +57,76 @@ def make_elements():
     return f"{text}\n## IANA\n\n{TABLE}{iana}"
 
 
-def wanted_rows():
-    names = {number: name for name, pen, number, _ in
-             NAME.findall((DECODE / "mapping/element_name.def").read_text()) if pen == "0"}
-    for number, operation, field in ELEMENT.findall((DECODE / "elements.def").read_text()):
-        yield number, names[number], FIELDS.get(operation, field.lower())
+def read_elements():
+    """The rows of elements.def: {(enterprise, number): [(operation, field, rank)]}."""
+    elements = {}
+    text = (DECODE / "elements.def").read_text()
+    for macro, enterprise, number, operation, field, rank, _ in ELEMENT.findall(text):
+        key = int(enterprise), int(number)
+        if (macro == "ALSO") != (key in elements):
+            sys.exit(f"elements.def: {macro} of {key} is not the right macro")
+        elements.setdefault(key, []).append((operation, FIELDS.get(operation, field.lower()),
+                                             int(rank)))
+    return elements
+
+
+def find_disorder(elements):
+    """Elements that are not in order, and ranks that several elements of one field have."""
+    ranks = {}
+    keys = list(elements)
+    if keys != sorted(keys):
+        yield "elements.def: not in ascending order"
+    for key, rows in elements.items():
+        for operation, field, rank in rows:
+            if operation in SIDE_BY_SIDE:
+                continue
+            if (field, operation == "TIME_START", rank) in ranks:
+                yield f"elements.def: {key} has the rank of " \
+                      f"{ranks[field, operation == 'TIME_START', rank]} for {field}"
+            ranks[field, operation == "TIME_START", rank] = key
+
+
+def make_fields(elements, protocols):
+    names = {}
+    for file in ("element_name.def", "element_vendor.def"):
+        for name, pen, number, _ in NAME.findall((DECODE / "mapping" / file).read_text()):
+            if pen.isdigit():
+                names[int(pen), int(number)] = name
+    hows = dict(ROW.findall(protocols))
+    text = FIELDS_HEAD
+    for (enterprise, number), filled in elements.items():
+        label = str(number) if enterprise == 0 else f"{enterprise}/{number}"
+        ranked = [str(rank + 1) for operation, _, rank in filled if operation not in SIDE_BY_SIDE]
+        fields = ", ".join(dict.fromkeys(field for _, field, _ in filled))
+        rank = ", ".join(dict.fromkeys(ranked))
+        text += f"| {label} | {names[enterprise, number]} | {fields} | {rank} | " \
+                f"{hows.get(label, '')} |\n"
+    return text + "\n"
 
 
 def main():
-    path = ROOT / "docs/elements.md"
-    if sys.argv[1:] == ["--update"]:
-        path.write_text(make_elements())
     wrong = 0
-    if path.read_text() != make_elements():
-        print("docs/elements.md: not as tests/style/elements.py --update writes it")
+    elements = read_elements()
+    protocols = (ROOT / "docs/protocols.md").read_text()
+    fields = make_fields(elements, protocols)
+    made = {"docs/elements.md": make_elements(),
+            "docs/protocols.md": TABLE_OF_FIELDS.sub(lambda _: fields, protocols)}
+    for name, text in made.items():
+        if sys.argv[1:] == ["--update"]:
+            (ROOT / name).write_text(text)
+        if (ROOT / name).read_text() != text:
+            print(f"{name}: not as tests/style/elements.py --update writes it")
+            wrong += 1
+    if fields not in made["docs/protocols.md"]:
+        print("docs/protocols.md: no table of elements")
         wrong += 1
-    wanted = set(wanted_rows())
-    found = {(number, name, field.strip()) for number, name, field in
-             ROW.findall((ROOT / "docs/protocols.md").read_text())}
-    for row in sorted(wanted - found):
-        print("docs/protocols.md: no row |", " | ".join(row), "|")
-    for row in sorted(found - wanted):
-        print("docs/protocols.md: not in elements.def: |", " | ".join(row), "|")
-    if len(wanted) < 50:
-        print(f"elements.def: only {len(wanted)} elements found: the check is broken")
+    for line in find_disorder(elements):
+        print(line)
         wrong += 1
-    return 1 if wrong or wanted != found else 0
+    if len(elements) < 50:
+        print(f"elements.def: only {len(elements)} elements found: the check is broken")
+        wrong += 1
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

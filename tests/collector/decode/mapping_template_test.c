@@ -139,7 +139,7 @@ static void types_take_only_what_they_can_have(void **state)
                    "2007=4607182418800017408");
     assert_customs(decode_one(rig, true, 1004, 0, "\x3f\x80", 2), "");
     assert_customs(decode_one(rig, true, 1005, 0, "\xeb\xe5\x0e\x38\xc5\x0c\xc0\x00", 8),
-                   "2008=1748668344769725799");
+                   "2008=1748668344769725800");
     assert_customs(decode_one(rig, true, 1006, 0, "123456789", 9), "");
     assert_int_equal(rig->ledger.reasons[REASON_FIELD_TOO_LONG], 1);
     rig_free(rig);

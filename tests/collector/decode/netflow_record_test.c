@@ -262,11 +262,9 @@ static void labels_come_one_by_one(void **state)
     message_close(&m);
     assert_int_equal(rig_message(rig, 1, &m), 1);
     const uint32_t *labels = flow_num_list(&rig->flows[0], FLOW_MPLS_LABEL, &count);
-    assert_int_equal(count, 10);
+    assert_int_equal(count, 2); // the second one is the bottom of the stack
     assert_int_equal(labels[0], 24041);
-    assert_int_equal(labels[1], 0);
-    assert_int_equal(labels[2], 48675);
-    assert_int_equal(labels[9], 16);
+    assert_int_equal(labels[1], 48675);
 }
 
 static void a_frame_section_is_parsed(void **state)

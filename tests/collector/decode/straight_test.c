@@ -106,7 +106,7 @@ static void which_shapes_go_straight(void **state)
         {9, 0, 4, {{60, 1}, {1, 4}, END}},          // the version alone
         {9, 0, 0, {{8, 4}, {27, 16}, {1, 4}, END}}, // one source of two
         {9, 0, 0, {{8, 4}, {28, 16}, {1, 4}, END}}, // two kinds of address
-        {9, 1, 7, {{1, 4}, {2, 4}, {23, 4}, END}},  // bytes twice: the last ones
+        {9, 1, 7, {{1, 4}, {2, 4}, {23, 4}, END}},  // bytes twice
         {9, 0, 7, {{8, 3}, {1, 4}, END}},           // impossible lengths
         {9, 0, 7, {{1, 9}, {2, 4}, END}},
         {9, 0, 7, {{32, 1}, {2, 4}, END}},
