@@ -1,8 +1,10 @@
-// -read: flow exports out of capture files (pcap, pcapng), in a thread of its own.
+// -read: flow exports out of capture files (pcap, pcapng; also compressed with gzip or Zstandard,
+// whatever their names), in a thread of its own.
 //
 // Every UDP payload goes the way of a datagram from a socket, as scheme flow; the packet's time is
-// its receive time, its source the exporter. Reading waits for the output. The thread ends at the
-// end of the last file, or when its lane is told to stop.
+// its receive time, its source the exporter. Fragments are put together first. Of a file that is
+// cut or damaged, all in front of that is read. Reading waits for the output. The thread ends at
+// the end of the last file, or when its lane is told to stop.
 #pragma once
 
 #include "collector/lane.h"

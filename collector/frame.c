@@ -10,7 +10,9 @@ enum {
     ETHERTYPE_IPV6 = 0x86dd,
     ETHERTYPE_VLAN = 0x8100,       // IEEE 802.1Q
     ETHERTYPE_VLAN_OUTER = 0x88a8, // IEEE 802.1ad
-    ETHERTYPE_VLAN_OLD = 0x9100,   // the same before it was standardized
+    ETHERTYPE_VLAN_OLD = 0x9100,   // the same before it was standardized, and its like
+    ETHERTYPE_VLAN_OLD_2 = 0x9200,
+    ETHERTYPE_VLAN_OLD_3 = 0x9300,
 };
 
 enum {
@@ -24,6 +26,7 @@ enum {
 };
 
 #define FOUND           REASON_COUNT // a datagram, and so no reason
+#define FOUND_FRAGMENT  REASON_CAPTURE_FRAGMENT
 #define UDP_HEADER_LEN  8
 #define IPV4_HEADER_LEN 20
 #define IPV6_HEADERS    16 // extension headers followed
@@ -36,6 +39,18 @@ bool frame_link_known(int link_type)
         if (known[i] == link_type)
             return true;
     return false;
+}
+
+struct frame {
+    struct frame_udp udp;
+    struct fragment fragment;
+};
+
+static bool is_tag(unsigned ethertype)
+{
+    return ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_VLAN_OUTER ||
+           ethertype == ETHERTYPE_VLAN_OLD || ethertype == ETHERTYPE_VLAN_OLD_2 ||
+           ethertype == ETHERTYPE_VLAN_OLD_3;
 }
 
 // The protocol that the link layer names; 0 when only the packet's version nibble tells.
@@ -63,8 +78,7 @@ static unsigned read_link(struct cursor *c, int link_type)
     default:
         break;
     }
-    while (ethertype == ETHERTYPE_VLAN || ethertype == ETHERTYPE_VLAN_OUTER ||
-           ethertype == ETHERTYPE_VLAN_OLD) {
+    while (is_tag(ethertype)) {
         cursor_skip(c, 2);
         ethertype = cursor_u16(c);
     }
@@ -90,32 +104,69 @@ static enum reason read_udp(struct frame_udp *out, struct cursor *c, size_t sent
     return FOUND;
 }
 
-// RFC 791, section 3.1.
-static enum reason read_ipv4(struct frame_udp *out, struct cursor *c)
+// The bytes of the fragment are the `sent` next ones: less of them cannot be put together.
+static enum reason read_fragment(struct fragment *out, struct cursor *c, size_t sent)
 {
+    out->bytes = cursor_take(c, sent);
+    out->len = sent;
+    return out->bytes == NULL ? REASON_CAPTURE_SHORT : FOUND_FRAGMENT;
+}
+
+// RFC 791, section 3.1.
+static enum reason read_ipv4(struct frame *out, struct cursor *c)
+{
+    enum { MORE = 0x2000, OFFSET = 0x1fff };
     const uint8_t *header = cursor_take(c, IPV4_HEADER_LEN);
     if (header == NULL)
         return REASON_CAPTURE_SHORT;
     size_t header_len = (size_t)(header[0] & 15) * 4;
     size_t total_len = bytes_u16(header + 2);
+    uint16_t word = bytes_u16(header + 6);
     if (header_len < IPV4_HEADER_LEN || header[9] != IP_UDP)
         return REASON_CAPTURE_NOT_UDP;
-    if ((bytes_u16(header + 6) & 0x3fff) != 0) // more fragments, or an offset
-        return REASON_CAPTURE_FRAGMENT;
     if (total_len == 0) // captured before the network card cut it up
         total_len = IPV4_HEADER_LEN + cursor_left(c);
+    size_t sent = total_len < header_len ? 0 : total_len - header_len;
     cursor_skip(c, header_len - IPV4_HEADER_LEN);
-    out->source = addr_of(header + 12, 4);
-    return read_udp(out, c, total_len < header_len ? 0 : total_len - header_len);
+    out->udp.source = addr_of(header + 12, 4);
+    if ((word & (MORE | OFFSET)) == 0)
+        return read_udp(&out->udp, c, sent);
+    out->fragment = (struct fragment){
+        .source = out->udp.source,
+        .destination = addr_of(header + 16, 4),
+        .id = bytes_u16(header + 4),
+        .version = 4,
+        .protocol = IP_UDP,
+        .more = (word & MORE) != 0,
+        .offset = (size_t)(word & OFFSET) * 8,
+    };
+    return read_fragment(&out->fragment, c, sent);
 }
 
-// Follows extension headers (RFC 8200, section 4) to UDP. `*left` is what of the payload length
-// remains.
-static enum reason skip_extensions(struct cursor *c, unsigned next, size_t *left)
+static bool is_extension(unsigned next)
+{
+    return next == IP_HOP_BY_HOP || next == IP_ROUTING || next == IP_FRAGMENT ||
+           next == IP_AUTHENTICATION || next == IP_DESTINATION || next == IP_MOBILITY;
+}
+
+// RFC 8200, section 4.5. False for RFC 6946's atomic fragments, which are whole.
+static bool note_fragment(struct fragment *out, const uint8_t *header)
+{
+    uint16_t word = bytes_u16(header + 2);
+    out->protocol = header[0];
+    out->more = (word & 1) != 0;
+    out->offset = word & 0xfff8;
+    out->id = bytes_u32(header + 4);
+    return out->more || out->offset != 0;
+}
+
+// Follows extension headers (RFC 8200, section 4) to UDP, or to the fragment. `*left` is what of
+// the payload length remains.
+static enum reason skip_extensions(struct fragment *fragment, struct cursor *c, unsigned next,
+                                   size_t *left)
 {
     for (int i = 0; i < IPV6_HEADERS && next != IP_UDP; i++) {
-        if (next != IP_HOP_BY_HOP && next != IP_ROUTING && next != IP_FRAGMENT &&
-            next != IP_AUTHENTICATION && next != IP_DESTINATION && next != IP_MOBILITY)
+        if (!is_extension(next))
             return REASON_CAPTURE_NOT_UDP;
         const uint8_t *header = cursor_take(c, 8);
         if (header == NULL)
@@ -123,22 +174,21 @@ static enum reason skip_extensions(struct cursor *c, unsigned next, size_t *left
         size_t len = ((size_t)header[1] + 1) * 8;
         if (next == IP_AUTHENTICATION) // RFC 4302, section 2.2: 4-byte units
             len = ((size_t)header[1] + 2) * 4;
-        if (next == IP_FRAGMENT) {
+        if (next == IP_FRAGMENT)
             len = 8;
-            if ((bytes_u16(header + 2) & 0xfff9) != 0) // but not RFC 6946's atomic ones
-                return REASON_CAPTURE_FRAGMENT;
-        }
         if (len < 8 || len > *left)
             return REASON_CAPTURE_NOT_UDP;
         cursor_skip(c, len - 8);
         *left -= len;
+        if (next == IP_FRAGMENT && note_fragment(fragment, header))
+            return FOUND_FRAGMENT;
         next = header[0];
     }
     return next == IP_UDP ? FOUND : REASON_CAPTURE_NOT_UDP;
 }
 
 // RFC 8200, section 3.
-static enum reason read_ipv6(struct frame_udp *out, struct cursor *c)
+static enum reason read_ipv6(struct frame *out, struct cursor *c)
 {
     const uint8_t *header = cursor_take(c, 40);
     if (header == NULL)
@@ -146,12 +196,20 @@ static enum reason read_ipv6(struct frame_udp *out, struct cursor *c)
     size_t left = bytes_u16(header + 4);
     if (left == 0)
         left = cursor_left(c);
-    out->source = addr_of(header + 8, 16);
-    enum reason reason = skip_extensions(c, header[6], &left);
-    return reason != FOUND ? reason : read_udp(out, c, left);
+    out->udp.source = addr_of(header + 8, 16);
+    out->fragment.source = out->udp.source;
+    out->fragment.destination = addr_of(header + 24, 16);
+    out->fragment.version = 6;
+    enum reason reason = skip_extensions(&out->fragment, c, header[6], &left);
+    if (reason == FOUND)
+        return read_udp(&out->udp, c, left);
+    if (reason != FOUND_FRAGMENT)
+        return reason;
+    bool wanted = out->fragment.protocol == IP_UDP || is_extension(out->fragment.protocol);
+    return wanted ? read_fragment(&out->fragment, c, left) : REASON_CAPTURE_NOT_UDP;
 }
 
-static enum reason read_frame(struct frame_udp *out, int link_type, struct cursor *c)
+static enum reason read_packet(struct frame *out, int link_type, struct cursor *c)
 {
     unsigned ethertype = read_link(c, link_type);
     struct cursor look = *c;
@@ -165,13 +223,36 @@ static enum reason read_frame(struct frame_udp *out, int link_type, struct curso
     return REASON_CAPTURE_NOT_UDP;
 }
 
-bool frame_udp(struct frame_udp *out, int link_type, const uint8_t *bytes, size_t len,
-               enum reason *why)
+enum frame_kind frame_read(int link_type, const uint8_t *bytes, size_t len, struct frame_udp *udp,
+                           struct fragment *fragment, enum reason *why)
 {
     struct cursor c = cursor_over(bytes, len);
-    *out = (struct frame_udp){.len = 0};
-    enum reason reason = read_frame(out, link_type, &c);
-    if (reason != FOUND)
-        *why = reason;
-    return reason == FOUND;
+    struct frame frame = {.udp.len = 0};
+    enum reason reason = read_packet(&frame, link_type, &c);
+    *udp = frame.udp;
+    *fragment = frame.fragment;
+    if (reason == FOUND)
+        return FRAME_UDP;
+    if (reason == FOUND_FRAGMENT)
+        return FRAME_FRAGMENT;
+    *why = reason;
+    return FRAME_OTHER;
+}
+
+enum frame_kind frame_read_whole(const struct fragment *last, const struct fragment_whole *whole,
+                                 struct frame_udp *udp, enum reason *why)
+{
+    struct cursor c = cursor_over(whole->bytes, whole->len);
+    struct fragment inner = {.len = 0};
+    size_t left = whole->len;
+    enum reason reason = FOUND;
+    *udp = (struct frame_udp){.source = last->source};
+    if (last->version == 6)
+        reason = skip_extensions(&inner, &c, whole->protocol, &left);
+    if (reason == FOUND)
+        reason = read_udp(udp, &c, left);
+    if (reason == FOUND)
+        return FRAME_UDP;
+    *why = reason == FOUND_FRAGMENT ? REASON_CAPTURE_NOT_UDP : reason; // a fragment in a fragment
+    return FRAME_OTHER;
 }

@@ -410,9 +410,9 @@ void lane_refuse(struct lane *lane, unsigned listener, enum reason reason,
     count_refused(lane, reason, datagram->len);
 }
 
-void lane_note(struct lane *lane, enum reason reason)
+void lane_note(struct lane *lane, enum reason reason, uint64_t count)
 {
-    ledger_count(&lane->books.ledger, reason, 1);
+    ledger_count(&lane->books.ledger, reason, count);
 }
 
 void lane_kernel_drops(struct lane *lane, unsigned listener, uint64_t count)

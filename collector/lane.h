@@ -80,7 +80,7 @@ void lane_datagram(struct lane *lane, unsigned listener, enum decode_scheme sche
                    const struct datagram *datagram);
 void lane_refuse(struct lane *lane, unsigned listener, enum reason reason,
                  const struct datagram *datagram); // undecoded
-void lane_note(struct lane *lane, enum reason reason);
+void lane_note(struct lane *lane, enum reason reason, uint64_t count);
 void lane_kernel_drops(struct lane *lane, unsigned listener, uint64_t count);
 void lane_listener_error(struct lane *lane, unsigned listener, int error); // 0: none any more
 // So many datagrams of a listener were handed over since the last call, in that time.

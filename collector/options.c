@@ -209,10 +209,13 @@ static size_t input_rows(struct option *out, struct collector_options *o)
     const struct option rows[] = {
         {"listen", OPTION_STRING, &o->listen, LISTEN_HELP, "Input"},
         {"read", OPTION_STRING, &o->read,
-         "Read capture `files` (pcap, pcapng; comma-separated, - is stdin) instead of listening",
+         "Read capture `files` instead of listening: pcap or pcapng, also compressed with gzip or\n"
+         "Zstandard; comma-separated, - is stdin",
          NULL},
         {"read.filter", OPTION_STRING, &o->read_filter,
-         "Of the captured frames, only those that match this BPF `expression`", NULL},
+         "Of the captured frames, only those that match this BPF `expression`; of a datagram in\n"
+         "fragments, the first one decides",
+         NULL},
         {"allow", OPTION_STRING, &o->allow,
          "Take datagrams only from these `networks`, comma-separated, or from those in @FILE,\n"
          "one on each line; SIGHUP reads the file again",

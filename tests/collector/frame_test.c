@@ -46,7 +46,8 @@ static void found(int link_type, const char *hex, const char *source)
     struct frame_udp udp;
     enum reason why = REASON_COUNT;
     char text[ADDR_TEXT_MAX];
-    if (!frame_udp(&udp, link_type, frame.data, frame.len, &why))
+    struct fragment fragment;
+    if (frame_read(link_type, frame.data, frame.len, &udp, &fragment, &why) != FRAME_UDP)
         fail_msg("%s: %s", hex, reason_label(why));
     assert_string_equal(addr_string(text, &udp.source), source);
     assert_int_equal(udp.port, 0x1234);
@@ -61,8 +62,27 @@ static void missing(int link_type, const char *hex, enum reason wanted)
     struct bytes frame = bytes_of(hex);
     struct frame_udp udp;
     enum reason why = REASON_COUNT;
-    assert_false(frame_udp(&udp, link_type, frame.data, frame.len, &why));
+    struct fragment fragment;
+    assert_int_equal(frame_read(link_type, frame.data, frame.len, &udp, &fragment, &why),
+                     FRAME_OTHER);
     assert_string_equal(reason_label(why), reason_label(wanted));
+    free(frame.data);
+}
+
+static void in_part(int link_type, const char *hex, uint32_t id, size_t offset, bool more)
+{
+    struct bytes frame = bytes_of(hex);
+    struct frame_udp udp;
+    struct fragment fragment;
+    enum reason why = REASON_COUNT;
+    assert_int_equal(frame_read(link_type, frame.data, frame.len, &udp, &fragment, &why),
+                     FRAME_FRAGMENT);
+    assert_int_equal(fragment.id, id);
+    assert_int_equal(fragment.offset, offset);
+    assert_int_equal(fragment.more, more);
+    assert_int_equal(fragment.len, 11);
+    assert_int_equal(fragment.protocol, 17);
+    assert_memory_equal(fragment.bytes + 8, "hey", 3);
     free(frame.data);
 }
 
@@ -72,6 +92,7 @@ static void every_link_type(void **state)
     found(DLT_EN10MB, ETHERNET("0800") IPV4, "192.0.2.1");
     found(DLT_EN10MB, ETHERNET("86dd") IPV6, "2001:db8::1");
     found(DLT_EN10MB, ETHERNET("8100") "00140800" IPV4, "192.0.2.1");
+    found(DLT_EN10MB, ETHERNET("9200") "0064810000140800" IPV4, "192.0.2.1");
     found(DLT_EN10MB, ETHERNET("88a8") "0064810000140800" IPV4, "192.0.2.1");
     found(DLT_LINUX_SLL, "00000001000602000000000100000800" IPV4, "192.0.2.1");
     found(DLT_LINUX_SLL, "000000010006020000000001000086dd" IPV6, "2001:db8::1");
@@ -111,13 +132,37 @@ static void ipv6_extension_headers(void **state)
     found(DLT_RAW,
           "6000000000173340" IPV6_SOURCE IPV6_TARGET "110100000000000100000001" UDP_HEADER "686579",
           "2001:db8::1");
-    missing(DLT_RAW,
-            "6000000000132c40" IPV6_SOURCE IPV6_TARGET "1100000100000001" UDP_HEADER "686579",
-            REASON_CAPTURE_FRAGMENT);
     missing(DLT_RAW, "60000000000b3b40" IPV6_SOURCE IPV6_TARGET UDP_HEADER "686579",
             REASON_CAPTURE_NOT_UDP);
     missing(DLT_RAW, "60000000000b0040" IPV6_SOURCE IPV6_TARGET "11ff010400000000686579",
             REASON_CAPTURE_NOT_UDP); // longer than the packet
+}
+
+static void fragments(void **state)
+{
+    (void)state;
+    in_part(DLT_RAW, "4500001f1234200040110000c0000201c0000202" UDP_HEADER "686579", 0x1234, 0,
+            true);
+    in_part(DLT_RAW, "4500001f1234000140110000c0000201c0000202" UDP_HEADER "686579", 0x1234, 8,
+            false);
+    in_part(DLT_EN10MB,
+            ETHERNET("0800") "4500001f12345fff40110000c0000201c0000202" UDP_HEADER "686579"
+                             "000000",
+            0x1234, 65528, false);
+    in_part(DLT_RAW,
+            "6000000000132c40" IPV6_SOURCE IPV6_TARGET "1100000112345678" UDP_HEADER "686579",
+            0x12345678, 0, true);
+    in_part(DLT_RAW,
+            "60000000001b0040" IPV6_SOURCE IPV6_TARGET "2c00010400000000"
+            "1100fff012345678" UDP_HEADER "686579",
+            0x12345678, 65520, false);
+    missing(DLT_RAW, "450000201234200040110000c0000201c0000202" UDP_HEADER "686579",
+            REASON_CAPTURE_SHORT); // less than the whole of it was captured
+    missing(DLT_RAW, "4500001f1234200040060000c0000201c0000202" UDP_HEADER "686579",
+            REASON_CAPTURE_NOT_UDP);
+    missing(DLT_RAW,
+            "6000000000132c40" IPV6_SOURCE IPV6_TARGET "0600000112345678" UDP_HEADER "686579",
+            REASON_CAPTURE_NOT_UDP);
 }
 
 static void what_is_no_datagram(void **state)
@@ -129,10 +174,6 @@ static void what_is_no_datagram(void **state)
             REASON_CAPTURE_NOT_UDP);
     missing(DLT_RAW, "4400001f0000000040110000c0000201c0000202" UDP_HEADER "686579",
             REASON_CAPTURE_NOT_UDP);
-    missing(DLT_RAW, "4500001f0000200040110000c0000201c0000202" UDP_HEADER "686579",
-            REASON_CAPTURE_FRAGMENT);
-    missing(DLT_RAW, "4500001f0000000140110000c0000201c0000202" UDP_HEADER "686579",
-            REASON_CAPTURE_FRAGMENT);
     missing(DLT_RAW,
             "4500001f0000000040110000c0000201c0000202"
             "1234080700070000"
@@ -155,10 +196,11 @@ static void cut_at_every_byte(void **state)
         for (size_t len = 0; len < whole.len; len++) {
             struct bytes part = {.data = malloc(len == 0 ? 1 : len), .len = len};
             struct frame_udp udp;
+            struct fragment fragment;
             enum reason why = REASON_COUNT;
             assert_non_null(part.data);
             memcpy(part.data, whole.data, len);
-            if (frame_udp(&udp, DLT_EN10MB, part.data, part.len, &why)) {
+            if (frame_read(DLT_EN10MB, part.data, part.len, &udp, &fragment, &why) == FRAME_UDP) {
                 assert_true(udp.cut);
                 assert_int_equal(udp.len, len - (whole.len - 3));
             } else {
@@ -177,6 +219,7 @@ int main(void)
         cmocka_unit_test(every_link_type),
         cmocka_unit_test(padding_and_options_are_not_payload),
         cmocka_unit_test(ipv6_extension_headers),
+        cmocka_unit_test(fragments),
         cmocka_unit_test(what_is_no_datagram),
         cmocka_unit_test(cut_at_every_byte),
     };

@@ -8,6 +8,7 @@ upstream_test_* are left out. Other seeds come from the fixtures of this tree. I
 already, fuzzers' finds among them, stay.
 """
 
+import gzip
 import hashlib
 import json
 import pathlib
@@ -214,6 +215,43 @@ def udp_frame(payload):
                        bytes((192, 0, 2, 1)), bytes((192, 0, 2, 2))) + udp
 
 
+def fragments(frame, step):
+    """A frame of udp_frame in fragments of `step` bytes."""
+    parts = []
+    for at in range(20, len(frame), step):
+        part = frame[at:at + step]
+        word = (at - 20) // 8 | (0x2000 if at + step < len(frame) else 0)
+        parts.append(frame[:2] + struct.pack(">HHH", 20 + len(part), 7, word) + frame[8:20] + part)
+    return parts
+
+
+def zstd(content):
+    """One frame of one block that is stored as it is (RFC 8878, section 3.1.1)."""
+    return b"\x28\xb5\x2f\xfd\xa0" + struct.pack("<I", len(content)) + \
+        struct.pack("<I", len(content) << 3 | 1)[:3] + content
+
+
+def packed_seeds(files):
+    for file in files:
+        for content in (file, gzip.compress(file, mtime=0), zstd(file),
+                        b"\x50\x2a\x4d\x18\x02\0\0\0ab" + zstd(file),
+                        gzip.compress(file[:100], mtime=0) + gzip.compress(file[100:], mtime=0)):
+            write("capture", b"\0" + content)
+            write("unpack", b"\xff" + content)
+            write("unpack", b"\7" + content[:-9])
+
+
+def fragment_seeds():
+    """Steps of fragment_fuzz: in order, backwards, with a second end, with bytes that overlap."""
+    order = [(1, 0, 0, 248), (1, 0, 248, 248), (8, 0, 496, 17)]
+    for steps in (order, order[::-1], order + order, [*order[:2], (8, 0, 248, 9), order[2]],
+                  [order[0], (5, 9, 240, 248), order[2], order[1]],
+                  [order[0], (1, 0xff, 248, 248), *order], [(3, 0, 0, 8), (10, 0, 8, 3)],
+                  [(8, 0, 65528, 7), (1, 0, 65528, 248), (8, 0, 0, 0)]):
+        write("fragment", b"".join(struct.pack(">BBHB", *step) for step in steps))
+    write("fragment", b"".join(struct.pack(">BBHB", 1 | id << 4, 0, 0, 8) for id in range(16)) * 20)
+
+
 def pcap(frames, order="<", magic=0xa1b2c3d4, link=101):
     file = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, link)
     for frame in frames:
@@ -246,6 +284,10 @@ def capture_seeds(cases):
             pcap([b"\2\0\0\0" + frames[0]], link=0), pcap(frames[:1], link=105))):
         write("capture", bytes([choice % 4]) + file)
         write("capture", b"\0" + file[:-7])
+    split = [part for frame in frames[:4] for part in fragments(frame, 48)]
+    write("capture", b"\0" + pcap(split))
+    write("capture", b"\0" + pcap(split[::-1] + split[1:]))
+    packed_seeds((pcap(frames[:4]), pcapng(frames[:2])))
 
 
 def share_seeds(cases):
@@ -297,6 +339,7 @@ def main():
     for path in sorted(FIXTURES.glob("*.mmdb")):
         write("geo", path.read_bytes())
     spool_seeds()
+    fragment_seeds()
     frame_seeds(FIXTURES / "demo.pcap")
 
 

@@ -187,8 +187,10 @@ static void cut_capture(const char *path, struct totals *totals)
     pair_init(&pair, path, totals);
     for (size_t i = 0; pcap_next_ex(pcap, &header, &bytes) == 1; i++) {
         struct frame_udp udp;
+        struct fragment fragment;
         enum reason why;
-        if (!frame_udp(&udp, pcap_datalink(pcap), bytes, header->caplen, &why))
+        if (frame_read(pcap_datalink(pcap), bytes, header->caplen, &udp, &fragment, &why) !=
+            FRAME_UDP)
             continue;
         const struct datagram datagram = {.data = udp.payload,
                                           .len = udp.len,
