@@ -48,10 +48,8 @@ static void put_snapshot(struct metrics *m, const struct reload_state *state)
 static void put_source(struct metrics *m, struct source *source)
 {
     static const char *const answers[] = {
-        [SOURCE_DONE] = "done",
-        [SOURCE_AGAIN] = "again",
-        [SOURCE_LEFT] = "left",
-        [SOURCE_BAD] = "bad",
+        [SOURCE_DONE] = "done", [SOURCE_AGAIN] = "again", [SOURCE_LEFT] = "left",
+        [SOURCE_BAD] = "bad",   [SOURCE_KNOWN] = "known",
     };
     struct source_report report;
     if (!source_report(source, &report))

@@ -24,6 +24,7 @@
 #define LOOK_NS     (2000 * CLOCK_NS_PER_MS) // between questions about the consumer
 #define LAG_NS      (5000 * CLOCK_NS_PER_MS) // between questions how much is behind
 #define TICK_NS     (250 * CLOCK_NS_PER_MS)
+#define UNHEARD_MAX 2 // requests in a row without any answer: then the consumer is looked for
 #define FLUSH_MS    1000
 #define AGAIN_DELAY "-NAK {\"delay\": 1000000000}"
 
@@ -40,6 +41,7 @@ struct nats_source {
     struct nats_queue queue;
     int64_t wanted; // of the request that is open, messages still to come
     int64_t request_ns;
+    unsigned unheard; // requests in a row that nothing was heard of
     bool ending;
     char status[64]; // what the server said of a request
     struct source_report report;
@@ -71,6 +73,7 @@ static void take_status(struct nats_source *in, const char *status, natsMsg *mes
     const char *text = "";
     pthread_mutex_lock(&in->lock);
     in->wanted = 0;
+    in->unheard = 0;
     // 404 and 408 are the usual ends of a request without messages.
     if (strcmp(status, "404") != 0 && strcmp(status, "408") != 0) {
         (void)natsMsgHeader_Get(message, "Description", &text);
@@ -95,12 +98,13 @@ static void on_message(natsConnection *connection, natsSubscription *subscriptio
     }
     pthread_mutex_lock(&in->lock);
     in->report.received++;
+    in->unheard = 0;
     bool first = in->queue.next == in->queue.tail;
     bool taken = nats_queue_put(&in->queue, message, clock_steady_ns());
     if (in->wanted > 0 && --in->wanted == 0)
         pthread_cond_signal(&in->work);
     pthread_mutex_unlock(&in->lock);
-    if (taken && first)
+    if (taken && first) // one that is known too: the queue's next place is behind it then
         wake_worker(in);
     if (taken)
         return;
@@ -151,6 +155,7 @@ static bool look(struct nats_source *in)
     in->consumer_known = true;
     pthread_mutex_lock(&in->lock);
     in->wanted = 0;
+    in->unheard = 0;
     pthread_mutex_unlock(&in->lock);
     return true;
 }
@@ -173,12 +178,14 @@ static void send_answers(struct nats_source *in)
     static const char *const texts[] = {[SOURCE_DONE] = "+ACK",
                                         [SOURCE_AGAIN] = AGAIN_DELAY,
                                         [SOURCE_LEFT] = NULL,
-                                        [SOURCE_BAD] = "+TERM"};
+                                        [SOURCE_BAD] = "+TERM",
+                                        [SOURCE_KNOWN] = "+ACK"};
     struct nats_queue_entry entry;
-    while (nats_queue_take_answered(&in->queue, &entry)) {
+    bool spoken;
+    while (nats_queue_take_answered(&in->queue, &entry, &spoken)) {
         in->report.answered[entry.answer]++;
         pthread_mutex_unlock(&in->lock);
-        if (!is_plain(in) && texts[entry.answer] != NULL)
+        if (!is_plain(in) && spoken && texts[entry.answer] != NULL)
             send_text(in, natsMsg_GetReply(entry.message), NULL, texts[entry.answer]);
         natsMsg_Destroy(entry.message);
         pthread_mutex_lock(&in->lock);
@@ -216,6 +223,9 @@ static void request(struct nats_source *in)
     if (is_plain(in) || batch * 2 < in->options.fetch || batch == 0 ||
         (in->wanted > 0 && now < in->request_ns + REQUEST_NS + LATE_NS))
         return;
+    // One that was deleted while none was open answers none; nor does a server that stands still.
+    if (in->wanted > 0 && ++in->unheard == UNHEARD_MAX)
+        in->consumer_known = false;
     in->wanted = batch;
     in->request_ns = now;
     pthread_mutex_unlock(&in->lock);
@@ -250,7 +260,8 @@ static void ask_lag(struct nats_source *in)
     if (is_plain(in) || clock_steady_ns() < in->lag_ns)
         return;
     pthread_mutex_unlock(&in->lock);
-    nats_consumer_lag(in->link, &in->options, &behind, &unacknowledged);
+    if (nats_consumer_lag(in->link, &in->options, &behind, &unacknowledged) != 0)
+        in->consumer_known = false;
     in->lag_ns = clock_steady_ns() + LAG_NS;
     pthread_mutex_lock(&in->lock);
     in->report.behind = behind;

@@ -3,7 +3,8 @@
 //
 // A thread of its own asks for messages ahead of the worker, says for those that take long that
 // they are in progress, and sends the answers; callbacks of the library only append to a queue. At
-// most twice `fetch` messages are held, answered ones aside whose answer is not sent yet.
+// most twice `fetch` messages are held, answered ones aside whose answer is not sent yet. What was
+// answered for good and comes again is acknowledged and never handed out.
 #pragma once
 
 #include "common/sink/nats/option.h"

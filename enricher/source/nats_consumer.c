@@ -57,8 +57,8 @@ static int check(struct nats_link *link, const struct nats_source_options *o,
     return 0;
 }
 
-void nats_consumer_lag(struct nats_link *link, const struct nats_source_options *options,
-                       uint64_t *behind, uint64_t *unacknowledged)
+int nats_consumer_lag(struct nats_link *link, const struct nats_source_options *options,
+                      uint64_t *behind, uint64_t *unacknowledged)
 {
     jsCtx *js = NULL;
     jsConsumerInfo *info = NULL;
@@ -74,6 +74,12 @@ void nats_consumer_lag(struct nats_link *link, const struct nats_source_options 
     }
     jsConsumerInfo_Destroy(info);
     jsCtx_Destroy(js);
+    // A connection that is lost is the link's to mend.
+    if (status == NATS_OK || status == NATS_TIMEOUT || status == NATS_CONNECTION_CLOSED ||
+        status == NATS_CONNECTION_DISCONNECTED)
+        return 0;
+    nats_link_complain(link, "the consumer cannot be had any more", error_text(status));
+    return -1;
 }
 
 int nats_consumer_ensure(struct nats_link *link, const struct nats_source_options *options,

@@ -14,6 +14,7 @@ struct nats_consumer {
 int nats_consumer_ensure(struct nats_link *link, const struct nats_source_options *options,
                          struct nats_consumer *out);
 
-// Asks what is behind and what is unacknowledged, when the server says.
-void nats_consumer_lag(struct nats_link *link, const struct nats_source_options *options,
-                       uint64_t *behind, uint64_t *unacknowledged);
+// Asks what is behind and what is unacknowledged. 0, also when no answer came in time and nothing
+// is known; -1 after having complained: it is not there any more, or nobody answers for it.
+int nats_consumer_lag(struct nats_link *link, const struct nats_source_options *options,
+                      uint64_t *behind, uint64_t *unacknowledged);

@@ -13,7 +13,8 @@ int nats_queue_init(struct nats_queue *queue, size_t cap)
 {
     *queue = (struct nats_queue){.cap = cap};
     queue->entries = calloc(cap, sizeof queue->entries[0]);
-    return queue->entries == NULL ? -ENOMEM : 0;
+    int result = nats_known_init(&queue->known);
+    return queue->entries == NULL ? -ENOMEM : result;
 }
 
 static struct nats_queue_entry *entry_of(struct nats_queue *queue, uint64_t n)
@@ -27,6 +28,7 @@ void nats_queue_fini(struct nats_queue *queue)
         if (entry_of(queue, n)->state != NATS_QUEUE_GONE)
             natsMsg_Destroy(entry_of(queue, n)->message);
     free(queue->entries);
+    nats_known_fini(&queue->known);
     *queue = (struct nats_queue){.cap = 0};
 }
 
@@ -71,35 +73,60 @@ static struct reply reply_of(const char *text)
 
 static bool is_held(struct nats_queue *queue, const struct reply *reply)
 {
-    for (uint64_t n = queue->head; n < queue->tail; n++)
-        if (entry_of(queue, n)->sequence == reply->sequence &&
-            entry_of(queue, n)->time_ns == reply->time_ns)
+    for (uint64_t n = queue->head; n < queue->tail; n++) {
+        const struct nats_queue_entry *entry = entry_of(queue, n);
+        if (entry->sequence == reply->sequence && entry->time_ns == reply->time_ns &&
+            entry->state != NATS_QUEUE_GONE)
             return true;
+    }
     return false;
+}
+
+// Messages come in their order but for those that come again, from a new consumer as for the first
+// time. A place that was passed and a time that was not are those of a stream made anew.
+static void note_place(struct nats_queue *queue, const struct reply *reply)
+{
+    if (reply->sequence <= queue->highest && reply->time_ns > queue->newest_ns) {
+        queue->making++;
+        queue->highest = 0;
+    }
+    queue->highest = reply->sequence > queue->highest ? reply->sequence : queue->highest;
+    queue->newest_ns = reply->time_ns > queue->newest_ns ? reply->time_ns : queue->newest_ns;
+}
+
+static void settle(struct nats_queue *queue, struct nats_queue_entry *entry,
+                   enum source_answer answer)
+{
+    entry->state = NATS_QUEUE_ANSWERED;
+    entry->answer = answer;
+    queue->answered++;
 }
 
 bool nats_queue_put(struct nats_queue *queue, natsMsg *message, int64_t now_ns)
 {
     struct reply reply = reply_of(natsMsg_GetReply(message));
-    uint64_t sequence = reply.sequence;
-    if (queue->tail - queue->head == queue->cap)
+    bool placed = reply.sequence != 0;
+    bool again = placed && (reply.deliveries > 1 || reply.time_ns <= queue->newest_ns);
+    if (queue->tail - queue->head == queue->cap || (again && is_held(queue, &reply)))
         return false;
-    // Messages come in their order but for those that come again, from a new consumer as for the
-    // first time.
-    bool again = reply.deliveries > 1 || (sequence != 0 && sequence <= queue->highest);
-    if (again && is_held(queue, &reply))
-        return false;
-    queue->highest = sequence > queue->highest ? sequence : queue->highest;
-    *entry_of(queue, queue->tail++) = (struct nats_queue_entry){.message = message,
-                                                                .sequence = sequence,
-                                                                .time_ns = reply.time_ns,
-                                                                .again = again,
-                                                                .touched_ns = now_ns};
+    if (placed)
+        note_place(queue, &reply);
+    struct nats_queue_entry *entry = entry_of(queue, queue->tail++);
+    *entry = (struct nats_queue_entry){.message = message,
+                                       .sequence = reply.sequence,
+                                       .time_ns = reply.time_ns,
+                                       .again = again,
+                                       .making = queue->making,
+                                       .touched_ns = now_ns};
+    if (again && nats_known_has(&queue->known, reply.sequence, reply.time_ns))
+        settle(queue, entry, SOURCE_KNOWN);
     return true;
 }
 
 bool nats_queue_next(struct nats_queue *queue, struct source_block *block)
 {
+    while (queue->next < queue->tail && entry_of(queue, queue->next)->state != NATS_QUEUE_WAITING)
+        queue->next++;
     if (queue->next == queue->tail)
         return false;
     struct nats_queue_entry *entry = entry_of(queue, queue->next);
@@ -121,9 +148,9 @@ void nats_queue_answer(struct nats_queue *queue, uint64_t token, enum source_ans
     assert(token >= queue->head && token < queue->next);
     struct nats_queue_entry *entry = entry_of(queue, token);
     assert(entry->state == NATS_QUEUE_GIVEN);
-    entry->state = NATS_QUEUE_ANSWERED;
-    entry->answer = answer;
-    queue->answered++;
+    settle(queue, entry, answer);
+    if (entry->sequence != 0 && (answer == SOURCE_DONE || answer == SOURCE_BAD))
+        nats_known_add(&queue->known, entry->sequence, entry->time_ns);
 }
 
 bool nats_queue_has_answered(const struct nats_queue *queue)
@@ -133,19 +160,21 @@ bool nats_queue_has_answered(const struct nats_queue *queue)
 
 static void drop_gone(struct nats_queue *queue)
 {
-    while (queue->head < queue->next && entry_of(queue, queue->head)->state == NATS_QUEUE_GONE)
+    while (queue->head < queue->tail && entry_of(queue, queue->head)->state == NATS_QUEUE_GONE)
         queue->head++;
+    queue->next = queue->next < queue->head ? queue->head : queue->next;
 }
 
-bool nats_queue_take_answered(struct nats_queue *queue, struct nats_queue_entry *out)
+bool nats_queue_take_answered(struct nats_queue *queue, struct nats_queue_entry *out, bool *spoken)
 {
     if (queue->answered == 0)
         return false;
-    for (uint64_t n = queue->head; n < queue->next; n++) {
+    for (uint64_t n = queue->head; n < queue->tail; n++) {
         struct nats_queue_entry *entry = entry_of(queue, n);
         if (entry->state != NATS_QUEUE_ANSWERED)
             continue;
         *out = *entry;
+        *spoken = entry->making == queue->making;
         entry->state = NATS_QUEUE_GONE;
         entry->message = NULL;
         queue->answered--;
@@ -162,7 +191,7 @@ bool nats_queue_touch(struct nats_queue *queue, uint64_t n, int64_t now_ns, int6
         return false;
     struct nats_queue_entry *entry = entry_of(queue, n);
     bool held = entry->state == NATS_QUEUE_WAITING || entry->state == NATS_QUEUE_GIVEN;
-    if (!held || now_ns - entry->touched_ns < patience_ns)
+    if (!held || entry->making != queue->making || now_ns - entry->touched_ns < patience_ns)
         return false;
     entry->touched_ns = now_ns;
     size_t len = strlen(natsMsg_GetReply(entry->message));
@@ -178,9 +207,7 @@ void nats_queue_give_up(struct nats_queue *queue)
         struct nats_queue_entry *entry = entry_of(queue, n);
         if (entry->state != NATS_QUEUE_WAITING && entry->state != NATS_QUEUE_GIVEN)
             continue;
-        entry->state = NATS_QUEUE_ANSWERED;
-        entry->answer = SOURCE_AGAIN;
-        queue->answered++;
+        settle(queue, entry, SOURCE_AGAIN);
     }
     queue->next = queue->tail;
 }

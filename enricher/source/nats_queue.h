@@ -1,9 +1,11 @@
 // Messages that were received: those for the worker, those that it has, and those that it has
 // answered.
 //
-// No lock: the source's mutex guards it. It owns the messages, but for those taken out of it.
+// What was answered for good and comes again is answered here, and never reaches the worker. No
+// lock: the source's mutex guards it. It owns the messages, but for those taken out of it.
 #pragma once
 
+#include "enricher/source/nats_known.h"
 #include "enricher/source/source.h"
 
 #include <nats/nats.h>
@@ -22,6 +24,7 @@ struct nats_queue_entry {
     uint64_t sequence; // in its stream, 0 without one,
     int64_t time_ns;   // and when it was stored there, Unix time
     bool again;        // it was delivered before
+    uint32_t making;   // of the stream, by how often that was made anew
     int64_t touched_ns;
     enum nats_queue_state state;
     enum source_answer answer;
@@ -35,14 +38,17 @@ struct nats_queue {
     uint64_t tail;
     uint64_t answered; // how many wait to be taken out
     uint64_t highest;  // sequence so far
+    int64_t newest_ns; // time of a message so far
+    uint32_t making;   // how often the stream was made anew
     uint64_t stream;   // hash of the stream's name
+    struct nats_known known;
 };
 
 int nats_queue_init(struct nats_queue *queue, size_t cap); // 0, or -ENOMEM
 void nats_queue_fini(struct nats_queue *queue);
 
 // Takes the message over: false, and it stays the caller's, when the queue is full or holds the
-// same message of the stream already.
+// same message of the stream already. One that is known waits with its answer.
 bool nats_queue_put(struct nats_queue *queue, natsMsg *message, int64_t now_ns);
 
 // The next message for the worker; false when there is none.
@@ -51,8 +57,10 @@ void nats_queue_answer(struct nats_queue *queue, uint64_t token, enum source_ans
 
 bool nats_queue_has_answered(const struct nats_queue *queue);
 
-// Takes an answered message out, which is the caller's then; false when there is none.
-bool nats_queue_take_answered(struct nats_queue *queue, struct nats_queue_entry *out);
+// Takes an answered message out, which is the caller's then; false when there is none. *spoken says
+// whether the server is to be told: of a stream that is no more, the answer would be taken for
+// another message's.
+bool nats_queue_take_answered(struct nats_queue *queue, struct nats_queue_entry *out, bool *spoken);
 
 // Copies the reply subject of entry n when nothing was said of it for that long; false when it is
 // not to be touched.

@@ -38,6 +38,7 @@ enum source_answer {
     SOURCE_AGAIN, // they are not: it is to come again
     SOURCE_LEFT,  // it is not known: it is to come again by itself, when that must have shown
     SOURCE_BAD,   // it is no flows: it is not to come again
+    SOURCE_KNOWN, // it came again though it was answered for good: by the source itself
 };
 
 struct source;

@@ -3,7 +3,7 @@
 
 #include "enricher/source/source.h"
 
-#define SOURCE_ANSWERS (SOURCE_BAD + 1)
+#define SOURCE_ANSWERS (SOURCE_KNOWN + 1)
 
 struct source_report {
     bool up;

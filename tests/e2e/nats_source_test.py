@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """What an enricher makes of a stream that is not left alone: each flow comes out once."""
 
+import collections
 import os
+import re
 import signal
 import sys
 import unittest
+import urllib.request
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
@@ -16,16 +19,6 @@ SMALL = "-transport.nats.batch.flows=30"
 
 
 class SourceTest(nats_case.NatsCase):
-    def consumer(self, server):
-        with nats.Client(server) as client:
-            return client.api("CONSUMER.INFO.goflow2.enricher")
-
-    def wait_acknowledged(self, server):
-        def settled():
-            info = self.consumer(server)
-            return info.get("num_pending") == 0 and info.get("num_ack_pending") == 0
-        process.wait_until(settled, "every message to be acknowledged")
-
     def make_anew(self, server):
         with nats.Client(server) as client:
             config = client.api("STREAM.INFO.goflow2")["config"]
@@ -56,6 +49,108 @@ class SourceTest(nats_case.NatsCase):
             self.assert_books(enricher, failed=0, waiting=0)
             made.append(enricher.ledger()["flows"]["made"])
         self.assertEqual(sum(made), 2 * FEW)
+
+    def metric(self, enricher, name):
+        enricher.wait_for_log("starting HTTP server")
+        port = re.search(r'starting HTTP server".* port=(\d+)', enricher.log()).group(1)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics",
+                                    timeout=process.DEADLINE_SECONDS) as page:
+            found = re.search(rf"^goflow2plus_{re.escape(name)} (\S+)$", page.read().decode(),
+                              re.MULTILINE)
+        return int(found.group(1))
+
+    def test_a_consumer_deleted_while_no_request_is_open(self):
+        """The output is away, so the queue is full and nothing is asked for. Nobody says that the
+        consumer is gone; it is made again all the same, before there is room."""
+        server = self.server()
+        collector = self.collector(server, SMALL)
+        self.sender.send(collector.port, FEW)
+        self.assert_once(server, "goflow2")
+        away = nats.Server()
+        self.addCleanup(away.__exit__)
+        enricher = self.start(process.Process(
+            [process.ENRICHER, "-source=nats", "-source.nats.servers", server.url,
+             "-source.nats.fetch=4", *nats_case.output(away)]))
+        process.wait_until(lambda: self.consumer(server).get("num_ack_pending") == 8 and
+                           self.consumer(server)["num_waiting"] == 0, "a full queue")
+        with nats.Client(server) as client:
+            self.assertTrue(client.api("CONSUMER.DELETE.goflow2.enricher")["success"])
+        enricher.wait_for_log("the consumer cannot be had any more")
+        enricher.wait_for_log("consumer made", times=2)
+        away.start()
+        self.wait_acknowledged(server)
+        self.assert_once(away, "goflow2-enriched")
+        self.assertEqual(enricher.stop(), 0)
+        self.assert_books(enricher, made=FEW, delivered=FEW, failed=0, waiting=0)
+
+    def test_a_stream_that_is_gone_is_told(self):
+        server = self.server()
+        collector = self.collector(server, SMALL)
+        enricher = self.enricher(server, "-addr=127.0.0.1:0")
+        self.sender.send(collector.port, FEW)
+        self.assert_once(server, "goflow2-enriched")
+        self.assertEqual(collector.stop(), 0)
+        self.assertEqual(self.metric(enricher, "source_up"), 1)
+        with nats.Client(server) as client:
+            client.api("STREAM.DELETE.goflow2")
+        enricher.wait_for_log("the input's stream is not there, waiting for it")
+        process.wait_until(lambda: self.metric(enricher, "source_up") == 0, "it to be down")
+        collector = self.collector(server, SMALL)
+        self.sender.send(collector.port, FEW)
+        self.assert_once(server, "goflow2-enriched")
+        self.assertEqual(self.metric(enricher, "source_up"), 1)
+
+    def test_a_server_that_stands_still_is_told(self):
+        server = self.server()
+        collector = self.collector(server, SMALL)
+        enricher = self.enricher(server, "-addr=127.0.0.1:0")
+        self.sender.send(collector.port, FEW)
+        self.assert_once(server, "goflow2-enriched")
+        server.send(signal.SIGSTOP)
+        process.wait_until(lambda: self.metric(enricher, "source_up") == 0, "it to be down")
+        server.send(signal.SIGCONT)
+        process.wait_until(lambda: self.metric(enricher, "source_up") == 1, "it to be up")
+        self.sender.send(collector.port, FEW)
+        self.assert_once(server, "goflow2-enriched")
+
+    def test_what_was_written_is_not_written_again(self):
+        """A new consumer delivers the whole stream as for the first time, twice."""
+        server = self.server()
+        collector = self.collector(server, SMALL)
+        path = self.path("flows.json")
+        enricher = self.file_writer(server, path, "-addr=127.0.0.1:0")
+        for known in (0, 1, 3):
+            self.sender.send(collector.port, FEW)
+            self.wait_stored(server, "goflow2", self.sender.sent)
+            self.wait_acknowledged(server, "file")
+            self.assertEqual(nats_case.in_file(path), collections.Counter(self.sender.sent))
+            self.assertEqual(self.metric(enricher, 'source_answers_total{answer="known"}'),
+                             known * FEW // 30)
+            with nats.Client(server) as client:
+                client.api("CONSUMER.DELETE.goflow2.file")
+        self.assertEqual(enricher.stop(), 0)
+        self.assert_books(enricher, made=3 * FEW, delivered=3 * FEW, failed=0, waiting=0)
+
+    def test_a_server_killed_at_work_makes_no_line_twice(self):
+        """Killed, it forgets what was acknowledged."""
+        server = self.server()
+        collector = self.collector(server, SMALL)
+        path = self.path("flows.json")
+        enricher = self.file_writer(server, path)
+        for round_ in range(5):
+            self.sender.send(collector.port, FEW)
+            process.wait_until(
+                lambda least=round_ * FEW: os.path.exists(path) and
+                len(nats_case.in_file(path)) > least, "flows of this round")
+            server.kill()
+            server.start()
+        self.wait_stored(server, "goflow2", self.sender.sent)
+        process.wait_until(lambda: len(nats_case.in_file(path)) == len(self.sender.sent),
+                           "all flows")
+        self.wait_acknowledged(server, "file")
+        self.assertEqual(nats_case.in_file(path), collections.Counter(self.sender.sent))
+        self.assertEqual(enricher.stop(), 0)
+        self.assert_books(enricher, made=5 * FEW, delivered=5 * FEW, failed=0, waiting=0)
 
 
 if __name__ == "__main__":

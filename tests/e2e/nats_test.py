@@ -471,7 +471,7 @@ class NatsTest(nats_case.NatsCase):
         wanted = {"up": "1", "messages_total": str(FEW // 30 + 1),
                   'answers_total{answer="done"}': str(FEW // 30),
                   'answers_total{answer="again"}': "0", 'answers_total{answer="left"}': "0",
-                  'answers_total{answer="bad"}': "1",
+                  'answers_total{answer="bad"}': "1", 'answers_total{answer="known"}': "0",
                   "behind_messages": "0", "unacknowledged_messages": "0"}
         process.wait_until(lambda: self.source_metrics(enricher) == wanted, str(wanted))
         server.kill()

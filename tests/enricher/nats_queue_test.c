@@ -51,7 +51,9 @@ static bool put(struct nats_queue *queue, natsMsg *made)
     return taken;
 }
 
-static void assert_next(struct nats_queue *queue, uint64_t sequence, int64_t time_ns, bool again)
+// The next message for the worker: its token.
+static uint64_t assert_next(struct nats_queue *queue, uint64_t sequence, int64_t time_ns,
+                            bool again)
 {
     struct source_block block;
     assert_true(nats_queue_next(queue, &block));
@@ -59,6 +61,36 @@ static void assert_next(struct nats_queue *queue, uint64_t sequence, int64_t tim
     assert_int_equal(block.sequence, sequence);
     assert_int_equal(block.time_ns, time_ns);
     assert_int_equal(block.again, again);
+    return block.token;
+}
+
+static void assert_none(struct nats_queue *queue)
+{
+    struct source_block block;
+    assert_false(nats_queue_next(queue, &block));
+}
+
+// What is taken out: how it was answered, and whether the server hears of it.
+static void assert_answered(struct nats_queue *queue, uint64_t sequence, enum source_answer answer,
+                            bool is_spoken)
+{
+    struct nats_queue_entry entry;
+    bool spoken;
+    assert_true(nats_queue_take_answered(queue, &entry, &spoken));
+    assert_int_equal(entry.sequence, sequence);
+    assert_int_equal(entry.answer, answer);
+    assert_int_equal(spoken, is_spoken);
+    natsMsg_Destroy(entry.message);
+}
+
+// Takes the message in, hands it to the worker, which answers, and sends that.
+static void pass(struct nats_queue *queue, natsMsg *made, enum source_answer answer)
+{
+    struct source_block block;
+    assert_true(put(queue, made));
+    assert_true(nats_queue_next(queue, &block));
+    nats_queue_answer(queue, block.token, answer);
+    assert_answered(queue, block.sequence, answer, true);
 }
 
 static void reads_where_a_message_stands(void **state)
@@ -115,8 +147,107 @@ static void knows_a_message_by_its_time_too(void **state)
     assert_true(put(&queue, message(1, 1, STORED_NS)));
     assert_true(put(&queue, message(1, 1, STORED_NS + 1)));
     assert_next(&queue, 1, STORED_NS, false);
-    assert_next(&queue, 1, STORED_NS + 1, true);
+    assert_next(&queue, 1, STORED_NS + 1, false);
     nats_queue_fini(&queue);
+}
+
+// Whether the server counts deliveries on, or its consumer is a new one that begins anew.
+static void what_was_answered_for_good_never_comes_to_the_worker_again(void **state)
+{
+    static const enum source_answer answers[] = {SOURCE_DONE, SOURCE_BAD};
+    struct nats_queue queue;
+    (void)state;
+    begin(&queue);
+    for (unsigned i = 0; i < 2; i++)
+        pass(&queue, message(1, i + 1, STORED_NS + i), answers[i]);
+    for (unsigned deliveries = 1; deliveries <= 2; deliveries++) {
+        for (unsigned i = 0; i < 2; i++) {
+            assert_true(put(&queue, message(deliveries, i + 1, STORED_NS + i)));
+            assert_none(&queue);
+            assert_answered(&queue, i + 1, SOURCE_KNOWN, true);
+        }
+    }
+    nats_queue_fini(&queue);
+}
+
+static void what_was_not_comes_again(void **state)
+{
+    static const enum source_answer answers[] = {SOURCE_AGAIN, SOURCE_LEFT};
+    struct nats_queue queue;
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        begin(&queue);
+        pass(&queue, message(1, 1, STORED_NS), answers[i]);
+        assert_true(put(&queue, message(2, 1, STORED_NS)));
+        assert_next(&queue, 1, STORED_NS, true);
+        nats_queue_fini(&queue);
+    }
+}
+
+// Those that are known stand between those that are not, and leave their places.
+static void known_ones_do_not_hold_up_the_others(void **state)
+{
+    struct nats_queue queue;
+    (void)state;
+    begin(&queue);
+    pass(&queue, message(1, 1, STORED_NS), SOURCE_DONE);
+    for (unsigned round = 0; round < 3; round++) {
+        unsigned fresh = 2 + 2 * round;
+        assert_true(put(&queue, message(2, 1, STORED_NS)));
+        assert_true(put(&queue, message(1, fresh, STORED_NS + fresh)));
+        assert_true(put(&queue, message(1, fresh + 1, STORED_NS + fresh + 1)));
+        uint64_t first = assert_next(&queue, fresh, STORED_NS + fresh, false);
+        uint64_t second = assert_next(&queue, fresh + 1, STORED_NS + fresh + 1, false);
+        assert_none(&queue);
+        nats_queue_answer(&queue, second, SOURCE_DONE);
+        nats_queue_answer(&queue, first, SOURCE_DONE);
+        assert_answered(&queue, 1, SOURCE_KNOWN, true);
+        assert_answered(&queue, fresh, SOURCE_DONE, true);
+        assert_answered(&queue, fresh + 1, SOURCE_DONE, true);
+        assert_false(nats_queue_has_answered(&queue));
+    }
+    nats_queue_fini(&queue);
+}
+
+// The consumer of the new stream has the old one's name: it would take the answer for its own.
+static void of_a_stream_that_is_no_more_nothing_is_said(void **state)
+{
+    struct nats_queue queue;
+    char reply[NATS_REPLY_MAX];
+    (void)state;
+    begin(&queue);
+    pass(&queue, message(1, 1, STORED_NS), SOURCE_DONE);
+    assert_true(put(&queue, message(1, 2, STORED_NS + 1)));
+    uint64_t old = assert_next(&queue, 2, STORED_NS + 1, false);
+    assert_true(nats_queue_touch(&queue, old, 1, 0, reply));
+    assert_true(put(&queue, message(1, 1, STORED_NS + 9)));
+    assert_false(nats_queue_touch(&queue, old, 2, 0, reply));
+    uint64_t fresh = assert_next(&queue, 1, STORED_NS + 9, false);
+    nats_queue_answer(&queue, old, SOURCE_DONE);
+    nats_queue_answer(&queue, fresh, SOURCE_DONE);
+    assert_answered(&queue, 2, SOURCE_DONE, false);
+    assert_answered(&queue, 1, SOURCE_DONE, true);
+    assert_true(put(&queue, message(2, 1, STORED_NS + 9)));
+    assert_answered(&queue, 1, SOURCE_KNOWN, true);
+    nats_queue_fini(&queue);
+}
+
+static void the_latest_are_known(void **state)
+{
+    struct nats_known known;
+    uint64_t first = NATS_KNOWN_MAX - 7;
+    (void)state;
+    assert_int_equal(nats_known_init(&known), 0);
+    assert_false(nats_known_has(&known, 0, 0));
+    for (uint64_t i = 0; i <= NATS_KNOWN_MAX; i++)
+        nats_known_add(&known, first + i, STORED_NS + (int64_t)i);
+    assert_false(nats_known_has(&known, first, STORED_NS)); // its place was taken
+    for (uint64_t i = 1; i <= NATS_KNOWN_MAX; i++) {
+        assert_true(nats_known_has(&known, first + i, STORED_NS + (int64_t)i));
+        assert_false(nats_known_has(&known, first + i, STORED_NS + (int64_t)i + 1));
+        assert_false(nats_known_has(&known, first + i + NATS_KNOWN_MAX, STORED_NS + (int64_t)i));
+    }
+    nats_known_fini(&known);
 }
 
 // The library collects what it frees.
@@ -140,6 +271,11 @@ int main(void)
         cmocka_unit_test(takes_what_says_nothing_of_itself),
         cmocka_unit_test(refuses_what_it_holds),
         cmocka_unit_test(knows_a_message_by_its_time_too),
+        cmocka_unit_test(what_was_answered_for_good_never_comes_to_the_worker_again),
+        cmocka_unit_test(what_was_not_comes_again),
+        cmocka_unit_test(known_ones_do_not_hold_up_the_others),
+        cmocka_unit_test(of_a_stream_that_is_no_more_nothing_is_said),
+        cmocka_unit_test(the_latest_are_known),
     };
     return cmocka_run_group_tests(tests, open_library, close_library);
 }

@@ -5,6 +5,7 @@ a test can say which ones arrived and how often.
 import base64
 import collections
 import ipaddress
+import json
 import os
 import socket
 import tempfile
@@ -29,6 +30,13 @@ def stored(server, stream):
         return collections.Counter(
             number for message in client.messages(stream)
             for number in ids_of(base64.b64decode(message["data"])))
+
+
+def in_file(path):
+    """{id: how often} of the flows in a file of JSON, but for a last line that is being written."""
+    with open(path, encoding="ascii") as file:
+        return collections.Counter(ipaddress.IPv4Address(json.loads(line)["src_addr"]).packed
+                                   for line in file if line.endswith("\n"))
 
 
 def output(server, *arguments, window=1024):
@@ -82,6 +90,23 @@ class NatsCase(unittest.TestCase):
         return self.start(process.Process(
             [process.ENRICHER, "-source=nats", "-source.nats.servers", server.url,
              "-source.nats.ack-wait=2s", *output(server), *arguments]))
+
+    def file_writer(self, server, path, *arguments, durable="file"):
+        """An enricher that writes JSON to a file, with a consumer of its own."""
+        return self.start(process.Process(
+            [process.ENRICHER, "-source=nats", "-source.nats.servers", server.url,
+             "-source.nats.ack-wait=2s", "-source.nats.durable", durable, "-format=json",
+             "-transport.file", path, *arguments]))
+
+    def consumer(self, server, durable="enricher"):
+        with nats.Client(server) as client:
+            return client.api(f"CONSUMER.INFO.goflow2.{durable}")
+
+    def wait_acknowledged(self, server, durable="enricher"):
+        def settled():
+            info = self.consumer(server, durable)
+            return info.get("num_pending") == 0 and info.get("num_ack_pending") == 0
+        process.wait_until(settled, "every message to be acknowledged")
 
     def wait_stored(self, server, stream, ids):
         def all_there():
