@@ -65,17 +65,16 @@ static void block_signals(const sigset_t *signals)
     pthread_sigmask(SIG_BLOCK, signals, NULL);
 }
 
-// SIGHUP never ends the process. The others do as long as the opening of a FIFO waits for its
-// reader; from then on all come through a descriptor.
+// SIGHUP never ends the process (standard_hold_reload). The others do as long as the opening of a
+// FIFO waits for its reader; from then on all come through a descriptor.
 static int open_output(struct collector *c)
 {
     sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGHUP);
-    block_signals(&signals);
     c->sink = c->options->sink_ops->open(&c->options->sink);
     if (c->sink == NULL)
         return -1;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     block_signals(&signals);

@@ -33,6 +33,7 @@ int main(int argc, char *argv[])
 {
     struct collector_options options;
     int status = 2;
+    standard_hold_reload();
     standard_keep();
     switch (collector_options_read(&options, argc, argv)) {
     case OPTIONS_OK:

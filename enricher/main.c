@@ -52,6 +52,7 @@ int main(int argc, char *argv[])
 {
     struct enricher_options options;
     int status = EXIT_USAGE;
+    standard_hold_reload();
     standard_keep();
     switch (enricher_options_parse(&options, argc, argv)) {
     case OPTIONS_OK:

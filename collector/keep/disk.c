@@ -112,13 +112,25 @@ static void sync_folder(const char *path)
     close(fd);
 }
 
+// What the file may be read by stays as its owner made it; a new one is for us alone, whatever the
+// mask: it says who sends here, and what.
+static int open_beside(const char *beside, const char *path)
+{
+    struct stat there;
+    mode_t mode = stat(path, &there) == 0 ? there.st_mode & 0666 : 0600;
+    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0)
+        (void)fchmod(fd, mode); // some file systems have no modes
+    return fd;
+}
+
 int disk_replace(const char *path, const char *bytes, size_t len, struct fault *fault)
 {
     char beside[PATH_MAX];
     int length = snprintf(beside, sizeof beside, "%s_tmp", path);
     if (length < 0 || (size_t)length >= sizeof beside || make_folders(path) != 0)
         return fail(fault, path, "cannot make its folder");
-    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int fd = open_beside(beside, path);
     if (fd < 0)
         return fail(fault, beside, "cannot open");
     int result = write_all(fd, bytes, len);

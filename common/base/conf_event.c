@@ -64,6 +64,12 @@ int conf_next(struct conf *conf)
         return parser_failed(conf);
     if (conf->event.type == YAML_ALIAS_EVENT)
         return conf_fail(conf, conf_line(conf), "aliases (*name) are not supported");
+    yaml_event_type_t type = conf->event.type;
+    conf->depth += type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT;
+    conf->depth -= type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT;
+    if (conf->depth > CONF_DEPTH_MAX)
+        return conf_fail(conf, conf_line(conf), "more than %d lists and mappings in each other",
+                         CONF_DEPTH_MAX);
     return 0;
 }
 

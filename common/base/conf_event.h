@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <yaml.h>
 
+#define CONF_DEPTH_MAX 64 // lists and mappings in each other
 #define CONF_QUOTE_MAX 60 // characters of a value that a message repeats
 
 struct chunk;
@@ -16,6 +17,7 @@ struct conf {
     const char *path;
     struct fault *fault;
     void *context;
+    unsigned depth;      // lists and mappings begun and not ended
     struct chunk *chunk; // memory of the objects that are read, see conf.c
 };
 
@@ -24,7 +26,8 @@ struct conf {
 typedef int conf_body(struct conf *conf, void *user);
 int conf_run(struct conf *conf, bool may_be_empty, conf_body *body, void *user);
 
-// Moves on to the next event: 0, or -1 with the fault filled.
+// Moves on to the next event: 0, or -1 with the fault filled. Deep nesting is a fault: the time
+// that the parser takes grows with its square.
 int conf_next(struct conf *conf);
 
 // The line of the current event.

@@ -1,6 +1,11 @@
-// stdin, stdout and stderr of a process that may have been started without them.
+// What a process inherits: stdin, stdout and stderr, which it may have been started without, and
+// the signals that end it. First things in main.
 #pragma once
 
 // Keeps their numbers from what is opened later: one that is closed stays one that cannot be read
-// (stdin) or written (the others). First thing in main.
+// (stdin) or written (the others).
 void standard_keep(void);
+
+// Keeps SIGHUP waiting until somebody takes it: it asks for a reload, and may come before anything
+// there is to be loaded. Threads that are started later inherit that.
+void standard_hold_reload(void);

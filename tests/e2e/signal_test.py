@@ -178,6 +178,21 @@ class ReloadTest(unittest.TestCase):
         self.assertEqual(len(groups), 1, "flows of one batch saw two snapshots")
         return groups
 
+    def test_one_that_comes_before_the_settings_are_read(self):
+        """It waits: the settings' file is a FIFO that nobody has written to yet."""
+        config = self.context + ".fifo"
+        os.mkfifo(config)
+        for program, ready in (([process.COLLECTOR, "-listen=netflow://127.0.0.1:0", "-addr="],
+                                "starting collection"), ([process.ENRICHER], "starting enricher")):
+            with process.Process([*program, "-config", config, "-context.config", self.context],
+                                 stdin=subprocess.PIPE) as started:
+                with open(config, "w", encoding="utf-8") as file:  # returns when it is being read
+                    started.send(signal.SIGHUP)
+                    file.write("loglevel: info\n")
+                started.wait_for_log(ready)
+                started.wait_for_log("reloaded context and databases")
+                self.assertEqual(started.stop(), 0, started.log())
+
     def check_reload(self, program, reader, feed):
         self.assertEqual(self.groups(reader, feed), {"before"})
         write(self.context, context_of("after"))

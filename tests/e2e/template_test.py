@@ -166,6 +166,28 @@ class TemplateTest(unittest.TestCase):
                 self.assertEqual(collector.stop(), 0)
             self.assertEqual(set(self.read()[f"127.0.0.1:{self.port(1)}"]), {"10/7/257"})
 
+    def test_a_new_file_is_for_us_alone(self):
+        for mask in (0, 0o277):
+            before = os.umask(mask)
+            try:
+                with self.collector() as collector:
+                    self.announce(collector)
+                    self.assertEqual(collector.stop(), 0, collector.log())
+            finally:
+                os.umask(before)
+            for suffix in ("", ".sampling"):
+                self.assertEqual(os.stat(self.path + suffix).st_mode & 0o777, 0o600)
+                os.unlink(self.path + suffix)
+
+    def test_the_mode_of_a_file_stays(self):
+        self.write("{}")
+        os.chmod(self.path, 0o640)
+        with self.collector() as collector:
+            self.announce(collector)
+            self.assertEqual(collector.stop(), 0, collector.log())
+        self.assertIn("template-id", str(self.read()))
+        self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o640)
+
     def test_a_file_that_cannot_be_written(self):
         """Is said once, and costs no flow."""
         with tempfile.NamedTemporaryFile() as in_the_way:

@@ -13,6 +13,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#define LISTS_31 "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
+#define ENDS_31  "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
+
 struct inner {
     struct conf_number depth;
 };
@@ -208,6 +211,34 @@ static void passes_over_what_is_for_others(void **state)
     assert_refused("other: [1\n", ":2: not valid YAML: did not find expected ',' or ']'");
 }
 
+// Deep nesting takes the parser time that grows with its square, wherever it stands.
+static void deep_nesting_is_refused(void **state)
+{
+    static const char *const begins[] = {"other: ", "title: ", "", "items: ", "- "};
+    static const char *const levels[] = {"[", "{a: ", "- ", "? "};
+    const size_t count = 100000;
+    char *text = malloc(count * 4 + 16);
+    struct root root;
+    (void)state;
+    assert_non_null(text);
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+        for (size_t j = 0; j < sizeof levels / sizeof levels[0]; j++) {
+            size_t len = strlen(begins[i]);
+            memcpy(text, begins[i], len);
+            for (size_t k = 0; k < count; k++, len += strlen(levels[j]))
+                memcpy(text + len, levels[j], strlen(levels[j]));
+            assert_int_equal(conf_read(scratch_write(text, len), &ROOT, &root, seen, &fault), -1);
+            assert_int_equal(conf_read(scratch_write(text, len), &LENIENT, &root, seen, &fault),
+                             -1);
+        }
+    }
+    free(text);
+    assert_reads("other: " LISTS_31 LISTS_31 "[x]" ENDS_31 ENDS_31 "\ntitle: t\n",
+                 "root@1 t on=0 depth=0\n");
+    assert_refused("other: [" LISTS_31 LISTS_31 "[x]" ENDS_31 ENDS_31 "]\n",
+                   ":1: more than 64 lists and mappings in each other");
+}
+
 static void a_lenient_schema_warns_of_unknown_keys(void **state)
 {
     (void)state;
@@ -240,6 +271,7 @@ int main(void)
         cmocka_unit_test(refuses_wrong_values),
         cmocka_unit_test(refuses_bytes_that_are_no_text),
         cmocka_unit_test(passes_over_what_is_for_others),
+        cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(a_lenient_schema_warns_of_unknown_keys),
     };
     return cmocka_run_group_tests(tests, NULL, remove_scratch);
