@@ -243,7 +243,9 @@ static int start_monitor(struct collector *c)
     if (!given(options.address))
         return 0;
     c->monitor = monitor_start(&options);
-    return c->monitor == NULL ? -1 : 0;
+    if (c->monitor == NULL) // what is looked at is worth less than what is received
+        log_warn("runs without its pages: no metrics, -status, -health", "addr", options.address);
+    return 0;
 }
 
 static int start_capture(struct collector *c)

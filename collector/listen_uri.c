@@ -1,6 +1,7 @@
 #include "collector/listen_uri.h"
 
 #include "common/base/log.h"
+#include "common/base/nearest.h"
 #include "common/base/option_value.h"
 
 #include <stdio.h>
@@ -71,15 +72,21 @@ static bool read_workers(struct listen_uri *out, struct piece value)
     return good;
 }
 
-static bool read_bool(struct piece piece, bool *out)
+// A value as flags have them.
+static bool read_as(enum option_kind kind, struct piece piece, union option_value *out)
 {
-    char text[8];
-    union option_value value;
+    char text[32];
     if (piece.len >= sizeof text)
         return false;
     memcpy(text, piece.at, piece.len);
     text[piece.len] = '\0';
-    if (!option_value_read(OPTION_BOOL, text, &value))
+    return option_value_read(kind, text, out);
+}
+
+static bool read_bool(struct piece piece, bool *out)
+{
+    union option_value value;
+    if (!read_as(OPTION_BOOL, piece, &value))
         return false;
     *out = value.truth;
     return true;
@@ -103,7 +110,11 @@ static bool read_queue_size(struct listen_uri *out, struct piece value)
 
 static bool read_rcvbuf(struct listen_uri *out, struct piece value)
 {
-    return read_number(value, UINT64_MAX, &out->rcvbuf_bytes);
+    union option_value bytes;
+    if (!read_as(OPTION_BYTES, value, &bytes))
+        return false;
+    out->rcvbuf_bytes = bytes.bytes;
+    return true;
 }
 
 static bool read_balance(struct listen_uri *out, struct piece value)
@@ -128,7 +139,7 @@ static const struct key {
     {"queue_size", read_queue_size, "a number of datagrams"},
     {"balance", read_balance, "address, address+port or packet"},
     {"gro", read_gro, "1 or 0"},
-    {"rcvbuf", read_rcvbuf, "a number of bytes"},
+    {"rcvbuf", read_rcvbuf, "a number of bytes such as 65536, 512KiB or 64MiB"},
 };
 
 static int refuse(struct fault *fault, struct piece uri, const char *what, struct piece got,
@@ -138,12 +149,20 @@ static int refuse(struct fault *fault, struct piece uri, const char *what, struc
                      (int)got.len, got.at, wanted);
 }
 
-static void warn_unknown(struct piece key)
+// A key that is nearly one of ours is a slip; any other may be one of another program's, which
+// goflow2 passes over.
+static int take_unknown(struct piece uri, struct piece key, struct fault *fault)
 {
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)(key.len < sizeof name ? key.len : sizeof name),
              key.at);
+    struct nearest nearest = {.text = name};
+    for (size_t i = 0; i < COUNT(KEYS); i++)
+        nearest_offer(&nearest, KEYS[i].name);
+    if (nearest.name != NULL)
+        return refuse(fault, uri, "key", key, nearest.name);
     log_warn("-listen: unknown key, ignored", "key", name);
+    return 0;
 }
 
 // Of a repeated key the first counts, as in Go's url.Values.
@@ -158,8 +177,8 @@ static int read_query(struct listen_uri *out, struct piece uri, struct piece que
         while (i < COUNT(KEYS) && !is(name, KEYS[i].name))
             i++;
         if (i == COUNT(KEYS)) {
-            if (name.len != 0)
-                warn_unknown(name);
+            if (name.len != 0 && take_unknown(uri, name, fault) != 0)
+                return -1;
             continue;
         }
         if ((seen & 1u << i) == 0 && !KEYS[i].read(out, value))
@@ -242,13 +261,22 @@ int listen_uri_parse(struct listen_uri *out, const char *text, size_t len, struc
     return 0;
 }
 
+static struct piece trim(struct piece piece)
+{
+    while (piece.len != 0 && *piece.at == ' ')
+        piece = (struct piece){piece.at + 1, piece.len - 1};
+    while (piece.len != 0 && piece.at[piece.len - 1] == ' ')
+        piece.len--;
+    return piece;
+}
+
 int listen_uris_parse(struct listen_uri out[static LISTEN_URIS_MAX], const char *text,
                       struct fault *fault)
 {
     struct piece rest = {text, strlen(text)};
     int count = 0;
     do {
-        struct piece uri = cut(&rest, ',');
+        struct piece uri = trim(cut(&rest, ','));
         if (count == LISTEN_URIS_MAX)
             return refuse(fault, uri, "too many", uri, "at most 64 listeners");
         if (listen_uri_parse(&out[count++], uri.at, uri.len, fault) != 0)

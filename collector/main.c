@@ -6,7 +6,6 @@
 #include "common/base/status.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static const char *const STATUS_PAGES[] = {"/status?format=text", "/exporters?format=text", NULL};
 
@@ -20,12 +19,8 @@ static int run(const struct collector_options *options)
         return http_ask_health(options->address);
     if (options->status)
         return status_print("collector", options->address, STATUS_PAGES);
-    log_setup(options->log_level, strcmp(options->log_format, "json") == 0);
-    settings_warn(&options->settings);
-    if (options->ignored != NULL) // as goflow2 does, but not without a word
-        log_warn("argument ignored, and all behind it", "argument", options->ignored);
-    if (options->no_use != NULL)
-        log_warn("flag has no effect", "flag", options->no_use, "with", options->no_use_with);
+    log_setup(options->log_level, options->log_json);
+    collector_options_warn(options);
     return options->check ? collector_check(options) : collector_run(options);
 }
 

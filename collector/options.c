@@ -5,6 +5,7 @@
 #include "common/base/endpoint.h"
 #include "common/base/log.h"
 #include "common/flow/filter/filter.h"
+#include "common/sink/file.h"
 #include "common/sink/nats/nats.h"
 #include "common/sink/sink_choose.h"
 
@@ -86,14 +87,15 @@ static int check_paths(struct collector_options *o)
     static const char *const taken[] = {"/status", "/metrics", "/exporters", "/__health"};
     struct fault fault = {.text = ""};
     struct endpoint endpoint;
+    int wrong = 0;
     if (*o->address != '\0' && endpoint_parse(&endpoint, o->address, &fault) != 0)
-        return settings_complain(&o->settings, "addr", fault.text);
+        wrong = settings_complain(&o->settings, "addr", fault.text);
     if (*o->templates_path != '\0' && *o->templates_path != '/')
         return settings_refuse(&o->settings, "templates.path", "a path that begins with /");
     for (size_t i = 0; i < COUNT(taken); i++)
         if (strcmp(o->templates_path, taken[i]) == 0)
             return settings_refuse(&o->settings, "templates.path", "a path of its own");
-    return 0;
+    return wrong;
 }
 
 // Of a list in a file the file is at fault, which is read when everything else is known.
@@ -112,85 +114,121 @@ static int check_allow(const struct collector_options *o)
 static int check_exporters(struct collector_options *o)
 {
     struct fault fault = {.text = ""};
+    int wrong = 0;
     if (o->limit_flows < 0 || o->limit_flows > LIMIT_FLOWS_MAX)
-        return settings_refuse(&o->settings, "limit.flows", "0 to 1000000000");
+        wrong = settings_refuse(&o->settings, "limit.flows", "0 to 1000000000");
     o->sampling_default_count = sampling_defaults_parse(o->sampling_defaults, o->sampling_default,
                                                         &fault);
     if (o->sampling_default_count >= 0)
-        return 0;
+        return wrong;
     return settings_complain(&o->settings, "sampling.default", fault.text);
-}
-
-static void ignore_path(struct collector_options *o, const char *flag, const char **path)
-{
-    if (**path != '\0') {
-        o->no_use = flag;
-        o->no_use_with = "-produce raw";
-    }
-    *path = "";
 }
 
 static int read_producer(struct collector_options *o)
 {
+    int wrong = 0;
     o->raw = RAW_OFF;
     if (strcmp(o->produce, "sample") == 0)
         return 0;
     if (strcmp(o->produce, "raw") != 0)
         return settings_refuse(&o->settings, "produce", "sample or raw");
     if (*o->filter != '\0')
-        return settings_refuse(&o->settings, "filter", "none: -produce raw makes no flows");
+        wrong |= settings_refuse(&o->settings, "filter", "none: -produce raw makes no flows");
     if (o->format == FORMAT_BIN)
-        return settings_refuse(&o->settings, "format",
-                               "json or text: -produce raw has no binary form");
+        wrong |= settings_refuse(&o->settings, "format",
+                                 "json or text: -produce raw has no binary form");
     if (o->limit_flows != 0)
-        return settings_refuse(&o->settings, "limit.flows", "0: -produce raw makes no flows");
+        wrong |= settings_refuse(&o->settings, "limit.flows", "0: -produce raw makes no flows");
     o->raw = o->format == FORMAT_JSON ? RAW_JSON : RAW_TEXT;
     o->hold_ns = 0; // sets without a template are shown as they are, at once
-    ignore_path(o, "mapping", &o->mapping_path);
-    ignore_path(o, "context.config", &o->snapshot.context_path);
-    ignore_path(o, "db.asn", &o->snapshot.asn_path);
-    ignore_path(o, "db.country", &o->snapshot.country_path);
-    return 0;
+    o->mapping_path = "";
+    o->snapshot = (struct snapshot_options){.context_path = "", .asn_path = "", .country_path = ""};
+    return wrong;
 }
 
-// What the texts mean. The output is one for all listeners: when one of them is to wait for it
-// instead of dropping, all are.
-static int interpret(struct collector_options *o)
+static int check_names(struct collector_options *o)
 {
+    int wrong = 0;
     if (log_level_parse(o->log_level_name, &o->log_level) != 0)
-        return settings_refuse(&o->settings, "loglevel", "debug, info, warn or error");
+        wrong |= settings_refuse(&o->settings, "loglevel", "debug, info, warn or error");
+    if (log_format_parse(o->log_format, &o->log_json) != 0)
+        wrong |= settings_refuse(&o->settings, "logfmt", "normal or json");
     if (format_kind_parse(o->format_name, &o->format) != 0)
         return settings_refuse(&o->settings, "format", "bin, json or text");
-    if (read_producer(o) != 0)
-        return -1;
+    return wrong | read_producer(o);
+}
+
+static int check_output(struct collector_options *o)
+{
+    int wrong = 0;
+    o->sink.nats = &o->nats;
+    o->sink.buffer_bytes = o->buffer_bytes;
     o->sink_ops = sink_choose(&o->settings, o->transport, NULL);
     if (o->sink_ops == NULL ||
         (o->sink_ops == &SINK_NATS && nats_options_check(&o->nats, &o->settings) != 0))
-        return -1;
-    if (share_check(o->bucket) != 0)
-        return settings_refuse(&o->settings, "templates.nats.bucket", "letters, digits, _ and -");
-    o->sink.nats = &o->nats;
+        wrong = -1;
+    if (o->buffer_bytes < FILE_FRAME_MAX)
+        wrong |= settings_refuse(&o->settings, "transport.file.buffer", "at least 5MiB");
+    if (o->drain_ns < 0)
+        wrong |= settings_refuse(&o->settings, "drain", "0 or more");
+    return wrong | filter_check(o->filter, &o->settings, *o->mapping_path != '\0');
+}
+
+static int check_templates(struct collector_options *o)
+{
+    int wrong = 0;
     o->templates_shared = strcmp(o->templates_scope, "address") == 0;
     if (!o->templates_shared && strcmp(o->templates_scope, "port") != 0)
-        return settings_refuse(&o->settings, "templates.scope", "port or address");
-    if (o->drain_ns < 0)
-        return settings_refuse(&o->settings, "drain", "0 or more");
+        wrong |= settings_refuse(&o->settings, "templates.scope", "port or address");
+    if (share_check(o->bucket) != 0)
+        wrong |= settings_refuse(&o->settings, "templates.nats.bucket", "letters, digits, _ and -");
     if (o->hold_ns < 0)
-        return settings_refuse(&o->settings, "templates.hold", "0 or more");
-    if (filter_check(o->filter, &o->settings, *o->mapping_path != '\0') != 0 ||
-        check_paths(o) != 0 || check_allow(o) != 0 || check_exporters(o) != 0)
-        return -1;
-    o->sink.buffer_bytes = o->buffer_bytes;
-    if (*o->read == '\0' && *o->read_filter != '\0') {
-        o->no_use = "read.filter";
-        o->no_use_with = "-listen";
-    }
+        wrong |= settings_refuse(&o->settings, "templates.hold", "0 or more");
+    return wrong;
+}
+
+// What the texts mean; all that is wrong is said. The output is one for all listeners: when one of
+// them is to wait for it instead of dropping, all are.
+static int interpret(struct collector_options *o)
+{
+    int wrong = check_names(o) | check_output(o) | check_templates(o) | check_paths(o) |
+                check_allow(o) | check_exporters(o);
     if (*o->read == '\0')
-        return read_uris(o);
+        return wrong | read_uris(o);
     o->sink.blocking = true;
     if (o->address == ADDRESS) // a file is read and done with: only who asks for it is served
         o->address = "";
-    return 0;
+    return wrong;
+}
+
+void collector_options_warn(const struct collector_options *o)
+{
+    const struct settings *s = &o->settings;
+    bool reads = *o->read != '\0';
+    bool raw = strcmp(o->produce, "raw") == 0;
+    const struct {
+        const char *prefix;
+        bool used;
+        const char *wanted;
+    } rows[] = {
+        {"listen", !reads, "-listen alone: -read reads files instead"},
+        {"read.filter", reads, "-read"},
+        {"transport.nats.", o->sink_ops == &SINK_NATS || *o->bucket != '\0', "-transport=nats"},
+        {"transport.file", o->sink_ops == &SINK_FILE, "-transport=file"},
+        {"templates.json.interval", *o->templates_json_path != '\0', "-templates.json.path"},
+        {"templates.sweep-interval", o->templates_ttl_ns != 0, "-templates.ttl"},
+        {"templates.ttl.extend-on-access", o->templates_ttl_ns != 0, "-templates.ttl"},
+        {"templates.path", *o->address != '\0', "-addr"},
+        {"err.int", o->error_count != 0, "-err.cnt"},
+        {"mapping", !raw, "-produce=sample"},
+        {"context.config", !raw, "-produce=sample"},
+        {"db.", !raw, "-produce=sample"},
+        {"sampling.default", !raw, "-produce=sample"},
+    };
+    settings_warn(s);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (!rows[i].used)
+            settings_warn_unused(s, rows[i].prefix, rows[i].wanted);
 }
 
 // Each writes one group of flags at `out` and returns how many.
@@ -334,6 +372,7 @@ static size_t operations_rows(struct option *out, struct collector_options *o)
         {"logfmt", OPTION_STRING, &o->log_format, "Log lines in this `shape`: normal or json",
          NULL},
         {"v", OPTION_ACTION, &o->version, "Print the version", NULL},
+        {"version", OPTION_ACTION, &o->version, "Print the version", NULL},
     };
     memcpy(out, rows, sizeof rows);
     return COUNT(rows);
@@ -357,12 +396,10 @@ static void add_rows(struct collector_options *o)
 enum options_result collector_options_read(struct collector_options *o, int argc,
                                            char *const argv[])
 {
-    int rest;
     *o = DEFAULTS;
     o->nats = nats_options_defaults("goflow2", "goflow2.messages");
     add_rows(o);
-    enum options_result result = settings_read(&o->settings, argc, argv, environ, &rest);
-    o->ignored = rest >= argc ? NULL : o->settings.rest_secret ? "***" : argv[rest];
+    enum options_result result = settings_read(&o->settings, argc, argv, environ);
     if (result == OPTIONS_HELP)
         options_help(o->settings.rows, o->settings.count, SYNOPSIS, STDERR_FILENO);
     if (result == OPTIONS_OK && !o->version && interpret(o) != 0)

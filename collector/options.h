@@ -50,7 +50,6 @@ struct collector_options {
     bool health;
     bool check;
     bool version;
-    const char *ignored; // the first argument that is no flag: it and all behind it; NULL: none
     struct snapshot_options snapshot;
     struct sink_options sink;
     struct nats_options nats;
@@ -61,19 +60,22 @@ struct collector_options {
     const struct sink_ops *sink_ops;
     enum format_kind format;
     enum raw_kind raw;
-    const char *no_use;      // a flag that was given and has no effect; NULL: none
-    const char *no_use_with; // the circumstance
     bool templates_shared;
     struct sampling_default sampling_defaults[SAMPLING_DEFAULTS_MAX];
     int sampling_default_count;
     int log_level;
+    bool log_json;
 };
 
-// Fills everything, defaults included. With OPTIONS_BAD and OPTIONS_FAULTY_FILE one line on stderr
-// has said why; with OPTIONS_HELP the help was written to stderr.
+// Fills everything, defaults included. With OPTIONS_BAD and OPTIONS_FAULTY_FILE stderr has a line
+// for each thing that is wrong; with OPTIONS_HELP it has the help.
 enum options_result collector_options_read(struct collector_options *out, int argc,
                                            char *const argv[]);
 void collector_options_free(struct collector_options *options);
+
+// Logs what was given and has no effect: variables that are no setting's, and settings that mean
+// nothing beside others. Not an error: a file of settings may serve several daemons.
+void collector_options_warn(const struct collector_options *options);
 
 // What decides how flows are laid out. Its columns are those that enrichment fills.
 struct layout_options collector_options_layout(const struct collector_options *options);

@@ -71,7 +71,9 @@ static int start_monitor(struct enricher *e)
     if (*options.address == '\0')
         return 0;
     e->monitor = monitor_start(&options);
-    return e->monitor == NULL ? -1 : 0;
+    if (e->monitor == NULL) // what is looked at is worth less than what is enriched
+        log_warn("runs without its pages: no metrics, -health", "addr", options.address);
+    return 0;
 }
 
 static int open_pipeline(struct enricher *e)

@@ -36,9 +36,7 @@ static int run(struct enricher_options *o)
     if (enricher_options_check(o) != 0)
         return EXIT_USAGE;
     log_setup(o->log_level, o->log_json);
-    settings_warn(&o->settings);
-    if (o->ignored != NULL) // as goflow2 does, but not without a word
-        log_warn("argument ignored, and all behind it", "argument", o->ignored);
+    enricher_options_warn(o);
     if (o->check)
         return enricher_check(o);
     if (o->clickhouse.print_schema)

@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/flow/filter/filter.h"
 #include "common/sink/clickhouse/clickhouse.h"
+#include "common/sink/file.h"
 #include "common/sink/nats/nats.h"
 #include "common/sink/sink_choose.h"
 
@@ -113,6 +114,7 @@ static size_t operations_rows(struct option *out, struct enricher_options *o)
         {"logfmt", OPTION_STRING, &o->log_format, "Log lines in this `shape`: normal or json",
          NULL},
         {"v", OPTION_ACTION, &o->version, "Print the version", NULL},
+        {"version", OPTION_ACTION, &o->version, "Print the version", NULL},
     };
     memcpy(out, rows, sizeof rows);
     return COUNT(rows);
@@ -191,11 +193,9 @@ static void add_rows(struct enricher_options *o)
 
 enum options_result enricher_options_parse(struct enricher_options *o, int argc, char *const argv[])
 {
-    int rest = 0;
     set_defaults(o);
     add_rows(o);
-    enum options_result result = settings_read(&o->settings, argc, argv, environ, &rest);
-    o->ignored = rest >= argc ? NULL : o->settings.rest_secret ? "***" : argv[rest];
+    enum options_result result = settings_read(&o->settings, argc, argv, environ);
     if (result == OPTIONS_HELP)
         options_help(o->settings.rows, o->settings.count, SYNOPSIS, STDERR_FILENO);
     return result;
@@ -209,51 +209,62 @@ void enricher_options_free(struct enricher_options *o)
 // A stream that the enricher reads and writes would never come to an end.
 static int check_nats(struct enricher_options *o)
 {
+    int wrong = 0;
     o->from_nats = strcmp(o->source_name, "nats") == 0;
     if (!o->from_nats && strcmp(o->source_name, "stdin") != 0)
-        return settings_refuse(&o->settings, "source", "stdin or nats");
+        wrong = settings_refuse(&o->settings, "source", "stdin or nats");
     if (o->nats_source.fetch == 0)
         o->nats_source.fetch = o->sink_ops == &SINK_CLICKHOUSE ? FETCH_TO_GATHER : FETCH;
-    if (o->from_nats && nats_source_check(&o->nats_source, &o->settings) != 0)
-        return -1;
+    if (o->from_nats)
+        wrong |= nats_source_check(&o->nats_source, &o->settings);
     if (o->sink_ops != &SINK_NATS)
-        return 0;
+        return wrong;
     if (o->from_nats && strcmp(o->nats.stream, o->nats_source.stream) == 0)
-        return settings_refuse(&o->settings, "transport.nats.stream",
-                               "another one than the source's");
-    return nats_options_check(&o->nats, &o->settings);
+        wrong |= settings_refuse(&o->settings, "transport.nats.stream",
+                                 "another one than the source's");
+    return wrong | nats_options_check(&o->nats, &o->settings);
 }
 
 // An insert that was given up ends before its flows come to another: nobody waits longer than half
 // of what the stream does, the rest is for what says that they are in progress.
 static int check_clickhouse(struct enricher_options *o)
 {
-    if (clickhouse_options_check(&o->clickhouse, &o->settings) != 0)
-        return -1;
+    int wrong = clickhouse_options_check(&o->clickhouse, &o->settings);
     if (o->sink_ops != &SINK_CLICKHOUSE || !o->from_nats || *o->nats_source.queue != '\0' ||
         o->nats_source.ack_wait_ns >= 2 * o->clickhouse.timeout_ns)
-        return 0;
+        return wrong;
     return settings_refuse(&o->settings, "source.nats.ack-wait",
                            "at least twice -clickhouse.timeout");
 }
 
-int enricher_options_check(struct enricher_options *o)
+static int check_names(struct enricher_options *o)
 {
     struct fault fault = {.text = ""};
     struct endpoint endpoint;
+    int wrong = 0;
     if (format_kind_parse(o->format_name, &o->format) != 0)
-        return settings_refuse(&o->settings, "format", "json, text or bin");
+        wrong |= settings_refuse(&o->settings, "format", "json, text or bin");
     if (log_level_parse(o->log_level_name, &o->log_level) != 0)
-        return settings_refuse(&o->settings, "loglevel", "debug, info, warn or error");
-    o->sink_ops = sink_choose(&o->settings, o->transport, &SINK_CLICKHOUSE);
-    if (o->sink_ops == NULL || check_nats(o) != 0 || check_clickhouse(o) != 0 ||
-        filter_check(o->filter, &o->settings, *o->mapping_path != '\0') != 0)
-        return -1;
+        wrong |= settings_refuse(&o->settings, "loglevel", "debug, info, warn or error");
+    if (log_format_parse(o->log_format, &o->log_json) != 0)
+        wrong |= settings_refuse(&o->settings, "logfmt", "normal or json");
     if (*o->address != '\0' && endpoint_parse(&endpoint, o->address, &fault) != 0)
-        return settings_complain(&o->settings, "addr", fault.text);
+        wrong |= settings_complain(&o->settings, "addr", fault.text);
+    if (o->buffer_bytes < FILE_FRAME_MAX)
+        wrong |= settings_refuse(&o->settings, "transport.file.buffer", "at least 5MiB");
     if (o->drain_ns < 0)
-        return settings_refuse(&o->settings, "drain", "0 or more");
-    o->log_json = strcmp(o->log_format, "json") == 0;
+        wrong |= settings_refuse(&o->settings, "drain", "0 or more");
+    return wrong;
+}
+
+int enricher_options_check(struct enricher_options *o)
+{
+    int wrong = check_names(o);
+    o->sink_ops = sink_choose(&o->settings, o->transport, &SINK_CLICKHOUSE);
+    wrong |= o->sink_ops == NULL ? -1 : check_nats(o) | check_clickhouse(o);
+    wrong |= filter_check(o->filter, &o->settings, *o->mapping_path != '\0');
+    if (wrong != 0)
+        return -1;
     if (o->sampling_rate < 0)
         o->sampling_rate = 0; // as goflow2: only what is above 0 counts
     o->snapshot = (struct snapshot_options){
@@ -272,4 +283,26 @@ int enricher_options_check(struct enricher_options *o)
         .blocking = true, // a pipe in front of us can wait, so nothing is dropped
     };
     return 0;
+}
+
+void enricher_options_warn(const struct enricher_options *o)
+{
+    const struct settings *s = &o->settings;
+    bool rows_out = o->sink_ops == &SINK_CLICKHOUSE;
+    bool asks_database = o->clickhouse.print_schema || o->clickhouse.migrate;
+    const struct {
+        const char *prefix;
+        bool used;
+        const char *wanted;
+    } rows[] = {
+        {"source.nats.", o->from_nats, "-source=nats"},
+        {"transport.nats.", o->sink_ops == &SINK_NATS, "-transport=nats"},
+        {"transport.file", o->sink_ops == &SINK_FILE, "-transport=file"},
+        {"clickhouse.", rows_out || asks_database, "-transport=clickhouse"},
+        {"format", !rows_out, "-transport=file or -transport=nats: a table takes rows"},
+    };
+    settings_warn(s);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (!rows[i].used)
+            settings_warn_unused(s, rows[i].prefix, rows[i].wanted);
 }

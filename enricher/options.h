@@ -18,7 +18,6 @@ struct enricher_options {
     bool health;
     bool status;
     bool check;
-    const char *ignored; // the first argument that is no flag: it and all behind it; NULL: none
     const char *format_name;
     const char *source_name;
     const char *transport;
@@ -56,5 +55,9 @@ enum options_result enricher_options_parse(struct enricher_options *options, int
                                            char *const argv[]);
 void enricher_options_free(struct enricher_options *options);
 
-// Makes values of the names given. 0, or -1 after one line on stderr.
+// Makes values of the names given. 0, or -1 after a line on stderr for each thing that is wrong.
 int enricher_options_check(struct enricher_options *options);
+
+// Logs what was given and has no effect: variables that are no setting's, and settings that mean
+// nothing beside others. Not an error: a file of settings may serve several daemons.
+void enricher_options_warn(const struct enricher_options *options);

@@ -1,8 +1,7 @@
 // YAML files read through a schema table, one object at a time: nothing but the current item of a
 // list is held in memory, and every error says file:line.
 //
-// Mappings with fixed keys are described by a conf_schema; a key that is in no schema is an error
-// unless the schema says otherwise.
+// Mappings with fixed keys have a conf_schema; a key that is in none is an error unless it says so.
 // Anchors, aliases and more than one document are refused. One thread at a time.
 #pragma once
 
@@ -89,6 +88,7 @@ int conf_read(const char *path, const struct conf_schema *schema, void *object, 
               struct fault *fault);
 
 void *conf_context(const struct conf *conf);
+const struct fault *conf_fault(const struct conf *conf);
 const char *conf_path(const struct conf *conf);
 
 // Fills the fault with "path:line: ...". Always returns -1.

@@ -14,6 +14,11 @@ void *conf_context(const struct conf *conf)
     return conf->context;
 }
 
+const struct fault *conf_fault(const struct conf *conf)
+{
+    return conf->fault;
+}
+
 const char *conf_path(const struct conf *conf)
 {
     return conf->path;

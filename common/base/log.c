@@ -50,6 +50,12 @@ int log_level_parse(const char *text, int *level)
     return -1;
 }
 
+int log_format_parse(const char *text, bool *json)
+{
+    *json = strcmp(text, "json") == 0;
+    return *json || strcmp(text, "normal") == 0 ? 0 : -1;
+}
+
 bool log_is_json(void)
 {
     return as_json;

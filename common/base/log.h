@@ -23,6 +23,9 @@ void log_setup(int level, bool json);
 // level. 0, or -1.
 int log_level_parse(const char *text, int *level);
 
+// Reads normal or json. 0, or -1. goflow2 takes any other word for normal; here it is an error.
+int log_format_parse(const char *text, bool *json);
+
 bool log_enabled(int level);
 bool log_is_json(void);
 

@@ -135,20 +135,39 @@ static enum options_result take(const struct option *options, size_t count, int 
     return OPTIONS_OK;
 }
 
+// The result of two things: help before all, then what is worse.
+static enum options_result worse(enum options_result a, enum options_result b)
+{
+    if (a == OPTIONS_OK || b == OPTIONS_HELP)
+        return b;
+    return b == OPTIONS_BAD ? b : a;
+}
+
+// The value of a flag that is none is not taken for an argument.
+static void pass_value(int argc, char *const argv[], int *at)
+{
+    const char *flag = argv[*at - 1];
+    if (strchr(flag, '=') == NULL && *at < argc && argv[*at][0] != '-')
+        ++*at;
+}
+
 enum options_result options_walk(const struct option *options, size_t count, int argc,
                                  char *const argv[], int *rest, options_visit *visit, void *user)
 {
     int at = 1;
     enum options_result result = OPTIONS_OK;
-    while (result == OPTIONS_OK && at < argc && argv[at][0] == '-' && argv[at][1] != '\0') {
+    while (result != OPTIONS_HELP && at < argc && argv[at][0] == '-' && argv[at][1] != '\0') {
         struct option_given given;
         if (strcmp(argv[at], "--") == 0) {
             at++;
             break;
         }
-        result = take(options, count, argc, argv, &at, &given);
-        if (result == OPTIONS_OK)
-            result = visit(user, &given);
+        enum options_result one = take(options, count, argc, argv, &at, &given);
+        if (one == OPTIONS_OK)
+            one = visit(user, &given);
+        else if (one == OPTIONS_BAD && given.option == NULL)
+            pass_value(argc, argv, &at);
+        result = worse(result, one);
     }
     *rest = at;
     return result;

@@ -53,7 +53,8 @@ bool option_find(const struct option *options, size_t count, const char *name, s
 const char *option_absence(const struct option *options, size_t count, const char *name);
 
 // Reads argv[1..argc-1] and visits each flag, whose text is one of its kind; *rest is the index of
-// the first argument not taken. A visit that returns anything but OPTIONS_OK has said why; it ends.
+// the first argument not taken. A flag that is none, a text of another kind and a visit that
+// returns anything but OPTIONS_OK have said why; the others are read all the same, up to a -h.
 typedef enum options_result options_visit(void *user, const struct option_given *given);
 enum options_result options_walk(const struct option *options, size_t count, int argc,
                                  char *const argv[], int *rest, options_visit *visit, void *user);

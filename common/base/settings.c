@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LINE_ROOM          1024
+#define ARGUMENT_SHOWN_MAX 128
+
 static const char CONFIG_HELP[] =
     "Yaml `file` of settings; its names are those of the flags, a flag goes before it";
 
@@ -154,22 +157,46 @@ static void find_config(struct settings *settings, char *const environment[])
     }
 }
 
-enum options_result settings_read(struct settings *settings, int argc, char *const argv[],
-                                  char *const environment[], int *rest)
+// No argument that is no flag means anything: mostly a blank in a value stands without quotes.
+static enum options_result refuse_argument(const char *argument)
 {
-    struct pass pass = {.settings = settings};
-    // Stored only when all flags are well, so that the help still shows the defaults.
-    enum options_result result = options_walk(settings->rows, settings->count, argc, argv, rest,
-                                              take_flag, &pass);
-    if (result != OPTIONS_OK)
-        return result;
+    char room[LINE_ROOM];
+    struct buf line = buf_over(room, sizeof room);
+    buf_text(&line, "got the argument \"");
+    buf_escaped(&line, argument, strnlen(argument, ARGUMENT_SHOWN_MAX));
+    buf_text(&line,
+             "\", wanted flags alone: a value with blanks in it goes in quotes, and -h lists "
+             "the flags\n");
+    dprintf(STDERR_FILENO, "%.*s", (int)line.len, room);
+    return OPTIONS_BAD;
+}
+
+// What is wrong with the file and the variables is said beside what is wrong with the flags.
+static enum options_result take_others(struct settings *settings, char *const environment[])
+{
+    enum options_result file = OPTIONS_OK;
     find_config(settings, environment);
     if (*settings->config != '\0')
-        result = settings_take_file(settings);
-    if (result == OPTIONS_OK)
-        result = settings_take_variables(settings, environment);
-    if (result != OPTIONS_OK)
-        return result;
+        file = settings_take_file(settings);
+    enum options_result variables = settings_take_variables(settings, environment);
+    return file == OPTIONS_BAD || variables == OPTIONS_OK ? file : variables;
+}
+
+enum options_result settings_read(struct settings *settings, int argc, char *const argv[],
+                                  char *const environment[])
+{
+    struct pass pass = {.settings = settings};
+    int rest = argc;
+    // Stored only when all flags are well, so that the help still shows the defaults.
+    enum options_result flags = options_walk(settings->rows, settings->count, argc, argv, &rest,
+                                             take_flag, &pass);
+    if (flags == OPTIONS_HELP)
+        return flags;
+    if (rest < argc)
+        flags = refuse_argument(settings->rest_secret ? "***" : argv[rest]);
+    enum options_result others = take_others(settings, environment);
+    if (flags != OPTIONS_OK || others != OPTIONS_OK)
+        return flags == OPTIONS_OK ? others : flags;
     pass.storing = true;
-    return options_walk(settings->rows, settings->count, argc, argv, rest, take_flag, &pass);
+    return options_walk(settings->rows, settings->count, argc, argv, &rest, take_flag, &pass);
 }

@@ -49,9 +49,14 @@ void settings_begin(struct settings *settings, const char *prefix);
 void settings_end(struct settings *settings);
 
 // Reads everything into the targets. Secrets given as flags are made unreadable in argv, which
-// other users can see. With OPTIONS_BAD and OPTIONS_FAULTY_FILE one line on stderr has said why.
+// other users can see. With OPTIONS_BAD and OPTIONS_FAULTY_FILE stderr has a line for each thing
+// that is wrong: a flag that is none, a value of the wrong kind, an argument that is no flag.
 enum options_result settings_read(struct settings *settings, int argc, char *const argv[],
-                                  char *const environment[], int *rest);
+                                  char *const environment[]);
+
+// Logs each setting that was given, whose name begins with the prefix, and that has no effect
+// without what `wanted` names ("-transport=nats").
+void settings_warn_unused(const struct settings *settings, const char *prefix, const char *wanted);
 
 // Logs variables that begin with the prefix and are none: not an error, since whoever starts
 // processes may set others.

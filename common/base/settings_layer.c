@@ -102,37 +102,60 @@ static int fail_unknown(struct conf *conf, const struct settings *settings, cons
 
 struct file_pass {
     struct settings *settings;
-    enum options_result result; // of the latest line
+    enum options_result result; // the worst of all lines
 };
 
-static int take_line(struct conf *conf, const char *name, const struct conf_text *value)
+// Says what is wrong with one line; the others are read all the same.
+static int say_line(struct conf *conf, struct file_pass *pass, enum options_result result)
 {
-    struct file_pass *pass = conf_context(conf);
+    dprintf(STDERR_FILENO, "%s\n", conf_fault(conf)->text);
+    if (pass->result != OPTIONS_BAD)
+        pass->result = result;
+    return 0;
+}
+
+// OPTIONS_OK, or what is wrong is in the fault.
+static enum options_result take_one(struct conf *conf, const char *name,
+                                    const struct conf_text *value)
+{
+    const struct file_pass *pass = conf_context(conf);
     struct settings *settings = pass->settings;
     struct option_given given;
     struct fault fault = {.text = ""};
     unsigned before;
+    int wrong = 0;
     if (!option_find(settings->rows, settings->count, name, strlen(name), &given))
-        return fail_unknown(conf, settings, name, value->line);
-    if (value->text == NULL)
-        return conf_fail(conf, value->line,
-                         "%s: wanted a value, '' for the empty text, got nothing", name);
-    if (given.option->kind == OPTION_ACTION || given.option->target == &settings->config)
-        return conf_fail(conf, value->line, "%s: is for the command line, not for this file", name);
-    if (is_given(settings, given.option, SETTINGS_FILE, &before))
-        return conf_fail(conf, value->line, "%s: given twice, first on line %u", name, before);
+        wrong = fail_unknown(conf, settings, name, value->line);
+    else if (value->text == NULL)
+        wrong = conf_fail(conf, value->line,
+                          "%s: wanted a value, '' for the empty text, got nothing", name);
+    else if (given.option->kind == OPTION_ACTION || given.option->target == &settings->config)
+        wrong = conf_fail(conf, value->line, "%s: is for the command line, not for this file",
+                          name);
+    else if (is_given(settings, given.option, SETTINGS_FILE, &before))
+        wrong = conf_fail(conf, value->line, "%s: given twice, first on line %u", name, before);
+    if (wrong != 0)
+        return OPTIONS_FAULTY_FILE;
     size_t len = value->len; // the walk's memory is used again
     char *text = settings_allocate(settings, len);
-    if (text == NULL)
-        return conf_fail(conf, value->line, "%s: out of memory", name);
+    if (text == NULL) {
+        conf_fail(conf, value->line, "%s: out of memory", name);
+        return OPTIONS_FAULTY_FILE;
+    }
     memcpy(text, value->text, len);
     text[len] = '\0';
     given.text = text;
     const struct settings_origin origin = {.layer = SETTINGS_FILE, .line = value->line};
-    pass->result = settings_take(settings, &given, &origin, &fault);
-    if (pass->result == OPTIONS_OK)
-        return 0;
-    return conf_fail(conf, value->line, "%s: %s", name, fault.text);
+    enum options_result result = settings_take(settings, &given, &origin, &fault);
+    if (result != OPTIONS_OK)
+        conf_fail(conf, value->line, "%s: %s", name, fault.text);
+    return result;
+}
+
+static int take_line(struct conf *conf, const char *name, const struct conf_text *value)
+{
+    enum options_result result = take_one(conf, name, value);
+    return result == OPTIONS_OK ? 0 : say_line(conf, conf_context(conf), result);
 }
 
 enum options_result settings_take_file(struct settings *settings)
@@ -140,9 +163,9 @@ enum options_result settings_take_file(struct settings *settings)
     struct file_pass pass = {.settings = settings, .result = OPTIONS_OK};
     struct fault fault = {.text = ""};
     if (conf_walk(settings->config, take_line, &pass, &fault) == 0)
-        return OPTIONS_OK;
+        return pass.result;
     dprintf(STDERR_FILENO, "%s\n", fault.text);
-    return pass.result == OPTIONS_OK ? OPTIONS_FAULTY_FILE : pass.result;
+    return pass.result == OPTIONS_BAD ? pass.result : OPTIONS_FAULTY_FILE;
 }
 
 void settings_put_variable(const struct settings *settings, const char *name, struct buf *out)
@@ -224,8 +247,11 @@ enum options_result settings_take_variables(struct settings *settings, char *con
 {
     size_t len = strlen(settings->prefix);
     enum options_result result = OPTIONS_OK;
-    for (; *environment != NULL && result == OPTIONS_OK; environment++)
-        if (strncmp(*environment, settings->prefix, len) == 0)
-            result = take_variable(settings, *environment);
+    for (; *environment != NULL; environment++) {
+        if (strncmp(*environment, settings->prefix, len) != 0)
+            continue;
+        enum options_result one = take_variable(settings, *environment);
+        result = result == OPTIONS_BAD || one == OPTIONS_OK ? result : one;
+    }
     return result;
 }

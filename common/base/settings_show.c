@@ -59,10 +59,27 @@ void settings_warn(const struct settings *settings)
         if (name != NULL)
             settings_put_variable(settings, name, &best);
         snprintf(given, sizeof given, "%.*s", (int)len, settings->strange[i]);
-        if (name != NULL)
+        if (name != NULL && strcmp(room, given) == 0)
+            log_warn("this is for the command line, and means nothing as a variable", "variable",
+                     given);
+        else if (name != NULL)
             log_warn("no setting goes by this variable", "variable", given, "nearest", room);
         else
             log_warn("no setting goes by this variable", "variable", given);
+    }
+}
+
+void settings_warn_unused(const struct settings *settings, const char *prefix, const char *wanted)
+{
+    for (size_t row = 0; row < settings->count; row++) {
+        char room[NAME_ROOM];
+        struct buf place = buf_over(room, sizeof room - 1);
+        if (settings->origins[row].layer == SETTINGS_DEFAULT ||
+            strncmp(settings->rows[row].name, prefix, strlen(prefix)) != 0)
+            continue;
+        settings_put_place(settings, row, &place);
+        room[place.len] = '\0';
+        log_warn("setting has no effect", "setting", room, "without", wanted);
     }
 }
 

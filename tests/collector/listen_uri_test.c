@@ -115,7 +115,8 @@ static void lists(void **state)
     assert_int_equal(listen_uris_parse(uris, "sflow://:6343,netflow://:2055", &fault), 2);
     assert_int_equal(uris[0].scheme, DECODE_SFLOW);
     assert_int_equal(uris[1].port, 2055);
-    assert_int_equal(listen_uris_parse(uris, "sflow://:6343, netflow://:2055", &fault), -1);
+    assert_int_equal(listen_uris_parse(uris, " sflow://:6343 ,  netflow://:2056", &fault), 2);
+    assert_int_equal(uris[1].port, 2056);
     assert_int_equal(listen_uris_parse(uris, "", &fault), -1);
     char many[(LISTEN_URIS_MAX + 1) * 10 + 1] = "";
     for (size_t i = 0; i <= LISTEN_URIS_MAX; i++)

@@ -103,12 +103,6 @@ class ConfigTest(unittest.TestCase):
             self.assertEqual(collector.stop(), 0)
             self.assertEqual(enricher.wait(), 0)
 
-    def test_further_arguments_are_a_warning(self):
-        for _, daemon, stdin in self.daemons:
-            status, output, log = run([*daemon, "more", "-format=text"], stdin)
-            self.assertEqual((status, output[:1]), (0, b"{"), log)
-            self.assertIn('msg="argument ignored, and all behind it" argument=more', log)
-
 
 if __name__ == "__main__":
     unittest.main()

@@ -24,7 +24,7 @@ from support import capture, flow, netflow, process  # noqa: E402
 FIXTURES = os.path.join(TESTS, "fixtures")
 DEMO = os.path.join(FIXTURES, "demo.pcap")
 BIN = ("-format=bin", "-transport.file.sep=")
-RING = "-transport.file.buffer=1"  # the smallest there is: five MiB
+RING = "-transport.file.buffer=5MiB"  # the smallest there is: five MiB
 RECORDS = netflow.RECORDS_MAX_V5
 SECOND_NS = 10**9
 YEAR_NS = 365 * 86400 * SECOND_NS

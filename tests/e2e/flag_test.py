@@ -7,6 +7,8 @@ The tables hold the whole list but for Kafka's flags, which are refused in words
 import json
 import os
 import re
+import socket
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -96,7 +98,7 @@ class TableTest(unittest.TestCase):
                                  ("-transport.kafka.hashing", kafka),
                                  ("-transport=nix", "wanted file"),
                                  ("-fromat=json", "unknown flag, the nearest is -format"),
-                                 ("-version", "unknown flag"), ("-form=json", "unknown flag"),
+                                 ("-versoin", "unknown flag"), ("-form=json", "unknown flag"),
                                  ("-format=xml", "wanted ")):
                 status, output, log = process.run([program, flag])
                 self.assertEqual((status, output), (2, b""), log)
@@ -110,12 +112,24 @@ class TableTest(unittest.TestCase):
 
 class StartTest(unittest.TestCase):
     def test_an_address_of_another_host_is_named(self):
-        for arguments in (["-addr=", "-listen=netflow://192.0.2.1:2055"],
-                          ["-addr=192.0.2.1:0", "-listen=netflow://127.0.0.1:0"]):
-            status, output, log = process.run([process.COLLECTOR, *arguments])
-            self.assertEqual((status, output), (1, b""), log)
-            self.assertIn("192.0.2.1", log)
-            self.assertIn("no interface of this host has it", log)
+        status, output, log = process.run([process.COLLECTOR, "-addr=",
+                                           "-listen=netflow://192.0.2.1:2055"])
+        self.assertEqual((status, output), (1, b""), log)
+        self.assertIn("192.0.2.1", log)
+        self.assertIn("no interface of this host has it", log)
+
+    def test_pages_that_cannot_be_served_are_no_reason_not_to_run(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            for arguments in ([process.COLLECTOR, "-listen=netflow://127.0.0.1:0", "-addr", address],
+                              [process.COLLECTOR, "-listen=netflow://127.0.0.1:0",
+                               "-addr=192.0.2.1:0"],
+                              [process.ENRICHER, "-addr", address]):
+                with process.Process(arguments, stdin=subprocess.PIPE) as daemon:
+                    daemon.wait_for_log("runs without its pages")
+                    self.assertRegex(daemon.log(), "Address already in use|no interface of this host")
+                    self.assertIn("level=WARN", daemon.log())
+                    self.assertEqual(daemon.stop(), 0)
 
     def test_a_process_without_stdin_or_stdout_says_so(self):
         for program, closed, name in ((process.ENRICHER, "<&-", "stdin"),
@@ -133,9 +147,55 @@ class StartTest(unittest.TestCase):
         os.close(ours)
         os.close(terminal)
 
-    def test_a_filter_of_captures_without_captures_is_told(self):
-        log = process.run([process.COLLECTOR, "-check", "-read.filter=udp"])[2]
-        self.assertIn('msg="flag has no effect" flag=read.filter with=-listen', log)
+    def test_what_has_no_effect_is_told(self):
+        nats, demo = "nats://127.0.0.1:4222", ["-read", DEMO]
+        collector, enricher = process.COLLECTOR, process.ENRICHER
+        for program, arguments, setting, without in (
+                (collector, ["-read.filter=udp"], "-read.filter", "-read"),
+                (collector, ["-transport.nats.servers", nats], "-transport.nats.servers",
+                 "-transport=nats"),
+                (collector, ["-transport=nats", "-transport.file=x"], "-transport.file",
+                 "-transport=file"),
+                (collector, [*demo, "-listen=netflow://:2055"], "-listen",
+                 "-listen alone: -read reads files instead"),
+                (collector, ["-templates.json.interval=1s"], "-templates.json.interval",
+                 "-templates.json.path"),
+                (collector, ["-produce=raw", "-sampling.default=192.0.2.1=7"], "-sampling.default",
+                 "-produce=sample"),
+                (enricher, ["-source.nats.servers", nats], "-source.nats.servers", "-source=nats"),
+                (enricher, ["-clickhouse.url=http://h:1"], "-clickhouse.url",
+                 "-transport=clickhouse"),
+                (enricher, ["-transport=clickhouse", "-format=text"], "-format",
+                 "-transport=file or -transport=nats: a table takes rows")):
+            log = process.run([program, "-check", *arguments])[2]
+            quoted = f'"{without}"' if " " in without or "=" in without else without
+            self.assertIn(f'msg="setting has no effect" setting={setting} without={quoted}', log)
+            self.assertEqual(log.count("no effect"), 1, log)
+
+    def test_nothing_is_said_of_what_has_an_effect(self):
+        for arguments in (["-transport=nats", "-transport.nats.servers=nats://127.0.0.1:4222"],
+                          ["-templates.nats.bucket=b", "-transport.nats.servers=nats://127.0.0.1:4222"],
+                          ["-read", DEMO, "-read.filter=udp", "-transport.file.sep=,"]):
+            self.assertNotIn("no effect", process.run([process.COLLECTOR, "-check", *arguments])[2])
+
+    def test_all_that_is_wrong_is_said(self):
+        status, _, log = process.run([process.COLLECTOR, "-format=txt", "-filter=src_prt == 1",
+                                      "-listen=netflw://:1", "-sampling.default=x",
+                                      "-addr=nowhere", "-transport.file.buffer=1MiB"])
+        self.assertEqual((status, log.count("\n")), (2, 8), log)  # the filter takes three
+        status, _, log = process.run([process.ENRICHER, "-format=txt", "-filter=src_prt == 1",
+                                      "-addr=nowhere", "-source=x", "-loglevel=y"])
+        self.assertEqual((status, log.count("\n")), (2, 7), log)
+
+    def test_blanks_and_units_in_the_list_of_listeners(self):
+        status, output, log = process.run([
+            process.COLLECTOR, "-check", "-listen",
+            "netflow://127.0.0.1:2055?rcvbuf=64MiB, sflow://127.0.0.1:6343"])
+        self.assertEqual((status, log), (0, ""))
+        self.assertIn(b"listen for sflow on 127.0.0.1:6343", output)
+        status, _, log = process.run([process.COLLECTOR, "-listen", "netflow://:2055?cuont=4"])
+        self.assertEqual(status, 2)
+        self.assertIn('key, got "cuont", wanted count', log)
 
     def test_help_says_each_flag_once(self):
         for program, _ in PROGRAMS:
@@ -204,25 +264,32 @@ class EffectTest(unittest.TestCase):
         for _, log in self.run_both("-logfmt=json"):
             for line in log.splitlines():
                 self.assertLessEqual({"time", "level", "msg"}, json.loads(line).keys())
-        for word in ("normal", "logfmt", ""):  # whatever is not json
-            for _, log in self.run_both(f"-logfmt={word}"):
-                self.assertRegex(log, r'^time=\S+ level=INFO msg="starting ')
+        for _, log in self.run_both("-logfmt=normal"):
+            self.assertRegex(log, r'^time=\S+ level=INFO msg="starting ')
+        for daemon, _ in self.daemons:
+            for word in ("logfmt", "xml", ""):
+                status, _, log = process.run([*daemon, f"-logfmt={word}"])
+                self.assertEqual((status, log), (2, f'-logfmt: got "{word}", wanted normal or json\n'))
 
     def test_version_and_help(self):
         for program, name in ((process.COLLECTOR, b"GoFlow2+ "), (process.ENRICHER, b"Enricher ")):
-            status, output, log = process.run([program, "-v"])
-            self.assertEqual((status, log), (0, ""))
-            self.assertRegex(output, b"^" + re.escape(name) + rb"[0-9.]+\n$")
+            for flag in ("-v", "-version", "--version"):
+                status, output, log = process.run([program, flag])
+                self.assertEqual((status, log), (0, ""))
+                self.assertRegex(output, b"^" + re.escape(name) + rb"[0-9.]+\n$")
             for flag in ("-h", "-help", "--help"):
                 status, output, log = process.run([program, flag])
                 self.assertEqual((status, output), (0, b""))
                 self.assertIn("  -format ", log)
 
-    def test_arguments_that_are_no_flags_are_passed_over(self):
-        for arguments in (("-format=text", "--", "-format=json"), ("-format=text", "x", "-drain=x")):
-            for output, log in self.run_both(*arguments):
-                self.assertEqual(output[:5], b"type=")
-                self.assertIn("argument ignored", log)
+    def test_arguments_that_are_no_flags_are_refused(self):
+        for arguments, named in ((("-format=text", "--", "-format=json"), "-format=json"),
+                                 (("-filter", "src_port", "==", "53"), "=="),
+                                 (("help",), "help"), (("x", "-drain=x"), "x")):
+            for daemon, stdin in self.daemons:
+                status, output, log = process.run([*daemon, *arguments], stdin)
+                self.assertEqual((status, output), (2, b""), log)
+                self.assertIn(f'got the argument "{named}", wanted flags alone', log)
 
     def test_samplingrate(self):
         def rates(value):

@@ -30,7 +30,6 @@ static struct {
     uint64_t size;
 
     char arguments[ARGUMENTS_MAX][TEXT_MAX_LEN]; // writable, as those of a process are
-    int rest;
     char message[2048];
 } t;
 
@@ -95,8 +94,7 @@ static enum options_result read_all(const char *yaml, const char *const *variabl
         argv[argc++] = t.arguments[i];
     }
     hear();
-    enum options_result result = settings_read(&t.settings, argc, argv, (char *const *)variables,
-                                               &t.rest);
+    enum options_result result = settings_read(&t.settings, argc, argv, (char *const *)variables);
     heard();
     return result;
 }
@@ -148,12 +146,42 @@ static void flags_go_before_variables_before_the_file(void **state)
     assert_string_equal(t.format, "variable");
     assert_int_equal(t.rate, 2);
     assert_int_equal(read_all(yaml, LIST("FLOWS_FORMAT=variable", "FLOWS_RATE=2"),
-                              LIST("-format=flag", "-quick=false", "behind")),
+                              LIST("-format=flag", "-quick=false")),
                      OPTIONS_OK);
     assert_string_equal(t.format, "flag");
     assert_int_equal(t.rate, 2);
     assert_false(t.quick);
-    assert_int_equal(t.rest, 5);
+}
+
+static void an_argument_that_is_no_flag_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(read_all(NULL, NONE, LIST("-format", "src_port", "==", "53")), OPTIONS_BAD);
+    assert_non_null(strstr(t.message, "got the argument \"==\", wanted flags alone"));
+    assert_int_equal(read_all(NULL, NONE, LIST("--", "-rate")), OPTIONS_BAD);
+    assert_int_equal(read_all(NULL, NONE, LIST("-rate=1", "--")), OPTIONS_OK);
+}
+
+// Whoever mends one thing after the other starts a daemon as often as there are faults.
+static void all_that_is_wrong_is_said(void **state)
+{
+    (void)state;
+    assert_int_equal(read_all("rate: x\nformta: json\ntemplates:\n  ttl: 30\n",
+                              LIST("FLOWS_QUICK=maybe"),
+                              LIST("-fromat", "json", "-rate=y", "-templates.ttl=z")),
+                     OPTIONS_BAD);
+    static const char *const said[] = {
+        "-fromat: unknown flag, the nearest is -format\n",
+        "-rate: got \"y\", wanted a whole number\n",
+        "-templates.ttl: got \"z\", wanted a duration such as 300ms, 10s or 1m30s\n",
+        ":1: rate: got \"x\", wanted a whole number\n",
+        ":2: unknown setting \"formta\", did you mean \"format\"?\n",
+        ":4: templates.ttl: got \"30\", wanted a duration such as 300ms, 10s or 1m30s\n",
+        "FLOWS_QUICK: got \"maybe\", wanted true or false\n",
+    };
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++)
+        if (strstr(t.message, said[i]) == NULL)
+            fail_msg("not said: %sof: %s", said[i], t.message);
 }
 
 static void each_value_says_where_it_came_from(void **state)
@@ -276,6 +304,7 @@ static void unknown_variables_are_told_of(void **state)
     assert_non_null(strstr(t.message, "no setting goes by this variable\" variable=FLOWS_FROMAT "
                                       "nearest=FLOWS_FORMAT\n"));
     assert_non_null(strstr(t.message, "variable=FLOWS_SERVICE_PORT_8080_UDP_ADDR\n"));
+    assert_non_null(strstr(t.message, "means nothing as a variable\" variable=FLOWS_V\n"));
     assert_null(strstr(t.message, "=x"));
 }
 
@@ -390,10 +419,11 @@ static void no_message_repeats_a_secret(void **state)
         assert_true(*t.message != '\0');
         assert_null(strstr(t.message, "S3CRET"));
     }
-    assert_int_equal(read_all(NULL, NONE, LIST("-nats.token", "my", "S3CRET")), OPTIONS_OK);
-    assert_true(t.settings.rest_secret);
-    assert_int_equal(read_all(NULL, NONE, LIST("-nats.token=my", "-format=x", "more")), OPTIONS_OK);
-    assert_false(t.settings.rest_secret);
+    assert_int_equal(read_all(NULL, NONE, LIST("-nats.token", "my", "S3CRET")), OPTIONS_BAD);
+    assert_non_null(strstr(t.message, "got the argument \"***\""));
+    assert_int_equal(read_all(NULL, NONE, LIST("-nats.token=my", "-format=x", "more")),
+                     OPTIONS_BAD);
+    assert_non_null(strstr(t.message, "got the argument \"more\""));
 }
 
 static int finish(void **state)
@@ -409,6 +439,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_anything_the_defaults_stay),
         cmocka_unit_test(flags_go_before_variables_before_the_file),
+        cmocka_unit_test(an_argument_that_is_no_flag_is_refused),
+        cmocka_unit_test(all_that_is_wrong_is_said),
         cmocka_unit_test(each_value_says_where_it_came_from),
         cmocka_unit_test(blocks_and_lists_are_names_and_commas),
         cmocka_unit_test(what_is_wrong_in_a_file_is_named),
