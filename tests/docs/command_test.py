@@ -54,7 +54,7 @@ def of_documents():
     """(document, line) of every command that has one of our programs."""
     for path in document.paths():
         for line in document.commands(document.read(path)):
-            if re.search(r"(^|[|;&] *)(goflow2plus|enricher)( |$)", line) and not re.search("[…─]", line):
+            if re.search(r"(^|[|;&] *)(goflow2plus|enricher)( (?!\d)|$)", line) and not re.search("[…─]", line):
                 yield path, line
 
 
