@@ -66,6 +66,7 @@ static const struct collector_options DEFAULTS = {
     .error_interval_ns = INT64_C(10000000000),
     .allow = "",
     .sampling_default = "",
+    .sampling_override = "",
     .snapshot = {.context_path = "", .asn_path = "", .country_path = ""},
     .sink = {.path = "", .separator = "\n"},
 };
@@ -117,11 +118,15 @@ static int check_exporters(struct collector_options *o)
     int wrong = 0;
     if (o->limit_flows < 0 || o->limit_flows > LIMIT_FLOWS_MAX)
         wrong = settings_refuse(&o->settings, "limit.flows", "0 to 1000000000");
-    o->sampling_default_count = sampling_defaults_parse(o->sampling_defaults, o->sampling_default,
+    o->sampling_default_count = sampling_networks_parse(o->sampling_defaults, o->sampling_default,
                                                         &fault);
-    if (o->sampling_default_count >= 0)
-        return wrong;
-    return settings_complain(&o->settings, "sampling.default", fault.text);
+    if (o->sampling_default_count < 0)
+        wrong = settings_complain(&o->settings, "sampling.default", fault.text);
+    o->sampling_override_count = sampling_networks_parse(o->sampling_overrides,
+                                                         o->sampling_override, &fault);
+    if (o->sampling_override_count < 0)
+        wrong = settings_complain(&o->settings, "sampling.override", fault.text);
+    return wrong;
 }
 
 static int read_producer(struct collector_options *o)
@@ -264,6 +269,8 @@ static size_t input_rows(struct option *out, struct collector_options *o)
          NULL},
         {"sampling.default", OPTION_STRING, &o->sampling_default,
          "Sampling rates of exporters that say none: `CIDR=N`, comma-separated", NULL},
+        {"sampling.override", OPTION_STRING, &o->sampling_override,
+         "Sampling rates of exporters, whatever they say: `CIDR=N`, comma-separated", NULL},
     };
     memcpy(out, rows, sizeof rows);
     return COUNT(rows);

@@ -5,7 +5,7 @@
 #include "collector/decode/raw/raw.h"
 #include "collector/layout.h"
 #include "collector/listen_uri.h"
-#include "collector/sampling_default.h"
+#include "collector/sampling_network.h"
 #include "common/base/settings.h"
 #include "common/enrich/snapshot.h"
 #include "common/flow/format.h"
@@ -46,6 +46,7 @@ struct collector_options {
     const char *allow;
     int64_t limit_flows;
     const char *sampling_default;
+    const char *sampling_override;
     bool status;
     bool health;
     bool check;
@@ -61,8 +62,10 @@ struct collector_options {
     enum format_kind format;
     enum raw_kind raw;
     bool templates_shared;
-    struct sampling_default sampling_defaults[SAMPLING_DEFAULTS_MAX];
+    struct sampling_network sampling_defaults[SAMPLING_NETWORKS_MAX];
     int sampling_default_count;
+    struct sampling_network sampling_overrides[SAMPLING_NETWORKS_MAX];
+    int sampling_override_count;
     int log_level;
     bool log_json;
 };

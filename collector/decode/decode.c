@@ -51,8 +51,10 @@ struct decoder *decoder_new(const struct decode_options *options, struct ledger 
     if (options->announce != NULL)
         decoder->announcement = malloc(sizeof *decoder->announcement);
     decoder->limit_flows = options->limit_flows;
-    decoder->exporters.defaults = options->sampling_defaults;
-    decoder->exporters.default_count = options->sampling_default_count;
+    decoder->exporters.defaults = (struct sampling_networks){options->sampling_defaults,
+                                                             options->sampling_default_count};
+    decoder->exporters.overrides = (struct sampling_networks){options->sampling_overrides,
+                                                              options->sampling_override_count};
     decoder->hold = (struct hold){.limits = options->hold, .ledger = ledger};
     decoder->legacy_plan = netflow_legacy_plan();
     decoder->domains = domain_store_new(options->templates_shared, options->hash_seed, ledger);

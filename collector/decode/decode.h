@@ -42,8 +42,10 @@ struct decode_options {
     decode_announce *announce;   // with the emit's user; NULL: nobody is to be told
     struct domain_expiry expiry; // of templates
     uint64_t limit_flows;        // a second and exporter (limit.h), 0: no limit
-    const struct sampling_default *sampling_defaults; // borrowed for the decoder's life
+    const struct sampling_network *sampling_defaults; // borrowed for the decoder's life
     size_t sampling_default_count;
+    const struct sampling_network *sampling_overrides; // likewise
+    size_t sampling_override_count;
 };
 
 struct decoder;

@@ -2,37 +2,58 @@
 #pragma once
 
 #include "collector/decode/decode_run.h"
+#include "collector/decode/domain_sampling.h"
 
-// Gives the scratch flow the sampling rate, 0 when it is not known, or what stands in for it. False
-// when nothing does.
-static inline bool decode_sampling_set(struct decode_run *run, uint64_t rate,
-                                       enum exporter_sampling source)
+// What is to be counted of each flow with a rate from there, REASON_COUNT: nothing.
+static inline enum reason decode_sampling_note(enum exporter_sampling source)
+{
+    if (source <= EXPORTER_SAMPLING_SILENT)
+        return REASON_SAMPLING_UNKNOWN;
+    if (source == EXPORTER_SAMPLING_DOMAIN)
+        return REASON_SAMPLING_DOMAIN;
+    return source == EXPORTER_SAMPLING_BORROWED ? REASON_SAMPLING_BORROWED : REASON_COUNT;
+}
+
+// Gives the scratch flow its sampling rate. What the operator says comes first, then what the
+// exporter says, -sampling.default, and what another port of its address says. Returns its note.
+static inline enum reason decode_sampling_set(struct decode_run *run,
+                                              const struct sampling_found *found)
 {
     struct exporter *exporter = run->exporter;
-    if (rate == 0) {
-        rate = exporter == NULL ? 0 : exporter->sampling_default;
-        source = rate == 0 ? EXPORTER_SAMPLING_UNKNOWN : EXPORTER_SAMPLING_DEFAULT;
+    uint64_t rate = found->rate;
+    enum exporter_sampling source = found->source;
+    if (exporter != NULL && exporter->sampling_override != 0) {
+        rate = exporter->sampling_override;
+        source = EXPORTER_SAMPLING_OVERRIDE;
+    } else if (rate == 0 && exporter != NULL && exporter->sampling_default != 0) {
+        rate = exporter->sampling_default;
+        source = EXPORTER_SAMPLING_DEFAULT;
+    } else if (rate == 0 && found->borrowed != 0) {
+        rate = found->borrowed;
+        source = EXPORTER_SAMPLING_BORROWED;
     }
     flow_set_num(run->flow, FLOW_SAMPLING_RATE, rate);
     if (exporter != NULL) {
         exporter->sampling_rate = rate;
         exporter->sampling = source;
+        exporter->sampling_said = found->rate;
+        exporter->sampling_said_by = found->source;
     }
-    return rate != 0;
+    return decode_sampling_note(source);
 }
 
-// Counts flows without a rate.
-static inline void decode_sampling_missing(struct decode_run *run, uint64_t flows)
+// Counts that of so many flows.
+static inline void decode_sampling_count(struct decode_run *run, enum reason reason, uint64_t flows)
 {
-    ledger_count(run->ledger, REASON_SAMPLING_UNKNOWN, flows);
-    if (run->exporter != NULL)
+    if (reason == REASON_COUNT)
+        return;
+    ledger_count(run->ledger, reason, flows);
+    if (reason == REASON_SAMPLING_UNKNOWN && run->exporter != NULL)
         run->exporter->counts.sampling_missing += flows;
 }
 
-// Notes the sampling rate of the flow in scratch, 0 when it is not known, and where it was found.
-static inline void decode_sampling(struct decode_run *run, uint64_t rate,
-                                   enum exporter_sampling source)
+// Both, of the flow in scratch.
+static inline void decode_sampling(struct decode_run *run, const struct sampling_found *found)
 {
-    if (!decode_sampling_set(run, rate, source))
-        decode_sampling_missing(run, 1);
+    decode_sampling_count(run, decode_sampling_set(run, found), 1);
 }

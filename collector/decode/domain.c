@@ -1,5 +1,6 @@
 #include "collector/decode/domain.h"
 
+#include "collector/decode/domain_sampling.h"
 #include "collector/decode/domain_state.h"
 #include "common/base/siphash.h"
 
@@ -7,11 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALLOCATION         24 // what an allocation costs besides its own size, at most
-#define SAMPLING_ROOM_INIT 2
-
-#define DOMAIN_BYTES (sizeof(struct domain) + ALLOCATION)
-#define GROUP_BYTES  (sizeof(struct domain_group) + ALLOCATION)
+#define DOMAIN_BYTES (sizeof(struct domain) + DOMAIN_ALLOCATION)
+#define GROUP_BYTES  (sizeof(struct domain_group) + DOMAIN_ALLOCATION)
 
 static uint64_t hash_key(const struct domain_store *store, const struct domain_key *key)
 {
@@ -51,7 +49,8 @@ struct domain_store *domain_store_new(bool shared, uint64_t seed, struct ledger 
     store->shared = shared;
     store->seed = seed;
     store->ledger = ledger;
-    if (table_init(&store->domains) == 0 && table_init(&store->groups) == 0)
+    if (table_init(&store->domains) == 0 && table_init(&store->groups) == 0 &&
+        table_init(&store->sessions) == 0)
         return store;
     domain_store_free(store);
     return NULL;
@@ -69,11 +68,13 @@ static bool is_past(const struct domain_store *store, uint64_t then_ns, uint64_t
     return store->now_ns >= then_ns && store->now_ns - then_ns >= age_ns;
 }
 
-void domain_touch(struct domain_store *store, struct domain *domain)
+bool domain_touch(struct domain_store *store, struct domain *domain)
 {
     bool tenured = is_past(store, domain->made_ns, DOMAIN_TENURE_NS);
+    bool proven = domain_is_proven(domain);
     domain->used_ns = store->now_ns;
     table_use(&store->domains, &domain->entry, tenured ? TABLE_ESTABLISHED : TABLE_PROVEN);
+    return !proven;
 }
 
 static void drop_group(struct domain_store *store, struct domain_group *group)
@@ -101,9 +102,7 @@ static void remove_domain(struct domain_store *store, struct domain *domain)
     store->changes++;
     store->bytes -= DOMAIN_BYTES + domain->templates.bytes;
     template_table_fini(&domain->templates);
-    if (domain->sampling != NULL)
-        store->bytes -= sampling_bytes(domain->sampling->room) + ALLOCATION;
-    free(domain->sampling);
+    domain_sampling_fini(store, domain);
     free(domain);
 }
 
@@ -122,6 +121,7 @@ void domain_store_free(struct domain_store *store)
         remove_domain(store, (struct domain *)entry);
     table_fini(&store->domains);
     table_fini(&store->groups);
+    table_fini(&store->sessions);
     free(store);
 }
 
@@ -261,22 +261,34 @@ const struct template *domain_own_template(const struct domain *domain, uint16_t
     return template_table_find(&domain->templates, id);
 }
 
+const struct domain *domain_members(const struct domain_store *store, const struct domain_key *key,
+                                    const struct domain *domain)
+{
+    const struct domain_group *group = domain != NULL ? domain->group : find_group(store, key);
+    return group == NULL ? NULL : group->members;
+}
+
 enum domain_answer domain_template(struct domain_store *store, const struct domain_key *key,
                                    struct domain *domain, uint16_t id, const struct template **out)
 {
+    bool unproven = false;
     *out = domain == NULL ? NULL : domain_own_template(domain, id);
     if (*out != NULL)
         return DOMAIN_FOUND;
-    const struct domain_group *group = domain != NULL ? domain->group : find_group(store, key);
-    for (const struct domain *d = group == NULL ? NULL : group->members; d != NULL;
+    for (const struct domain *d = domain_members(store, key, domain); d != NULL;
          d = d->next_member) {
+        bool proven = domain_is_proven(d);
+        if (!proven && (unproven || *out != NULL))
+            continue;
         const struct template *other = domain_own_template(d, id);
-        if (other != NULL && *out != NULL && (*out)->layout != other->layout)
+        unproven |= other != NULL && !proven;
+        if (other == NULL || !proven)
+            continue;
+        if (*out != NULL && (*out)->layout != other->layout)
             return DOMAIN_AMBIGUOUS;
-        if (other != NULL)
-            *out = other;
+        *out = other;
     }
-    return *out == NULL ? DOMAIN_MISSING : DOMAIN_FOUND;
+    return *out != NULL ? DOMAIN_FOUND : unproven ? DOMAIN_UNPROVEN : DOMAIN_MISSING;
 }
 
 int domain_put(struct domain_store *store, struct domain *domain, struct template *template)
@@ -343,51 +355,10 @@ size_t domain_count_templates(struct domain_store *store, const struct domain_ke
     return count;
 }
 
-const struct sampling_table *domain_sampling(struct domain_store *store,
-                                             const struct domain_key *key, struct domain *domain)
-{
-    if (domain != NULL && domain->sampling != NULL)
-        return domain->sampling;
-    const struct sampling_table *found = NULL;
-    const struct domain_group *group = domain != NULL ? domain->group : find_group(store, key);
-    for (const struct domain *d = group == NULL ? NULL : group->members; d != NULL;
-         d = d->next_member) {
-        if (d->sampling == NULL)
-            continue;
-        if (found != NULL && !sampling_agrees(found, d->sampling))
-            return NULL;
-        found = d->sampling;
-    }
-    return found;
-}
-
-struct sampling_table *domain_own_sampling(struct domain_store *store, struct domain *domain,
-                                           unsigned more)
-{
-    struct sampling_table *table = domain->sampling;
-    unsigned count = more + (table == NULL ? 0 : table->count);
-    size_t before = table == NULL ? 0 : sampling_bytes(table->room) + ALLOCATION;
-    unsigned room = table == NULL ? SAMPLING_ROOM_INIT : table->room;
-    while (room < count && room < SAMPLING_SELECTORS_MAX)
-        room *= 2;
-    if (table != NULL && room == table->room)
-        return table;
-    table = realloc(table, sampling_bytes(room));
-    if (table == NULL)
-        return NULL;
-    if (domain->sampling == NULL)
-        memset(table, 0, sampling_bytes(0));
-    table->room = (uint16_t)room;
-    domain->sampling = table;
-    // More than the bounds allow is taken back by the next domain_make.
-    store->bytes += sampling_bytes(room) + ALLOCATION - before;
-    return table;
-}
-
 size_t domain_store_bytes(const struct domain_store *store)
 {
     return sizeof *store + table_bytes(&store->domains) + table_bytes(&store->groups) +
-           store->bytes;
+           table_bytes(&store->sessions) + store->bytes;
 }
 
 uint64_t domain_init_ms(const struct domain *domain)

@@ -4,7 +4,8 @@
 // The key is source address, source port, version and observation domain: RFC 7011, section 8 and
 // RFC 3954, section 5.2 scope templates so. Exporters change their port, though (a restart, NAT),
 // so what is not found under a port is taken from another port of the same address, version and
-// domain, as long as all of these agree; several exporters behind one address commonly do not.
+// domain, as long as all of these agree; several exporters behind one address commonly do not. Only
+// from ports that sent data themselves: what anyone forges from some other port is worth nothing.
 //
 // Bounded: at most DOMAIN_COUNT_MAX domains, and DOMAIN_BYTES_MAX of them with all they hold; each
 // bounded by itself too (template_table.h). Anyone can forge a source address, so a flood of new
@@ -14,7 +15,6 @@
 // One thread.
 #pragma once
 
-#include "collector/decode/sampling.h"
 #include "collector/decode/template_table.h"
 #include "common/base/addr.h"
 #include "common/base/ledger.h"
@@ -57,6 +57,7 @@ enum domain_answer {
     DOMAIN_FOUND,
     DOMAIN_MISSING,   // no port of the exporter knows the template
     DOMAIN_AMBIGUOUS, // they know it with different layouts
+    DOMAIN_UNPROVEN,  // only ports know it that never sent data
 };
 
 // The template of that id for a data set under `key`; `domain` is domain_find's answer.
@@ -78,8 +79,9 @@ void domain_withdraw_all(struct domain_store *store, struct domain *domain, bool
 // call; templates that are put later are the caller's to compile.
 void domain_store_map(struct domain_store *store, const struct mapping *mapping);
 
-// Notes that data was decoded: the domain is used, and one worth keeping.
-void domain_touch(struct domain_store *store, struct domain *domain);
+// Notes that data was decoded: the domain is used, and one worth keeping. True when it was the
+// first: what it announced serves other ports from now on.
+bool domain_touch(struct domain_store *store, struct domain *domain);
 
 // All templates: of established domains first, of the least known ones last; until `visit` says
 // false. Templates of the key's group, whatever its port.
@@ -88,12 +90,6 @@ typedef bool domain_visit(void *user, const struct domain_key *key,
 void domain_visit_templates(const struct domain_store *store, domain_visit *visit, void *user);
 size_t domain_count_templates(struct domain_store *store, const struct domain_key *key);
 
-// The sampling table and start time of the domain; for a port that has none, those of another port
-// of the exporter, while all that have one agree. NULL and 0 when there is none.
-const struct sampling_table *domain_sampling(struct domain_store *store,
-                                             const struct domain_key *key, struct domain *domain);
-// Made when new, with room for so many rows more as far as there may be more; NULL without memory.
-struct sampling_table *domain_own_sampling(struct domain_store *store, struct domain *domain,
-                                           unsigned more);
+// The start time of the exporter, 0: it did not say it; the domain may be NULL.
 uint64_t domain_init_ms(const struct domain *domain);
 void domain_set_init_ms(struct domain *domain, uint64_t init_ms);

@@ -1,8 +1,7 @@
 #include "collector/decode/domain_keep.h"
 
+#include "collector/decode/domain_sampling.h"
 #include "collector/decode/domain_state.h"
-
-#include <string.h>
 
 uint64_t domain_changes(const struct domain_store *store)
 {
@@ -21,7 +20,7 @@ static bool visit_one(const struct domain *domain, domain_terms_visit *visit, vo
     if (sampling != NULL) {
         terms.rate = sampling->last;
         terms.count = sampling->count;
-        memcpy(terms.row, sampling->row, sampling->count * sizeof terms.row[0]);
+        terms.rows = sampling->row;
     }
     if (terms.init_ms == 0 && terms.rate == 0)
         return true;
@@ -42,15 +41,16 @@ void domain_restore(struct domain_store *store, const struct domain_key *key,
     if (domain == NULL)
         return;
     domain->init_ms = terms->init_ms;
-    struct sampling_table *table = terms->rate == 0
+    struct sampling_table *table = terms->count == 0
                                        ? NULL
                                        : domain_own_sampling(store, domain, terms->count);
     if (table == NULL)
         return;
     sampling_clear(table);
-    table->last = terms->rate;
-    table->count = (uint16_t)terms->count;
-    memcpy(table->row, terms->row, terms->count * sizeof table->row[0]);
+    for (unsigned i = 0; i < terms->count; i++)
+        (void)domain_put_sampling(store, table, &terms->rows[i]);
+    if (terms->rate != 0)
+        table->last = terms->rate;
 }
 
 void domain_expire(struct domain_store *store, const struct domain_expiry *expiry)

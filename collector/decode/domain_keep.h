@@ -4,6 +4,7 @@
 #pragma once
 
 #include "collector/decode/domain.h"
+#include "collector/decode/sampling_table.h"
 
 #include <stdbool.h>
 
@@ -12,7 +13,7 @@ struct domain_terms {
     uint64_t init_ms; // Unix time of the exporter's start, 0: not said
     uint64_t rate;    // the last one, 0: none
     unsigned count;
-    struct sampling_row row[SAMPLING_SELECTORS_MAX];
+    const struct sampling_row *rows; // borrowed for the call
 };
 
 // How old templates may grow. ttl_ns 0: for ever; sweep_ns 0: nobody looks.

@@ -3,12 +3,16 @@
 
 #include "collector/decode/domain.h"
 #include "collector/decode/domain_keep.h"
+#include "collector/decode/sampling_table.h"
 #include "collector/decode/table.h"
 
-// The domains of one address, version and id, whatever their ports.
+#define DOMAIN_ALLOCATION 24 // what an allocation costs besides its own size, at most
+
+// The domains of one address, version and id, whatever their ports; or those with sampling tables
+// of one address, version and port, whatever their ids.
 struct domain_group {
     struct table_entry entry;
-    struct domain_key key; // port 0
+    struct domain_key key; // port 0, or id 0
     struct domain *members;
     unsigned count;
 };
@@ -22,7 +26,10 @@ struct domain {
     struct domain *next_member;
     uint64_t made_ns;
     uint64_t used_ns;
-    struct sampling_table *sampling;
+    struct sampling_table *sampling; // NULL: options said nothing
+    bool samples;                    // it announced options of sampling
+    struct domain_group *session;    // with a table only
+    struct domain *next_sampled;     // of the session
     uint64_t init_ms;
     struct template_table templates;
 };
@@ -38,7 +45,20 @@ struct domain_store {
     size_t bytes;      // of domains and groups with all they hold
     struct table domains;
     struct table groups; // each as long as it has members: no order of theirs is used
+    struct table sessions;
+    bool foreign; // options of one domain said rates of another one, once
 };
+
+// Whether it sent data that could be decoded.
+static inline bool domain_is_proven(const struct domain *domain)
+{
+    return domain->entry.rank != TABLE_NEWCOMER;
+}
+
+// The first one of the ports that are of the key's address, version and id, the domain among them
+// when it is not NULL.
+const struct domain *domain_members(const struct domain_store *store, const struct domain_key *key,
+                                    const struct domain *domain);
 
 // Domains of the highest rank first, of equals the one used last.
 static inline struct domain *domain_next(const struct domain_store *store,

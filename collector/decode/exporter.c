@@ -97,8 +97,8 @@ static struct exporter *make(struct exporter_table *table, const struct exporter
     exporter->mark.at_ns = now_ns;
     exporter->mark_old.at_ns = now_ns;
     sequence_begin(&exporter->sequence, rule_given(key->type));
-    exporter->sampling_default = sampling_default_of(table->defaults, table->default_count,
-                                                     &key->source);
+    exporter->sampling_default = sampling_network_rate(&table->defaults, &key->source);
+    exporter->sampling_override = sampling_network_rate(&table->overrides, &key->source);
     return exporter;
 }
 

@@ -49,9 +49,12 @@ struct exporter {
     struct exporter_mark mark;     // at most EXPORTER_MARK_NS old while datagrams come
     struct exporter_mark mark_old; // the one before
     uint64_t elements_unused;      // of its latest data template, what no field takes
-    uint64_t sampling_rate;
-    uint64_t sampling_default; // of -sampling.default, 0: none
+    uint64_t sampling_rate;        // of its latest flow, and where it was found
+    uint64_t sampling_said;        // that the exporter says of that flow itself, 0: none
+    uint64_t sampling_default;     // of -sampling.default, 0: none
+    uint64_t sampling_override;    // of -sampling.override, 0: none
     enum exporter_sampling sampling;
+    enum exporter_sampling sampling_said_by;
     int64_t skew_ns; // its clock against ours at the latest datagram, 0 without one (sFlow)
     struct sequence sequence;
     uint16_t number_port; // that sent the latest sequence number
@@ -65,8 +68,7 @@ struct exporter_table {
     struct table sessions; // of who may share sequence numbers
     uint64_t seed;
     struct hold *hold; // what is held of an exporter goes with it
-    const struct sampling_default *defaults;
-    size_t default_count;
+    struct sampling_networks defaults, overrides;
     struct exporter_sums gone[EXPORTER_TYPES]; // those given up
 };
 

@@ -7,8 +7,6 @@
 
 #define NS_PER_S 1000000000
 
-#define HELD_TRIES_MAX 16 // held sets of other ports that a template turns out not to serve
-
 static bool read_header(struct netflow_walk *walk, struct cursor *c)
 {
     uint16_t version = cursor_u16(c);
@@ -45,7 +43,7 @@ static enum flow_type type_of(const struct netflow_walk *walk)
     return walk->dialect == TEMPLATE_V9 ? FLOW_TYPE_NETFLOW_V9 : FLOW_TYPE_IPFIX;
 }
 
-static void fill_base(struct netflow_walk *walk)
+void walk_base(struct netflow_walk *walk)
 {
     const struct datagram *datagram = walk->run->datagram;
     struct flow *flow = walk->run->flow;
@@ -58,22 +56,24 @@ static void fill_base(struct netflow_walk *walk)
     walk->base = flow->set;
 }
 
-static void set_sampling(struct netflow_walk *walk, const struct sampling_table *table,
+static void set_sampling(struct netflow_walk *walk, const struct domain_sampling *sampling,
                          const struct plan_result *result)
 {
-    enum exporter_sampling source = EXPORTER_SAMPLING_OPTIONS;
-    uint64_t rate = table == NULL ? 0 : table->last;
-    if (result->has_sampling) {
-        rate = sampling_find(table, &result->sampling);
-        if (sampling_rate(&result->sampling) != 0)
-            source = EXPORTER_SAMPLING_RECORD;
+    static const struct sampling_terms nothing = {.has_selector = false};
+    const struct flow *flow = walk->run->flow;
+    if (!result->has_sampling && !sampling->by_interface) {
+        decode_sampling(walk->run, &sampling->plain);
+        return;
     }
-    decode_sampling(walk->run, rate, source);
+    const struct sampling_found found = domain_sampling_find(
+        sampling, result->has_sampling ? &result->sampling : &nothing,
+        (uint32_t)flow_num(flow, FLOW_IN_IF), (uint32_t)flow_num(flow, FLOW_OUT_IF));
+    decode_sampling(walk->run, &found);
 }
 
 // One record the whole way: its length, 0 when it is cut short.
 static size_t decode_record(struct netflow_walk *walk, const struct template *template,
-                            const struct cursor *body, const struct sampling_table *sampling,
+                            const struct cursor *body, const struct domain_sampling *sampling,
                             struct netflow_clock *clock)
 {
     struct decode_run *run = walk->run;
@@ -98,16 +98,15 @@ static size_t decode_record(struct netflow_walk *walk, const struct template *te
 static enum reason decode_records(struct netflow_walk *walk, const struct template *template,
                                   struct cursor body, unsigned *records)
 {
-    const struct sampling_table *sampling = domain_sampling(walk->store, &walk->key, walk->domain);
+    struct domain_sampling sampling;
     struct netflow_clock clock = {walk->dialect, walk->export_ns, walk->uptime_ms,
                                   domain_init_ms(walk->domain)};
     struct straight straight;
     enum reason end = REASON_COUNT;
+    domain_sampling_look(&sampling, walk->store, &walk->key, walk->domain, template->id);
     straight.run = walk->run;
     straight.clock = &clock;
-    straight.sampling = sampling;
-    straight.source = EXPORTER_SAMPLING_OPTIONS;
-    straight.header_rate = 0;
+    straight.sampling = &sampling;
     flow_restart(walk->run->flow, walk->base);
     straight_begin(&straight, template->plan);
     while (*records == 0 || !walk_is_padding(&body, template->min_len)) {
@@ -117,7 +116,7 @@ static enum reason decode_records(struct netflow_walk *walk, const struct templa
             break;
         }
         if (cursor_left(&body) < len || !straight_record(&straight, body.at))
-            len = decode_record(walk, template, &body, sampling, &clock);
+            len = decode_record(walk, template, &body, &sampling, &clock);
         if (len == 0) {
             end = REASON_RECORD_TRUNCATED;
             break;
@@ -139,8 +138,10 @@ static void decode_flows(struct netflow_walk *walk, const struct template *templ
         walk_drop_data(walk, end);
         return;
     }
+    if (walk->domain == NULL || domain_own_template(walk->domain, template->id) != template)
+        decode_note(walk->run, REASON_TEMPLATE_BORROWED);
     if (walk->domain != NULL) {
-        domain_touch(walk->store, walk->domain);
+        walk->learned |= domain_touch(walk->store, walk->domain);
         trail_go_on(walk->run->trail, walk->store, walk->domain, template);
     }
     template->life->used_ns = walk->run->datagram->received_ns;
@@ -165,7 +166,7 @@ static void miss(struct netflow_walk *walk, enum reason reason, const struct net
         walk_drop(walk, reason);
 }
 
-static void decode_data(struct netflow_walk *walk, const struct netflow_set *set)
+void walk_data(struct netflow_walk *walk, const struct netflow_set *set)
 {
     const struct template *template = NULL;
     enum domain_answer answer = domain_template(walk->store, &walk->key, walk->domain, set->id,
@@ -174,6 +175,8 @@ static void decode_data(struct netflow_walk *walk, const struct netflow_set *set
         miss(walk, REASON_TEMPLATE_MISSING, set);
     else if (answer == DOMAIN_AMBIGUOUS)
         miss(walk, REASON_TEMPLATE_AMBIGUOUS, set);
+    else if (answer == DOMAIN_UNPROVEN)
+        miss(walk, REASON_TEMPLATE_UNPROVEN, set);
     else if (template->min_len == 0) // records of no bytes would never end
         walk_drop_data(walk, REASON_TEMPLATE_EMPTY);
     else if (template->options)
@@ -187,7 +190,7 @@ static void decode_data(struct netflow_walk *walk, const struct netflow_set *set
 static void decode_deferred(struct netflow_walk *walk)
 {
     for (unsigned i = 0; i < walk->deferred_count; i++)
-        decode_data(walk, &walk->deferred[i]);
+        walk_data(walk, &walk->deferred[i]);
     walk->deferred_count = 0;
 }
 
@@ -196,7 +199,7 @@ static void take_data_set(struct netflow_walk *walk, const struct netflow_set *s
     const struct template *own = walk->domain == NULL ? NULL
                                                       : domain_own_template(walk->domain, set->id);
     if (own != NULL && own->options) {
-        decode_data(walk, set);
+        walk_data(walk, set);
         return;
     }
     if (walk->learning)
@@ -239,6 +242,15 @@ static void tell(const struct netflow_walk *walk, const struct template *templat
                       &template->life->told_ns);
 }
 
+// Options that will say how it samples.
+static bool announces_sampling(const struct template *template)
+{
+    for (unsigned i = 0; template->options && i < template->field_count; i++)
+        if (template->fields[i].enterprise == 0 && sampling_is_element(template->fields[i].element))
+            return true;
+    return false;
+}
+
 static void learn(struct netflow_walk *walk, struct template *template)
 {
     const struct template *known = domain_own_template(walk->domain, template->id);
@@ -254,6 +266,8 @@ static void learn(struct netflow_walk *walk, struct template *template)
         return;
     }
     template->life->added_ns = walk->run->datagram->received_ns;
+    if (announces_sampling(template))
+        domain_note_samples(walk->domain);
     if (walk->run->mapping != NULL) // without memory it goes without the mapping
         (void)template_map(template, walk->dialect, walk->run->mapping);
     if (known != NULL) { // what stands before the change has the old layout
@@ -369,60 +383,6 @@ static void count_sequence(const struct netflow_walk *walk)
     decode_sequence(walk->run, walk->sequence, &step);
 }
 
-static void decode_held(const struct netflow_walk *walk, const struct held *held)
-{
-    const struct datagram datagram = {.source = walk->key.source,
-                                      .port = held->message.port,
-                                      .received_ns = held->message.received_ns};
-    struct decode_run run = *walk->run;
-    struct netflow_walk past = {.run = &run, .store = walk->store, .dialect = walk->dialect};
-    const struct netflow_set set = {.id = held->set_id, .body = cursor_over(held->data, held->len)};
-    run.datagram = &datagram;
-    past.key = walk->key;
-    past.key.port = held->message.port;
-    past.export_ns = held->message.export_ns;
-    past.uptime_ms = held->message.uptime_ms;
-    past.sequence = held->message.sequence;
-    past.domain = domain_find(past.store, &past.key);
-    fill_base(&past);
-    decode_data(&past, &set);
-}
-
-// Whether the template of a held set is known now. Templates of this message are in its own domain;
-// that they serve another port's sets too takes a look at all ports, which is done for so many.
-static bool is_answered(const struct netflow_walk *walk, const struct held *held,
-                        unsigned *tries_left)
-{
-    const struct template *template;
-    struct domain_key key = walk->key;
-    key.port = held->message.port;
-    if (walk->domain == NULL || domain_own_template(walk->domain, held->set_id) == NULL)
-        return false;
-    if (key.port == walk->key.port)
-        return true;
-    if (*tries_left == 0)
-        return false;
-    bool found = domain_template(walk->store, &key, domain_find(walk->store, &key), held->set_id,
-                                 &template) == DOMAIN_FOUND;
-    *tries_left -= !found;
-    return found;
-}
-
-// What the exporter sent before the templates of this message, as far as they were all it lacked.
-static void decode_all_held(struct netflow_walk *walk)
-{
-    unsigned tries_left = HELD_TRIES_MAX;
-    struct held *next;
-    for (struct held *held = walk->run->exporter->held.first; held != NULL; held = next) {
-        next = held->next;
-        if (!is_answered(walk, held, &tries_left))
-            continue;
-        decode_held(walk, held);
-        hold_release(walk->run->hold, held);
-        walk->domain = domain_find(walk->store, &walk->key); // decoding may have cost it
-    }
-}
-
 static bool start(struct netflow_walk *walk, struct decode_run *run, struct domain_store *store)
 {
     struct cursor c = cursor_over(run->datagram->data, run->datagram->len);
@@ -450,7 +410,7 @@ static bool start(struct netflow_walk *walk, struct decode_run *run, struct doma
     walk->options_fields = 0;
     walk->learned = false;
     walk->learning = false;
-    fill_base(walk);
+    walk_base(walk);
     return true;
 }
 
@@ -472,7 +432,7 @@ void netflow_decode(struct decode_run *run, struct domain_store *store)
     take_all(&walk);
     count_sequence(&walk);
     if (walk.learned && run->exporter != NULL)
-        decode_all_held(&walk);
+        walk_held(&walk);
 }
 
 void netflow_learn(struct decode_run *run, struct domain_store *store)
@@ -496,5 +456,5 @@ void netflow_learn(struct decode_run *run, struct domain_store *store)
         .source = run->datagram->source, .type = type_of(&walk), .id = walk.key.id};
     run->exporter = exporter_find(run->exporters, &key);
     if (run->exporter != NULL)
-        decode_all_held(&walk);
+        walk_held(&walk);
 }

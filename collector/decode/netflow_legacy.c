@@ -14,9 +14,11 @@ struct header {
     uint32_t uptime_ms;
     uint64_t export_ns;
     uint32_t sequence;
-    uint16_t engine; // type and id
-    uint16_t sampling;
+    uint16_t engine;   // type and id
+    uint16_t sampling; // mode, the two high bits, and interval
 };
+
+#define SAMPLING_INTERVAL 0x3fff
 
 static struct header read_header(struct cursor *c)
 {
@@ -28,7 +30,7 @@ static struct header read_header(struct cursor *c)
     h.export_ns += cursor_u32(c);
     h.sequence = cursor_u32(c);
     h.engine = cursor_u16(c);
-    h.sampling = (uint16_t)(cursor_u16(c) & 0x3fff); // the top two bits are the mode
+    h.sampling = cursor_u16(c);
     return h;
 }
 
@@ -76,6 +78,17 @@ struct plan *netflow_legacy_plan(void)
     return plan;
 }
 
+// Neither mode nor interval is what exporters send that do not sample. That is no word of a rate of
+// 1, and -sampling.default may say better: some that sample do not fill it in.
+static struct sampling_found sampling_of(const struct header *h)
+{
+    if ((h->sampling & SAMPLING_INTERVAL) != 0)
+        return (struct sampling_found){.rate = h->sampling & SAMPLING_INTERVAL,
+                                       .source = EXPORTER_SAMPLING_HEADER};
+    return (struct sampling_found){.source = h->sampling == 0 ? EXPORTER_SAMPLING_UNSAMPLED
+                                                              : EXPORTER_SAMPLING_UNKNOWN};
+}
+
 static void fill_base(struct decode_run *run, const struct header *h)
 {
     struct flow *flow = run->flow;
@@ -91,8 +104,9 @@ static void emit_record(struct decode_run *run, const struct header *h,
                         const struct netflow_clock *clock, const uint8_t *record)
 {
     struct flow *flow = run->flow;
+    const struct sampling_found sampling = sampling_of(h);
     fill_base(run, h);
-    decode_sampling(run, h->sampling, EXPORTER_SAMPLING_HEADER);
+    decode_sampling(run, &sampling);
     flow_set_num(flow, FLOW_ETYPE, ETYPE_IPV4);
     fill(flow, clock, record);
     if (!flow_has(flow, FLOW_TIME_FLOW_START_NS) || !flow_has(flow, FLOW_TIME_FLOW_END_NS))
@@ -111,8 +125,7 @@ static unsigned take_records(struct decode_run *run, const struct header *h, str
     straight.run = run;
     straight.clock = &clock;
     straight.sampling = NULL;
-    straight.source = EXPORTER_SAMPLING_HEADER;
-    straight.header_rate = h->sampling;
+    straight.header = sampling_of(h);
     fill_base(run, h);
     straight_begin(&straight, plan);
     for (; taken < h->count && cursor_left(c) >= RECORD_LEN; taken++) {

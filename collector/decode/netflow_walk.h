@@ -38,7 +38,7 @@ struct netflow_walk {
     bool records_known; // no data set was left undecoded
     uint32_t set_count;
     uint32_t options_fields; // read of options records
-    bool learned;            // a template that was not known so
+    bool learned;            // a template that was not known so, or that serves other ports now
     bool learning;           // an announcement, in which flows have no place
 
     // Data sets wait for the end of the message: its templates and sampling rates hold for all of
@@ -77,5 +77,14 @@ static inline bool walk_is_padding(const struct cursor *body, size_t min_len)
     return bytes_be(body->at, cursor_left(body)) == 0;
 }
 
+// netflow.c: gives the scratch flow what all flows of the message have in common; decodes a data
+// set, of flows or of options.
+void walk_base(struct netflow_walk *walk);
+void walk_data(struct netflow_walk *walk, const struct netflow_set *set);
+
 // netflow_option.c: decodes a set of options data.
 void walk_options(struct netflow_walk *walk, const struct netflow_set *set);
+
+// netflow_held.c: decodes what the exporter sent before the templates of this message, whose
+// exporter is known.
+void walk_held(struct netflow_walk *walk);

@@ -135,10 +135,10 @@ static void add_element(struct compiler *c, const struct element *element, unsig
 }
 
 // What the mapping does with the element, ahead of what is done anyway. A sampling rate is taken
-// like that of samplingInterval, unless the element is a sampling element itself: files made for
-// goflow2 map those in vain.
+// like that of samplingInterval. Of an element that is a sampling element itself only the order of
+// its bytes is the mapping's: for the rest files made for goflow2 map those in vain.
 static bool add_mapped(struct compiler *c, const struct template_field *field,
-                       const struct element *element)
+                       const struct element **element)
 {
     struct plan *plan = c->plan;
     int item = plan->mapped == NULL ? -1
@@ -146,8 +146,11 @@ static bool add_mapped(struct compiler *c, const struct template_field *field,
     if (item < 0)
         return false;
     bool sampling = mapping_is_sampling(plan->mapped, item);
-    if (sampling && element != NULL && element->code == OP_SAMPLING)
-        return false;
+    if (sampling && *element != NULL && (*element)->code == OP_SAMPLING) {
+        if (!mapping_is_little(plan->mapped, item))
+            return false;
+        *element = NULL; // it is the mapping's
+    }
     struct op *op = add_op(c, sampling ? OP_MAPPED_SAMPLING : OP_MAPPED, NULL);
     op->argument = (uint16_t)item;
     op->length = field->length;
@@ -160,7 +163,7 @@ static void compile_variable(struct compiler *c, const struct template_field *fi
 {
     c->stretch->length = (uint16_t)(c->offset + 1);
     struct op *variable = add_op(c, OP_VARIABLE, NULL);
-    variable->argument = add_mapped(c, field, element);
+    variable->argument = add_mapped(c, field, &element);
     for (; element != NULL; element = element_next(element)) {
         add_element(c, element, 0);
         variable->argument++;
@@ -179,7 +182,7 @@ static void compile_field(struct compiler *c, const struct template_field *field
     }
     // Without bytes there is no value; and a thousand fields without bytes would cost as much as
     // any.
-    bool mapped = field->length != 0 && add_mapped(c, field, element);
+    bool mapped = field->length != 0 && add_mapped(c, field, &element);
     c->plan->unused += !mapped && element == NULL;
     for (; element != NULL && field->length != 0; element = element_next(element))
         add_element(c, element, field->length);

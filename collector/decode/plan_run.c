@@ -4,8 +4,7 @@
 #include "collector/decode/ntp.h"
 #include "collector/decode/plan_settle.h"
 
-#define SAMPLING_INTERVAL 34
-#define RANK_ZERO         0x80 // and more: of a value that is zero
+#define RANK_ZERO 0x80 // and more: of a value that is zero
 
 static inline struct plan_time milli_time(uint64_t value)
 {
@@ -172,8 +171,8 @@ static void apply_plain(const struct plan_run *run, const struct op *op, const u
         mapping_take(run->plan->mapped, op->argument, at, len, run->flow, run->ledger);
         break;
     case OP_MAPPED_SAMPLING:
-        take_sampling(run->result, SAMPLING_INTERVAL,
-                      mapping_number(run->plan->mapped, op->argument, at, len));
+        take_sampling(run->result, mapping_sampling_element(run->plan->mapped, op->argument),
+                      mapping_sampling_number(run->plan->mapped, op->argument, at, len));
         break;
     case OP_MPLS_LABEL:
         keep_label(run->scratch, op->argument, bytes_be(at, len), len);

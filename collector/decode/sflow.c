@@ -93,7 +93,9 @@ static void start_flow(struct decode_run *run, const struct header *header, uint
     flow_set_num(flow, FLOW_TIME_FLOW_END_NS, received_ns);
     flow_set_num(flow, FLOW_SEQUENCE_NUM, header->sequence);
     flow_set_bytes(flow, FLOW_SAMPLER_ADDRESS, header->agent.data, header->agent.len);
-    decode_sampling(run, rate, EXPORTER_SAMPLING_SAMPLE);
+    const struct sampling_found sampling = {
+        .rate = rate, .source = rate == 0 ? EXPORTER_SAMPLING_UNKNOWN : EXPORTER_SAMPLING_SAMPLE};
+    decode_sampling(run, &sampling);
     flow_set_num(flow, FLOW_PACKETS, 1);
     flow_set_num(flow, FLOW_IN_IF, interface_number(in));
     flow_set_num(flow, FLOW_OUT_IF, interface_number(out));

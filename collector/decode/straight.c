@@ -4,8 +4,10 @@
 
 void straight_begin(struct straight *straight, struct plan *plan)
 {
-    straight->wire = straight->run->frames == NULL ? NULL
-                                                   : plan_wire_of(straight->run->wires, plan);
+    // Frames that are written at once are of one rate, whatever their interfaces.
+    bool apt = straight->run->frames != NULL &&
+               (straight->sampling == NULL || !straight->sampling->by_interface);
+    straight->wire = apt ? plan_wire_of(straight->run->wires, plan) : NULL;
     straight->base = straight->run->flow->set;
     straight->open = false;
     straight->flows = 0;
@@ -16,8 +18,7 @@ void straight_end(struct straight *straight)
     if (straight->flows == 0)
         return;
     straight->run->ledger->flows_made += straight->flows;
-    if (!straight->sampled)
-        decode_sampling_missing(straight->run, straight->flows);
+    decode_sampling_count(straight->run, straight->sampled, straight->flows);
     plan_wire_end(&straight->writing, straight->run->flow);
     straight->flows = 0;
 }
@@ -26,13 +27,14 @@ void straight_end(struct straight *straight)
 static void begin_with(struct straight *straight, const uint8_t *record)
 {
     const struct sampling_terms terms = plan_wire_sampling(straight->wire, record);
-    uint64_t rate = sampling_find(straight->sampling, &terms);
+    const struct sampling_found found = straight->sampling == NULL
+                                            ? straight->header
+                                            : domain_sampling_find(straight->sampling, &terms, 0,
+                                                                   0);
     straight_end(straight);
     straight->open = true;
     flow_restart(straight->run->flow, straight->base);
-    straight->sampled = decode_sampling_set(straight->run, rate == 0 ? straight->header_rate : rate,
-                                            sampling_rate(&terms) == 0 ? straight->source
-                                                                       : EXPORTER_SAMPLING_RECORD);
+    straight->sampled = decode_sampling_set(straight->run, &found);
     plan_wire_begin(&straight->writing, straight->wire, record, straight->clock,
                     straight->run->flow);
 }

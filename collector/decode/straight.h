@@ -3,20 +3,20 @@
 #pragma once
 
 #include "collector/decode/decode_run.h"
+#include "collector/decode/domain_sampling.h"
 #include "collector/decode/plan_wire.h"
 
 // Records of one template in one message. The caller sets what stands above `wire`.
 struct straight {
     struct decode_run *run;
     const struct netflow_clock *clock;
-    const struct sampling_table *sampling; // NULL: none is known
-    enum exporter_sampling source;         // of rates that records do not say themselves
-    uint64_t header_rate;                  // v5; else 0
+    const struct domain_sampling *sampling; // NULL: the header says it,
+    struct sampling_found header;           // this
 
     const struct plan_wire *wire; // NULL: all records take the whole way
     uint64_t base;                // the bits of what all flows have in common
     bool open;
-    bool sampled; // the rate is known
+    enum reason sampled; // to be counted of each flow
     uint64_t flows;
     struct plan_writing writing;
 };

@@ -11,6 +11,7 @@ struct terms_copy {
     struct errand errand;
     uint64_t changes; // decoder_changes
     size_t rows_max;
+    size_t pool_max;
     size_t left_out;
     struct terms_list list;
 };

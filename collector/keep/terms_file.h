@@ -1,6 +1,8 @@
 // What options said of exporters (sampling rates, start times), beside their templates: JSON of the
 // shape {"<ip:port>":{"<version>/<domain>":{"sampling-rate":N,"selectors":{"<id>":N},
-// "system-init-ms":N}}}; members that do not apply are left out.
+// "scopes":[{"template":N,"interface":N,"rate":N}],"system-init-ms":N}}}; members that do not apply
+// are left out. Scopes are all rates but those of selectors alone; "sampling-rate" is that of all
+// flows when it stands alone, and beside others a rate that was said.
 //
 // No state; any thread.
 #pragma once
@@ -12,12 +14,15 @@
 
 struct terms_row {
     struct domain_key key;
-    struct domain_terms terms;
+    struct domain_terms terms; // its rows are in the pool, from `first` on
+    size_t first;
 };
 
 struct terms_list {
     struct terms_row *rows;
     size_t count;
+    struct sampling_row *pool;
+    size_t pool_count;
 };
 
 // Writes the rows, which it sorts as their names sort; of equal keys the first one of the list.

@@ -122,6 +122,8 @@ static void merge(struct survey_exporter *into, const struct survey_exporter *fr
         a->skew_ns = b->skew_ns;
         a->sampling = b->sampling;
         a->sampling_rate = b->sampling_rate;
+        a->sampling_said = b->sampling_said;
+        a->sampling_said_by = b->sampling_said_by;
         a->elements_unused = b->elements_unused;
         a->limit = b->limit;
         a->sequence.rule = b->sequence.rule;

@@ -46,6 +46,8 @@ static void put_counts(FILE *out, const struct exporter *e)
     put_count(out, "units_dropped", e->counts.units_dropped);
     put_count(out, "sampling_rate", e->sampling_rate);
     fprintf(out, ",\"sampling_source\":\"%s\"", exporter_sampling_text(e->sampling));
+    put_count(out, "sampling_announced", e->sampling_said);
+    fprintf(out, ",\"sampling_announced_by\":\"%s\"", exporter_sampling_text(e->sampling_said_by));
     put_count(out, "sampling_missing", e->counts.sampling_missing);
     put_count(out, "elements_unused", e->elements_unused);
     put_count(out, "held_sets", e->held.count);
@@ -111,12 +113,18 @@ static const char *skew_of(char room[static 24], const struct exporter *e)
     return duration_of(room, skew_ns, e->skew_ns < 0 ? "-" : "+");
 }
 
-static const char *sampling_of(char room[static 48], const struct exporter *e)
+#define SAMPLING_TEXT_MAX 80
+
+// The rate in use and where it was found, and what the exporter says when that is another one.
+static const char *sampling_of(char room[static SAMPLING_TEXT_MAX], const struct exporter *e)
 {
     if (!exporter_sampling_known(e->sampling))
         return e->counts.flows == 0 ? "-" : exporter_sampling_text(e->sampling);
-    snprintf(room, 48, "%llu %s", (unsigned long long)e->sampling_rate,
-             exporter_sampling_text(e->sampling));
+    int len = snprintf(room, SAMPLING_TEXT_MAX, "%llu %s", (unsigned long long)e->sampling_rate,
+                       exporter_sampling_text(e->sampling));
+    if (e->sampling_said != 0 && e->sampling_said != e->sampling_rate)
+        snprintf(room + len, SAMPLING_TEXT_MAX - (size_t)len, ", says %llu",
+                 (unsigned long long)e->sampling_said);
     return room;
 }
 
@@ -134,7 +142,7 @@ static void put_row(FILE *out, int width, const struct survey_exporter *one, uin
     char address[ADDR_TEXT_MAX];
     char skew[24];
     char seen[24];
-    char sampling[48];
+    char sampling[SAMPLING_TEXT_MAX];
     char counted[48];
     char verdict[VERDICT_TEXT_MAX];
     uint64_t ago_ns = now_ns > e->last_seen_ns ? now_ns - e->last_seen_ns : 0;

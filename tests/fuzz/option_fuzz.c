@@ -2,7 +2,7 @@
 // that says which, the text.
 #include "collector/allow.h"
 #include "collector/listen_uri.h"
-#include "collector/sampling_default.h"
+#include "collector/sampling_network.h"
 #include "common/base/endpoint.h"
 #include "common/base/log.h"
 #include "common/base/option_value.h"
@@ -34,12 +34,13 @@ static void read_listeners(const char *text)
 
 static void read_rates(const char *text)
 {
-    struct sampling_default defaults[SAMPLING_DEFAULTS_MAX];
+    struct sampling_network defaults[SAMPLING_NETWORKS_MAX];
     struct fault fault = {.text = ""};
-    int count = sampling_defaults_parse(defaults, text, &fault);
+    int count = sampling_networks_parse(defaults, text, &fault);
     require_said(count < 0, &fault);
     for (int i = 0; i < count; i++)
-        (void)sampling_default_of(defaults, (size_t)count, &defaults[i].network.addr);
+        (void)sampling_network_rate(&(struct sampling_networks){defaults, (size_t)count},
+                                    &defaults[i].network.addr);
 }
 
 static void read_allowed(const char *text)

@@ -2,6 +2,7 @@
 
 #include "collector/decode/mapping/table.h"
 #include "collector/decode/ntp.h"
+#include "collector/decode/sampling.h"
 #include "common/base/ledger.h"
 
 #include <stdlib.h>
@@ -52,6 +53,11 @@ bool mapping_is_sampling(const struct mapping_elements *elements, int index)
     return target->number == 0 && target->field == FLOW_SAMPLING_RATE;
 }
 
+bool mapping_is_little(const struct mapping_elements *elements, int index)
+{
+    return elements->items[index].target.little;
+}
+
 bool mapping_wants_bytes(const struct mapping_target *target)
 {
     if (target->number == 0)
@@ -73,10 +79,25 @@ static uint64_t number_of(bool little, const uint8_t *data, size_t len)
     return value;
 }
 
-uint64_t mapping_number(const struct mapping_elements *elements, int index, const uint8_t *data,
-                        size_t len)
+static bool is_sampling_element(const struct mapping_elements *elements, int index)
 {
-    return number_of(elements->items[index].target.little, data, len);
+    uint64_t key = elements->items[index].key; // enterprise and element
+    return key <= UINT16_MAX && sampling_is_element((uint16_t)key);
+}
+
+uint16_t mapping_sampling_element(const struct mapping_elements *elements, int index)
+{
+    enum { SAMPLING_INTERVAL = 34 };
+    return is_sampling_element(elements, index) ? (uint16_t)elements->items[index].key
+                                                : SAMPLING_INTERVAL;
+}
+
+uint64_t mapping_sampling_number(const struct mapping_elements *elements, int index,
+                                 const uint8_t *data, size_t len)
+{
+    uint64_t number = number_of(elements->items[index].target.little, data, len);
+    uint64_t other = number_of(false, data, len);
+    return is_sampling_element(elements, index) && other < number ? other : number;
 }
 
 static void put_custom(struct flow *flow, uint32_t number, enum flow_custom_kind kind,

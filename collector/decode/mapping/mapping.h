@@ -38,10 +38,15 @@ int mapping_find(const struct mapping_elements *elements, uint32_t enterprise, u
 
 // Whether the item gives the sampling rate, which is for the caller to take.
 bool mapping_is_sampling(const struct mapping_elements *elements, int index);
-
-// The number that the bytes of an item's element are; more than eight have none (0).
-uint64_t mapping_number(const struct mapping_elements *elements, int index, const uint8_t *data,
-                        size_t len);
+// Of such an item: whether its low byte comes first, and which sampling element it is like, its own
+// or samplingInterval.
+bool mapping_is_little(const struct mapping_elements *elements, int index);
+uint16_t mapping_sampling_element(const struct mapping_elements *elements, int index);
+// The number of such an item. Of a sampling element itself whose low byte comes first it is the
+// smaller one of both orders: the mapping that goflow2 ships says so of samplingInterval, whatever
+// exporters do.
+uint64_t mapping_sampling_number(const struct mapping_elements *elements, int index,
+                                 const uint8_t *data, size_t len);
 
 // Puts the bytes of an item's element into the flow, which borrows them. What its type cannot have
 // is counted and left out.

@@ -1,5 +1,6 @@
 // The store of templates: keys, sharing between ports, withdrawals, bounds.
 #include "collector/decode/domain_keep.h"
+#include "collector/decode/domain_sampling.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -64,7 +65,9 @@ static void keys_are_told_apart(void **state)
     other.version = 10;
     assert_int_equal(ask(store, &other, 256, &found), DOMAIN_MISSING);
     other = key;
-    other.port = 2000; // borrows
+    other.port = 2000; // borrows from those that sent data
+    assert_int_equal(ask(store, &other, 256, &found), DOMAIN_UNPROVEN);
+    domain_touch(store, domain_find(store, &key));
     assert_int_equal(ask(store, &other, 256, &found), DOMAIN_FOUND);
     assert_null(domain_find(store, &other));
 }
@@ -281,14 +284,27 @@ static void what_options_said_is_given_back(void **state)
 {
     struct domain_store *store = domain_store_new(false, 1, &ledger);
     struct domain_key key = key_of(0x0a000001, 1, 7);
-    const struct domain_terms before = {.init_ms = 5, .rate = 100, .count = 1, .row = {{3, 100}}};
+    static const struct sampling_row rows[] = {
+        {.names = SAMPLING_SELECTOR, .selector = 3, .rate = 100},
+        {.names = SAMPLING_TEMPLATE, .template_id = 256, .rate = 10}};
+    const struct domain_terms before = {.init_ms = 5, .rate = 100, .count = 2, .rows = rows};
     struct domain_terms after = {.init_ms = 0};
     (void)state;
     domain_restore(store, &key, &before);
     domain_visit_terms(store, keep_terms, &after);
-    assert_memory_equal(&after, &before, sizeof after);
-    assert_int_equal(domain_sampling(store, &key, domain_find(store, &key))->last, 100);
+    assert_int_equal(after.init_ms, 5);
+    assert_int_equal(after.rate, 100);
+    assert_int_equal(after.count, 2);
+    assert_memory_equal(after.rows, rows, sizeof rows);
     domain_store_free(store);
+}
+
+static uint64_t rate_of(struct domain_store *store, const struct domain_key *key, uint64_t selector)
+{
+    const struct sampling_terms terms = {.has_selector = true, .selector = selector};
+    struct domain_sampling sampling;
+    domain_sampling_look(&sampling, store, key, domain_find(store, key), 256);
+    return domain_sampling_find(&sampling, &terms, 0, 0).rate;
 }
 
 static void a_domain_holds_so_many_samplers(void **state)
@@ -298,23 +314,20 @@ static void a_domain_holds_so_many_samplers(void **state)
     struct domain *domain = domain_make(store, &key);
     size_t before = domain_store_bytes(store);
     for (unsigned round = 1; round <= 2; round++) {
-        for (unsigned i = 0; i < SAMPLING_SELECTORS_MAX + 6; i++) {
+        for (unsigned i = 0; i < SAMPLING_ROWS_MAX + 6; i++) {
             struct sampling_table *table = domain_own_sampling(store, domain, 1);
-            const struct sampling_terms terms = {
-                .has_selector = true, .selector = 1000 + i, .random = round * (1 + i)};
+            const struct sampling_row row = {
+                .names = SAMPLING_SELECTOR, .selector = 1000 + i, .rate = round * (1 + i)};
             assert_non_null(table);
-            assert_true(sampling_learn(table, &terms));
+            assert_int_equal(domain_put_sampling(store, table, &row), i < SAMPLING_ROWS_MAX);
         }
-        const struct sampling_table *table = domain_sampling(store, &key, domain);
-        for (unsigned i = 0; i < SAMPLING_SELECTORS_MAX + 6; i++) {
-            const struct sampling_terms terms = {.has_selector = true, .selector = 1000 + i};
-            uint64_t rate = sampling_find(table, &terms);
-            assert_int_equal(rate, i < SAMPLING_SELECTORS_MAX ? round * (1 + i) : 0);
-        }
+        for (unsigned i = 0; i < SAMPLING_ROWS_MAX + 6; i++)
+            assert_int_equal(rate_of(store, &key, 1000 + i),
+                             i < SAMPLING_ROWS_MAX ? round * (1 + i) : 0);
     }
     size_t taken = domain_store_bytes(store) - before;
-    assert_in_range(taken, sampling_bytes(SAMPLING_SELECTORS_MAX),
-                    sampling_bytes(SAMPLING_SELECTORS_MAX) + 64);
+    assert_in_range(taken, sampling_bytes(SAMPLING_ROWS_MAX),
+                    sampling_bytes(SAMPLING_ROWS_MAX) + 256);
 }
 
 // Announced at 1 s; looked at every 10 s, 100 s is too old.

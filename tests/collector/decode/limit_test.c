@@ -135,7 +135,7 @@ static void sampling_rates_stand_for_what_was_dropped(void **state)
 
 static void unknown_rates_are_filled(void **state)
 {
-    static const struct sampling_default defaults[] = {
+    static const struct sampling_network defaults[] = {
         {{{{192}, 4}, 8}, 10}, {{{{192, 0, 2}, 4}, 24}, 20}, {{{{192, 0, 3}, 4}, 24}, 30}};
     const struct decode_options options = {
         .hash_seed = 1, .sampling_defaults = defaults, .sampling_default_count = 3};

@@ -162,7 +162,8 @@ static void what_is_known_of_an_element_stays(void **state)
     rig_free(rig);
 }
 
-// The entry that goflow2 ships maps samplingInterval the wrong way round, without effect there.
+// The entry that goflow2 ships maps samplingInterval the wrong way round, without effect there. An
+// exporter that does send it so is read by it, one that does not stays right.
 static void a_sampling_element_is_not_mapped_but_a_vendors_is(void **state)
 {
     (void)state;
@@ -171,6 +172,8 @@ static void a_sampling_element_is_not_mapped_but_a_vendors_is(void **state)
         " {field: 5000, destination: sampling_rate}]}");
     const struct flow *flow = decode_one(rig, false, 34, 0, "\x00\x00\x00\x64", 4);
     assert_int_equal(flow_num(flow, FLOW_SAMPLING_RATE), 100);
+    flow = decode_one(rig, false, 34, 0, "\xae\x08\x00\x00", 4); // as RouterOS sends 2222
+    assert_int_equal(flow_num(flow, FLOW_SAMPLING_RATE), 2222);
     flow = decode_one(rig, false, 5000, 0, "\x03\xe8", 2);
     assert_int_equal(flow_num(flow, FLOW_SAMPLING_RATE), 1000);
     rig_free(rig);

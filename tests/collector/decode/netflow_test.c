@@ -140,18 +140,36 @@ static void announce(struct rig *rig, uint16_t port, const uint16_t (*fields)[2]
     assert_int_equal(rig_message(rig, port, &m), 0);
 }
 
+// Data of its own makes a port one that others may borrow from.
+static void prove(struct rig *rig, uint16_t port)
+{
+    message_v9(&m);
+    message_open(&m, 256);
+    message_put(&m, 0x0a000009, 4);
+    message_put(&m, 1, 4);
+    message_put(&m, 1, 2);
+    message_close(&m);
+    assert_int_equal(rig_message(rig, port, &m), 1);
+}
+
 static void another_port_of_the_exporter_borrows_templates(void **state)
 {
     struct rig *rig = *state;
     announce(rig, 1000, ADDRESS_BYTES);
     message_v9(&m);
     put_address_bytes(256, 0x0a000001, 1);
-    assert_int_equal(rig_message(rig, 2000, &m), 1);
-    announce(rig, 3000, ADDRESS_BYTES);
+    assert_int_equal(rig_message(rig, 2000, &m), 0); // anyone can announce from some port
+    assert_int_equal(rig->ledger.reasons[REASON_TEMPLATE_UNPROVEN], 1);
+    prove(rig, 1000);
     message_v9(&m);
     put_address_bytes(256, 0x0a000001, 1);
     assert_int_equal(rig_message(rig, 2000, &m), 1);
-    announce(rig, 4000, BYTES_ADDRESS); // now the ports disagree
+    assert_int_equal(rig->ledger.reasons[REASON_TEMPLATE_BORROWED], 1);
+    announce(rig, 4000, BYTES_ADDRESS); // another layout, but of a port that sent nothing
+    message_v9(&m);
+    put_address_bytes(256, 0x0a000001, 1);
+    assert_int_equal(rig_message(rig, 2000, &m), 1);
+    prove(rig, 4000); // now the ports disagree
     message_v9(&m);
     put_address_bytes(256, 0x0a000001, 1);
     assert_int_equal(rig_message(rig, 2000, &m), 0);

@@ -242,9 +242,9 @@ static void records_choose_their_sampler(void **state)
     rig_message(rig, 1, &m);
     assert_rate(rig, 100);
     message_v9(&m);
-    put_record(0, 301, by_unknown); // the last one told
+    put_record(0, 301, by_unknown); // of none that is known
     rig_message(rig, 1, &m);
-    assert_rate(rig, 200);
+    assert_rate(rig, 0);
     message_v9(&m);
     put_record(0, 302, own);
     rig_message(rig, 1, &m);
@@ -274,9 +274,24 @@ static void rates_follow_an_exporter_to_another_port(void **state)
     message_ipfix(&m);
     put_record(2, 300, PLAIN);
     rig_message(rig, 2, &m);
+    assert_rate(rig, 0); // anyone can say so from some port
+    message_ipfix(&m);
+    put_record(2, 300, PLAIN);
+    rig_message(rig, 1, &m);
+    message_ipfix(&m);
+    put_record(2, 300, PLAIN);
+    rig_message(rig, 2, &m);
     assert_rate(rig, 100);
+    assert_int_equal(rig->ledger.reasons[REASON_SAMPLING_BORROWED], 1);
     message_ipfix(&m);
     put_ipfix_option(256, fifty);
+    rig_message(rig, 3, &m);
+    message_ipfix(&m);
+    put_record(2, 300, PLAIN);
+    rig_message(rig, 2, &m); // port 3 sent nothing
+    assert_rate(rig, 100);
+    message_ipfix(&m);
+    put_record(2, 300, PLAIN);
     rig_message(rig, 3, &m);
     message_ipfix(&m);
     put_record(2, 300, PLAIN);

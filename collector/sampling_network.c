@@ -1,4 +1,4 @@
-#include "collector/sampling_default.h"
+#include "collector/sampling_network.h"
 
 #include "collector/network.h"
 
@@ -7,7 +7,7 @@
 #include <string.h>
 
 // `text` is cut at its =.
-static int parse_one(struct sampling_default *out, char *text, struct fault *fault)
+static int parse_one(struct sampling_network *out, char *text, struct fault *fault)
 {
     char *equals = strchr(text, '=');
     char *end = NULL;
@@ -22,7 +22,7 @@ static int parse_one(struct sampling_default *out, char *text, struct fault *fau
     return network_parse(&out->network, text, fault);
 }
 
-int sampling_defaults_parse(struct sampling_default out[static SAMPLING_DEFAULTS_MAX],
+int sampling_networks_parse(struct sampling_network out[static SAMPLING_NETWORKS_MAX],
                             const char *text, struct fault *fault)
 {
     int count = 0;
@@ -33,8 +33,8 @@ int sampling_defaults_parse(struct sampling_default out[static SAMPLING_DEFAULTS
     if (copy == NULL)
         return fault_set(fault, "out of memory");
     while (*text != '\0' && result == 0 && (one = strsep(&rest, ",")) != NULL) {
-        if (count == SAMPLING_DEFAULTS_MAX)
-            result = fault_set(fault, "got more than %d networks", SAMPLING_DEFAULTS_MAX);
+        if (count == SAMPLING_NETWORKS_MAX)
+            result = fault_set(fault, "got more than %d networks", SAMPLING_NETWORKS_MAX);
         else
             result = parse_one(&out[count++], one, fault);
     }

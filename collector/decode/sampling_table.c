@@ -1,0 +1,184 @@
+#include "collector/decode/sampling_table.h"
+
+#include <assert.h>
+#include <string.h>
+
+void sampling_clear(struct sampling_table *table)
+{
+    *table = (struct sampling_table){.room = table->room};
+}
+
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int compare(const struct sampling_row *a, const struct sampling_row *b)
+{
+    int order = compare_numbers(a->names, b->names);
+    if (order == 0)
+        order = compare_numbers(a->selector, b->selector);
+    if (order == 0)
+        order = compare_numbers(a->template_id, b->template_id);
+    if (order == 0)
+        order = compare_numbers(a->ingress, b->ingress);
+    if (order == 0)
+        order = compare_numbers(a->egress, b->egress);
+    return order == 0 ? compare_numbers(a->card, b->card) : order;
+}
+
+// Where the row for that stands, or where it would.
+static unsigned place_of(const struct sampling_table *table, const struct sampling_row *key)
+{
+    unsigned low = 0;
+    unsigned high = table->count;
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        if (compare(&table->row[middle], key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static uint64_t rate_of(const struct sampling_table *table, const struct sampling_row *key)
+{
+    unsigned at = place_of(table, key);
+    return at < table->count && compare(&table->row[at], key) == 0 ? table->row[at].rate : 0;
+}
+
+static bool add_kind(struct sampling_table *table, uint8_t names)
+{
+    if (memchr(table->kinds, names, table->kind_count) != NULL)
+        return true;
+    if (table->kind_count == SAMPLING_KINDS_MAX)
+        return false;
+    table->kinds[table->kind_count++] = names;
+    return true;
+}
+
+bool sampling_put(struct sampling_table *table, const struct sampling_row *row)
+{
+    unsigned at = place_of(table, row);
+    bool known = at < table->count && compare(&table->row[at], row) == 0;
+    bool news = known && table->row[at].rate != row->rate;
+    assert(row->rate != 0);
+    table->last = row->rate;
+    if (known)
+        table->row[at].rate = row->rate;
+    if (known || table->count == SAMPLING_ROWS_MAX || !add_kind(table, row->names))
+        return news;
+    assert(table->count < table->room);
+    memmove(&table->row[at + 1], &table->row[at], (table->count - at) * sizeof table->row[0]);
+    table->row[at] = *row;
+    table->count++;
+    return true;
+}
+
+bool sampling_agrees(const struct sampling_table *a, const struct sampling_table *b)
+{
+    return a->count == b->count && memcmp(a->row, b->row, a->count * sizeof a->row[0]) == 0;
+}
+
+bool sampling_has(const struct sampling_table *table, unsigned names)
+{
+    for (unsigned i = 0; i < table->kind_count; i++)
+        if ((table->kinds[i] & names) != 0)
+            return true;
+    return false;
+}
+
+// The rate of the row that names these of what the record is, 0 when there is none. An interface
+// without a direction is the one that the packet came in by, rather than the other.
+static uint64_t find_named(const struct sampling_table *table, unsigned names,
+                           const struct sampling_terms *terms, const struct sampling_place *place)
+{
+    struct sampling_row key = {.names = (uint8_t)names};
+    if ((names & SAMPLING_SELECTOR) != 0)
+        key.selector = terms->selector;
+    if ((names & SAMPLING_TEMPLATE) != 0)
+        key.template_id = place->template_id;
+    if ((names & (SAMPLING_INGRESS | SAMPLING_INTERFACE)) != 0)
+        key.ingress = place->in_if;
+    if ((names & SAMPLING_EGRESS) != 0)
+        key.egress = place->out_if;
+    if ((names & SAMPLING_CARD) != 0)
+        key.card = terms->card;
+    if ((names & SAMPLING_DOMAIN) != 0)
+        key.card = place->domain;
+    uint64_t rate = rate_of(table, &key);
+    if (rate == 0 && (names & SAMPLING_INTERFACE) != 0) {
+        key.ingress = place->out_if;
+        rate = rate_of(table, &key);
+    }
+    if (rate == 0 && (names & SAMPLING_DOMAIN) != 0) {
+        key.card = 0;
+        rate = rate_of(table, &key);
+    }
+    return rate;
+}
+
+// What a record does not name.
+static unsigned unnamed_of(const struct sampling_terms *terms, const struct sampling_place *place)
+{
+    unsigned names = terms->has_selector ? 0 : SAMPLING_SELECTOR;
+    names |= terms->has_card ? 0 : SAMPLING_CARD;
+    return names | (place->in_if == 0 && place->out_if == 0 ? SAMPLING_INTERFACES : 0);
+}
+
+// Whether the row may be the record's: nothing that the record names is another one.
+static bool fits(const struct sampling_row *row, unsigned unnamed,
+                 const struct sampling_terms *terms, const struct sampling_place *place)
+{
+    unsigned names = row->names & ~unnamed;
+    if (((names & SAMPLING_SELECTOR) != 0 && row->selector != terms->selector) ||
+        ((names & SAMPLING_TEMPLATE) != 0 && row->template_id != place->template_id) ||
+        ((names & SAMPLING_CARD) != 0 && row->card != terms->card) ||
+        ((names & SAMPLING_DOMAIN) != 0 && row->card != 0 && row->card != place->domain) ||
+        ((names & SAMPLING_INGRESS) != 0 && row->ingress != place->in_if) ||
+        ((names & SAMPLING_EGRESS) != 0 && row->egress != place->out_if))
+        return false;
+    return (names & SAMPLING_INTERFACE) == 0 || row->ingress == place->in_if ||
+           row->ingress == place->out_if;
+}
+
+// The rate of all rows that may be the record's and name at least these things, 0 when they differ.
+static uint64_t find_common(const struct sampling_table *table, unsigned wanted, unsigned unnamed,
+                            const struct sampling_terms *terms, const struct sampling_place *place)
+{
+    uint64_t rate = 0;
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct sampling_row *row = &table->row[i];
+        if ((row->names & wanted) != wanted || (row->names & SAMPLING_DOMAIN) != place->foreign ||
+            !fits(row, unnamed, terms, place))
+            continue;
+        if (rate != 0 && rate != row->rate)
+            return 0;
+        rate = row->rate;
+    }
+    return rate;
+}
+
+uint64_t sampling_find(const struct sampling_table *table, const struct sampling_terms *terms,
+                       const struct sampling_place *place)
+{
+    unsigned unnamed = unnamed_of(terms, place);
+    bool by_selector = terms->has_selector && sampling_has(table, SAMPLING_SELECTOR);
+    unsigned wanted = by_selector ? SAMPLING_SELECTOR : 0;
+    uint64_t found = 0;
+    int closest = -1;
+    for (unsigned i = 0; i < table->kind_count; i++) {
+        unsigned names = table->kinds[i];
+        int close = __builtin_popcount(names);
+        if ((names & unnamed) != 0 || (names & wanted) != wanted ||
+            (names & SAMPLING_DOMAIN) != place->foreign || close <= closest)
+            continue;
+        uint64_t rate = find_named(table, names, terms, place);
+        if (rate != 0) {
+            found = rate;
+            closest = close;
+        }
+    }
+    return found != 0 ? found : find_common(table, wanted, unnamed, terms, place);
+}
