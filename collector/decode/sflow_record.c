@@ -271,24 +271,19 @@ static void set_missing(struct flow *flow, enum flow_field id, uint64_t value)
 static void fill_header(struct flow *flow, const struct mapping *mapping,
                         const struct sflow_facts *facts)
 {
-    const uint8_t *data = facts->header.bytes.data;
-    size_t len = facts->header.bytes.len;
-    switch (facts->header.protocol) {
-    case PROTOCOL_ETHERNET:
-        packet_parse_mapped(flow, mapping, PACKET_ETHERNET, data, len);
-        break;
-    case PROTOCOL_IPV4:
-        packet_parse_mapped(flow, mapping, PACKET_IPV4, data, len);
-        break;
-    case PROTOCOL_IPV6:
-        packet_parse_mapped(flow, mapping, PACKET_IPV6, data, len);
-        break;
-    case PROTOCOL_MPLS:
-        packet_parse_mapped(flow, mapping, PACKET_MPLS, data, len);
-        break;
-    default:
-        break;
-    }
+    static const struct {
+        bool known;
+        enum packet_start start;
+    } protocols[] = {
+        [PROTOCOL_ETHERNET] = {true, PACKET_ETHERNET},
+        [PROTOCOL_IPV4] = {true, PACKET_IPV4},
+        [PROTOCOL_IPV6] = {true, PACKET_IPV6},
+        [PROTOCOL_MPLS] = {true, PACKET_MPLS},
+    };
+    uint32_t protocol = facts->header.protocol;
+    if (protocol < sizeof protocols / sizeof protocols[0] && protocols[protocol].known)
+        packet_parse_mapped(flow, mapping, protocols[protocol].start, facts->header.bytes.data,
+                            facts->header.bytes.len);
     set_missing(flow, FLOW_BYTES, facts->header.frame_len);
 }
 
@@ -381,27 +376,42 @@ static void fill_gateway(struct flow *flow, const struct sflow_facts *facts)
     set_missing(flow, FLOW_SRC_AS, known_as(source_as));
 }
 
-void sflow_fill(struct flow *flow, const struct mapping *mapping, const struct sflow_facts *facts)
+static void fill_ethernet(struct flow *flow, const struct sflow_facts *facts)
+{
+    set_missing(flow, FLOW_BYTES, facts->ethernet.frame_len);
+    set_missing(flow, FLOW_SRC_MAC, facts->ethernet.source_mac);
+    set_missing(flow, FLOW_DST_MAC, facts->ethernet.destination_mac);
+    set_missing(flow, FLOW_ETYPE, facts->ethernet.etype);
+}
+
+static void fill_bridge(struct flow *flow, const struct sflow_facts *facts)
+{
+    set_missing(flow, FLOW_SRC_VLAN, facts->bridge.source_vlan);
+    set_missing(flow, FLOW_DST_VLAN, facts->bridge.destination_vlan);
+}
+
+// What stands beside the header, in the order of precedence.
+static void fill_beside(struct flow *flow, const struct sflow_facts *facts)
 {
     unsigned seen = facts->seen;
-    if ((seen & SEEN_HEADER) != 0)
-        fill_header(flow, mapping, facts);
-    if ((seen & SEEN_ETHERNET) != 0) {
-        set_missing(flow, FLOW_BYTES, facts->ethernet.frame_len);
-        set_missing(flow, FLOW_SRC_MAC, facts->ethernet.source_mac);
-        set_missing(flow, FLOW_DST_MAC, facts->ethernet.destination_mac);
-        set_missing(flow, FLOW_ETYPE, facts->ethernet.etype);
-    }
+    if ((seen & SEEN_ETHERNET) != 0)
+        fill_ethernet(flow, facts);
     if ((seen & SEEN_IPV4) != 0)
         fill_ip(flow, &facts->ipv4, ETH_P_IP, 4);
     if ((seen & SEEN_IPV6) != 0)
         fill_ip(flow, &facts->ipv6, ETH_P_IPV6, 16);
-    if ((seen & SEEN_BRIDGE) != 0) {
-        set_missing(flow, FLOW_SRC_VLAN, facts->bridge.source_vlan);
-        set_missing(flow, FLOW_DST_VLAN, facts->bridge.destination_vlan);
-    }
+    if ((seen & SEEN_BRIDGE) != 0)
+        fill_bridge(flow, facts);
     if ((seen & SEEN_ROUTER) != 0)
         fill_router(flow, facts);
     if ((seen & SEEN_GATEWAY) != 0)
         fill_gateway(flow, facts);
+}
+
+void sflow_fill(struct flow *flow, const struct mapping *mapping, const struct sflow_facts *facts)
+{
+    if ((facts->seen & SEEN_HEADER) != 0)
+        fill_header(flow, mapping, facts);
+    if ((facts->seen & ~(unsigned)SEEN_HEADER) != 0)
+        fill_beside(flow, facts);
 }

@@ -2,12 +2,26 @@
 
 #include <netinet/in.h>
 
+// An address of zeros replaces none that was known before.
+static void replace_address(struct flow *flow, enum flow_field id, const uint8_t *at, size_t len)
+{
+    static const uint8_t zeros[16];
+    if (!flow_has(flow, id) || memcmp(at, zeros, len) != 0)
+        flow_set_bytes(flow, id, at, len);
+}
+
 static void set_addresses(const struct packet_walk *walk, const uint8_t *source, size_t len)
 {
+    struct flow *flow = walk->flow;
     if (walk->encapsulated)
         return;
-    flow_set_bytes(walk->flow, FLOW_SRC_ADDR, source, len);
-    flow_set_bytes(walk->flow, FLOW_DST_ADDR, source + len, len);
+    if ((flow->set & (FLOW_BIT(FLOW_SRC_ADDR) | FLOW_BIT(FLOW_DST_ADDR))) != 0) {
+        replace_address(flow, FLOW_SRC_ADDR, source, len);
+        replace_address(flow, FLOW_DST_ADDR, source + len, len);
+        return;
+    }
+    flow_set_bytes(flow, FLOW_SRC_ADDR, source, len);
+    flow_set_bytes(flow, FLOW_DST_ADDR, source + len, len);
 }
 
 static enum packet_header next_of_protocol(uint8_t protocol)

@@ -155,8 +155,11 @@ static void test_a_zero_replaces_nothing(void **state)
     flow_reset(flow);
     flow_set_num(flow, FLOW_IP_TTL, 64);
     flow_set_num(flow, FLOW_DST_PORT, 53);
+    flow_set_bytes(flow, FLOW_SRC_ADDR, "\x0a\0\0\1", 4);
     packet_parse(flow, PACKET_IPV4, bytes.data, bytes.len);
     assert_nums(flow, FLOW_IP_TTL, 64, FLOW_DST_PORT, 53);
+    assert_bytes(flow, FLOW_SRC_ADDR, "0a000001");
+    assert_bytes(flow, FLOW_DST_ADDR, "ffffffff");
     free(flow);
     free(bytes.data);
 }
