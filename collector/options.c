@@ -198,6 +198,7 @@ static int interpret(struct collector_options *o)
 {
     int wrong = check_names(o) | check_output(o) | check_templates(o) | check_paths(o) |
                 check_allow(o) | check_exporters(o);
+    o->sink.framed = o->format == FORMAT_BIN;
     if (*o->read == '\0')
         return wrong | read_uris(o);
     o->sink.blocking = true;

@@ -277,10 +277,12 @@ int enricher_options_check(struct enricher_options *o)
     o->sink = (struct sink_options){
         .path = o->file,
         .separator = o->separator,
+        .framed = o->format == FORMAT_BIN,
         .buffer_bytes = o->buffer_bytes,
         .nats = &o->nats,
         .clickhouse = &o->clickhouse,
         .blocking = true, // a pipe in front of us can wait, so nothing is dropped
+        .patient = o->from_nats && *o->nats_source.queue == '\0', // so can a stream, for ever
     };
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "common/sink/sink_state.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,12 +51,13 @@ static void note_stall(struct file_sink *sink, bool stalls)
         atomic_store(&sink->stalled_ns, stalls ? clock_steady_ns() : 0);
 }
 
-// Logs the first error of a row, and its end. The reader's end is the sink's end.
-void file_note_result(struct file_sink *sink, ssize_t written)
+// Logs the first error of a row, and its end. A piece of a frame goes into a full disk too: that is
+// no end. The reader's end is the sink's end.
+void file_note_result(struct file_sink *sink, ssize_t written, bool whole)
 {
     int error = written < 0 ? (int)-written : 0;
     note_stall(sink, error == EAGAIN);
-    if (error == EAGAIN)
+    if (error == EAGAIN || (error == 0 && !whole))
         return;
     if (error != 0 && sink->failing != error)
         log_error("output failed", "file", name_of(sink), "error", strerror(error));
@@ -69,6 +71,14 @@ void file_note_result(struct file_sink *sink, ssize_t written)
     file_note_waiting(sink);
 }
 
+// A file ends with a whole frame also while it is full: what is begun there is taken out of it.
+static void take_back(struct file_sink *sink)
+{
+    if (sink->ring.begun != 0 && sink->ring.begun_here &&
+        outlet_cut(&sink->outlet, sink->ring.begun))
+        ring_take_back(&sink->ring);
+}
+
 // Writes of the ring what can be written now.
 void file_drain_ring(struct file_sink *sink)
 {
@@ -76,10 +86,14 @@ void file_drain_ring(struct file_sink *sink)
     while (sink->ring.len != 0) {
         int count = ring_peek(&sink->ring, pieces);
         ssize_t written = outlet_put(&sink->outlet, pieces, count);
-        file_note_result(sink, written);
-        if (written <= 0)
+        size_t frames = sink->ring.frame_count;
+        if (written > 0)
+            ring_take(&sink->ring, (size_t)written, count_delivered, sink);
+        file_note_result(sink, written, sink->ring.frame_count != frames);
+        if (written <= 0) {
+            take_back(sink);
             break;
-        ring_take(&sink->ring, (size_t)written, count_delivered, sink);
+        }
     }
     file_note_waiting(sink);
 }
@@ -90,7 +104,12 @@ bool file_wait_until(struct file_sink *sink, int64_t deadline_ms)
     int64_t left = deadline_ms < 0 ? FILE_WAIT_SLICE_MS : deadline_ms - clock_steady_ms();
     if (left <= 0)
         return false;
-    outlet_wait(&sink->outlet, left < FILE_WAIT_SLICE_MS ? (int)left : FILE_WAIT_SLICE_MS);
+    int slice_ms = left < FILE_WAIT_SLICE_MS ? (int)left : FILE_WAIT_SLICE_MS;
+    // A file can always be polled as ready.
+    if (sink->failing != 0)
+        poll(NULL, 0, slice_ms);
+    else
+        outlet_wait(&sink->outlet, slice_ms);
     return true;
 }
 
@@ -133,7 +152,7 @@ static int file_drain(struct sink *base, int timeout_ms)
 static int finish_torn(struct file_sink *sink)
 {
     file_drain_ring(sink);
-    if (!sink->ring.torn || sink->ring.len == 0)
+    if (sink->ring.begun == 0 || sink->ring.len == 0)
         return 0;
     if (sink->failing == 0)
         return -EAGAIN;
@@ -213,6 +232,8 @@ static void file_close(struct sink *base)
 {
     struct file_sink *sink = (struct file_sink *)base;
     file_drain_ring(sink);
+    if (sink->ring.begun != 0 && sink->ring.len != 0)
+        log_warn("output ends inside a flow", "file", name_of(sink));
     drop_ring(sink);
     for (uint32_t i = 0; i < sink->writer_count; i++) {
         file_settle(sink->writers[i]);
@@ -226,7 +247,9 @@ static int init(struct file_sink *sink, const struct sink_options *options)
     const char *separator = options->separator == NULL ? "" : options->separator;
     bool named = options->path != NULL && *options->path != '\0';
     sink->sink.ops = &SINK_FILE;
+    sink->framed = options->framed;
     sink->blocking = options->blocking;
+    sink->patient = options->blocking && options->patient;
     sink->separator = strdup(separator);
     sink->separator_len = strlen(separator);
     sink->path = named ? strdup(options->path) : NULL;

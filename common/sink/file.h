@@ -6,7 +6,8 @@
 //
 //   ring full     the rest of the batch is dropped (output_blocked), or with `blocking` waited for
 //   ENOSPC, EIO   frames wait in the ring and are tried again; once it is full they are dropped
-//                 (output_failed)
+//                 (output_failed), or with `patient` waited for. A frame that the write ended in is
+//                 taken out of a regular file again
 //   EPIPE         the sink is dead: all that waits and comes is output_failed
 //
 // Memory: the ring (options.buffer_bytes, at least FILE_FRAME_MAX) and FILE_FRAME_MAX for each

@@ -17,7 +17,9 @@ struct file_sink {
     char *path; // NULL: stdout
     char *separator;
     size_t separator_len;
+    bool framed;
     bool blocking;
+    bool patient;
     atomic_bool abandoned;
     atomic_bool waiting;     // the ring is not empty
     atomic_int dead;         // errno that ended it
@@ -55,8 +57,9 @@ struct file_writer {
 // With the lock held: writes of the ring what can be written now.
 void file_drain_ring(struct file_sink *sink);
 
-// With the lock held: notes what a write gave, bytes or a negative errno.
-void file_note_result(struct file_sink *sink, ssize_t written);
+// With the lock held: notes what a write gave, bytes or a negative errno, and whether a frame
+// became whole by it.
+void file_note_result(struct file_sink *sink, ssize_t written, bool whole);
 
 // With the lock held: the ring is, or is no longer, empty.
 void file_note_waiting(struct file_sink *sink);
@@ -65,7 +68,8 @@ void file_note_waiting(struct file_sink *sink);
 // file_sink: a ring_done function.
 void file_count_lost(void *sink, uint32_t owner);
 
-// Waits for the reader until `deadline_ms` of file_deadline; false when it has passed.
+// Waits for the reader, or for space, until `deadline_ms` of file_deadline; false when it has
+// passed.
 bool file_wait_until(struct file_sink *sink, int64_t deadline_ms);
 int64_t file_deadline(int timeout_ms); // -1: never
 

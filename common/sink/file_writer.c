@@ -14,6 +14,19 @@ static struct file_sink *sink_of(struct sink_writer *writer)
     return (struct file_sink *)writer->sink;
 }
 
+static size_t begin_of(const struct file_writer *writer, uint32_t frame)
+{
+    return frame == 0 ? 0 : writer->ends[frame - 1];
+}
+
+// A frame begun is taken out of a file that failed.
+static void take_back(struct file_sink *sink, struct file_writer *writer)
+{
+    size_t begin = begin_of(writer, writer->next);
+    if (writer->written > begin && outlet_cut(&sink->outlet, writer->written - begin))
+        writer->written = begin;
+}
+
 // Nothing waits before them, so the writer's own frames go out without a copy.
 static void write_directly(struct file_sink *sink, struct file_writer *writer)
 {
@@ -21,13 +34,16 @@ static void write_directly(struct file_sink *sink, struct file_writer *writer)
         struct iovec piece = {.iov_base = writer->buffer + writer->written,
                               .iov_len = writer->len - writer->written};
         ssize_t written = outlet_put(&sink->outlet, &piece, 1);
-        file_note_result(sink, written);
-        if (written <= 0)
-            return;
-        writer->written += (size_t)written;
+        uint32_t before = writer->next;
+        writer->written += written > 0 ? (size_t)written : 0;
         for (; writer->next < writer->frame_count && writer->ends[writer->next] <= writer->written;
              writer->next++)
             writer->account.delivered++;
+        file_note_result(sink, written, writer->next != before);
+        if (written <= 0) {
+            take_back(sink, writer);
+            return;
+        }
     }
 }
 
@@ -37,12 +53,12 @@ static void queue(struct file_sink *sink, struct file_writer *writer)
 {
     for (; writer->next < writer->frame_count && sink->dead == 0; writer->next++) {
         uint32_t end = writer->ends[writer->next];
-        size_t begin = writer->next == 0 ? 0 : writer->ends[writer->next - 1];
-        bool torn = writer->written > begin;
+        size_t begun = writer->written - begin_of(writer, writer->next);
         if (!ring_push(&sink->ring, writer->buffer + writer->written, end - writer->written,
                        writer->number))
             break;
-        sink->ring.torn |= torn;
+        if (begun != 0)
+            sink->ring.begun = begun;
         writer->written = end;
     }
     file_note_waiting(sink);
@@ -50,7 +66,8 @@ static void queue(struct file_sink *sink, struct file_writer *writer)
 
 static bool may_wait(const struct file_sink *sink)
 {
-    return sink->blocking && sink->dead == 0 && sink->failing == 0 && !sink->abandoned;
+    return sink->blocking && sink->dead == 0 && (sink->patient || sink->failing == 0) &&
+           !sink->abandoned;
 }
 
 static void drop_rest(struct file_sink *sink, struct file_writer *writer)
@@ -87,7 +104,7 @@ int file_writer_flush(struct sink_writer *base)
     queue(sink, writer);
     while (writer->next < writer->frame_count && may_wait(sink)) {
         pthread_mutex_unlock(&sink->lock);
-        outlet_wait(&sink->outlet, FILE_WAIT_SLICE_MS);
+        (void)file_wait_until(sink, -1);
         pthread_mutex_lock(&sink->lock);
         file_drain_ring(sink);
         queue(sink, writer);
@@ -144,7 +161,7 @@ int file_writer_sync(struct sink_writer *base, int timeout_ms)
     struct file_sink *sink = sink_of(base);
     int64_t deadline_ms = file_deadline(timeout_ms);
     int result = file_writer_flush(base);
-    while (base->ledger->flows_waiting != 0 && sink->failing == 0 &&
+    while (base->ledger->flows_waiting != 0 && (sink->failing == 0 || sink->patient) &&
            file_wait_until(sink, deadline_ms) && !sink->abandoned)
         result = file_writer_flush(base);
     if (result == 0 && base->ledger->flows_waiting != 0)

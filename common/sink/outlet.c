@@ -144,6 +144,18 @@ ssize_t outlet_put(const struct outlet *outlet, const struct iovec *pieces, int 
     }
 }
 
+// The offset of a description is behind what it wrote last, appending or not.
+bool outlet_cut(const struct outlet *outlet, size_t len)
+{
+    struct stat status;
+    if (outlet->kind != OUTLET_FILE || fstat(outlet->fd, &status) != 0 || !S_ISREG(status.st_mode))
+        return false;
+    off_t end = lseek(outlet->fd, 0, SEEK_CUR);
+    if (end != status.st_size || end < (off_t)len || ftruncate(outlet->fd, end - (off_t)len) != 0)
+        return false;
+    return lseek(outlet->fd, end - (off_t)len, SEEK_SET) >= 0;
+}
+
 void outlet_wait(const struct outlet *outlet, int timeout_ms)
 {
     struct pollfd ready = {.fd = outlet->fd, .events = POLLOUT};

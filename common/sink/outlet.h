@@ -37,5 +37,9 @@ int outlet_replace(struct outlet *outlet, struct outlet *fresh);
 // Writes what can be written now: bytes, or a negative errno; -EAGAIN when the reader is behind.
 ssize_t outlet_put(const struct outlet *outlet, const struct iovec *pieces, int count);
 
+// Takes the last `len` bytes that were put back out of a regular file that nobody else has written
+// to since. False: they stay.
+bool outlet_cut(const struct outlet *outlet, size_t len);
+
 // Waits until it may be written to, at most timeout_ms.
 void outlet_wait(const struct outlet *outlet, int timeout_ms);

@@ -60,6 +60,7 @@ bool ring_push(struct ring *ring, const uint8_t *bytes, size_t len, uint32_t own
     size_t slot = (ring->frame_head + ring->frame_count) % ring->frame_cap;
     ring->frames[slot] = (struct ring_frame){.len = (uint32_t)len, .owner = owner};
     ring->frame_count++;
+    ring->begun_here = false;
     return true;
 }
 
@@ -93,17 +94,30 @@ void ring_take(struct ring *ring, size_t len, ring_done *done, void *user)
         struct ring_frame *frame = &ring->frames[ring->frame_head];
         if (frame->len > len) {
             frame->len -= (uint32_t)len;
-            ring->torn = true;
+            ring->begun_here = ring->begun == 0 || ring->begun_here;
+            ring->begun += len;
             return;
         }
         len -= frame->len;
-        ring->torn = false;
+        ring->begun = 0;
         ring->frame_head = (ring->frame_head + 1) % ring->frame_cap;
         ring->frame_count--;
         done(user, frame->owner);
     }
     if (ring->len == 0)
         rewind_empty(ring);
+}
+
+bool ring_take_back(struct ring *ring)
+{
+    if (ring->begun == 0 || !ring->begun_here)
+        return false;
+    ring->head += ring->head < ring->begun ? ring->cap : 0;
+    ring->head -= ring->begun;
+    ring->len += ring->begun;
+    ring->frames[ring->frame_head].len += (uint32_t)ring->begun;
+    ring->begun = 0;
+    return true;
 }
 
 size_t ring_first_len(const struct ring *ring)

@@ -23,7 +23,8 @@ struct ring {
     size_t frame_cap;
     size_t frame_head;
     size_t frame_count;
-    bool torn; // the beginning of the first frame is written already
+    size_t begun;    // bytes of the first frame that are written already
+    bool begun_here; // and they still lie in front of what waits: nothing was pushed since
 };
 
 // 0, or a negative errno. `cap` is at least 1.
@@ -41,6 +42,10 @@ int ring_peek(const struct ring *ring, struct iovec pieces[static 2]);
 // byte was among them.
 typedef void ring_done(void *user, uint32_t owner);
 void ring_take(struct ring *ring, size_t len, ring_done *done, void *user);
+
+// Puts the bytes of the first frame that were taken in front of it again, as they came back; false
+// when they are no longer there.
+bool ring_take_back(struct ring *ring);
 
 // How many bytes of the first frame wait; 0 when the ring is empty.
 size_t ring_first_len(const struct ring *ring);

@@ -40,7 +40,9 @@ struct sink_options {
     const char *path;                // file: NULL or "" for stdout
     const char *separator;           // file: bytes after each frame; may be ""
     size_t buffer_bytes;             // file: ring for what the reader has not taken yet
+    bool framed;                     // file: a frame begins with its length, as of -format=bin
     bool blocking;                   // wait for a slow reader instead of dropping
+    bool patient;                    // and for an output that fails: what it takes is answered for
     const struct nats_options *nats; // nats: borrowed for the call, its texts for the sink's life
     const struct clickhouse_options *clickhouse; // clickhouse: the same
 };

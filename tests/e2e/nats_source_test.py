@@ -4,8 +4,11 @@
 import collections
 import os
 import re
+import shutil
 import signal
+import subprocess
 import sys
+import time
 import unittest
 import urllib.request
 
@@ -151,6 +154,57 @@ class SourceTest(nats_case.NatsCase):
         self.assertEqual(nats_case.in_file(path), collections.Counter(self.sender.sent))
         self.assertEqual(enricher.stop(), 0)
         self.assert_books(enricher, made=5 * FEW, delivered=5 * FEW, failed=0, waiting=0)
+
+    def small_disk(self, size):
+        disk = self.path("disk")
+        os.mkdir(disk)
+        if os.geteuid() != 0 or shutil.which("mount") is None or subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk],
+                stderr=subprocess.DEVNULL, check=False).returncode != 0:
+            process.left_out(self.id(), "no tmpfs can be mounted here")
+            self.skipTest("no mount")
+        self.addCleanup(subprocess.run, ["umount", "-l", disk], check=False)
+        return disk
+
+    def test_a_full_disk_is_waited_for(self):
+        """Nothing is answered meanwhile, so nothing comes again; and the file ends with a line."""
+        disk = self.small_disk("256k")
+        path = os.path.join(disk, "flows.json")
+        server = self.server()
+        collector = self.collector(server, SMALL)
+        enricher = self.file_writer(server, path, "-addr=127.0.0.1:0")
+        self.sender.send(collector.port, 2 * FEW)
+        enricher.wait_for_log("No space left on device")
+        self.sender.send(collector.port, FEW)
+        self.wait_stored(server, "goflow2", self.sender.sent)
+        time.sleep(1)  # ten of its tries
+        with open(path, "rb") as file:
+            self.assertTrue(file.read().endswith(b"}\n"))
+        self.assertEqual(enricher.log().count("output failed"), 1)
+        subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+        self.wait_acknowledged(server, "file")
+        self.assertEqual(nats_case.in_file(path), collections.Counter(self.sender.sent))
+        for answer in ("again", "left", "known"):
+            self.assertEqual(self.metric(enricher, f'source_answers_total{{answer="{answer}"}}'), 0)
+        self.assertEqual(enricher.stop(), 0)
+        self.assert_books(enricher, made=3 * FEW, delivered=3 * FEW, failed=0, waiting=0)
+
+    def test_stopped_while_the_disk_is_full(self):
+        """What is not in the file comes to the next process. The file holds whole lines."""
+        disk = self.small_disk("256k")
+        path = os.path.join(disk, "flows.json")
+        server = self.server()
+        collector = self.collector(server, SMALL)
+        enricher = self.file_writer(server, path, "-drain=200ms")
+        self.sender.send(collector.port, 2 * FEW)
+        enricher.wait_for_log("No space left on device")
+        enricher.stop()
+        with open(path, "rb") as file:
+            self.assertTrue(file.read().endswith(b"}\n"))
+        subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+        self.file_writer(server, path)
+        self.wait_acknowledged(server, "file")
+        self.assertEqual(set(nats_case.in_file(path)), set(self.sender.sent))
 
 
 if __name__ == "__main__":
