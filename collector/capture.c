@@ -39,8 +39,7 @@ struct capture {
     char *room;
     unsigned unflushed;
     uint64_t frames;
-    struct fragment_table
-        *fragments; // over all files: captures that were split may split datagrams
+    struct fragment_table *fragments; // over all files: a split capture may split datagrams
 };
 
 // Waits for input and for mail, having handed on what was read so far: stdin may be a live tcpdump.

@@ -288,6 +288,38 @@ static void a_frame_section_is_parsed(void **state)
     assert_int_equal(flow_num(flow, FLOW_BYTES), sizeof frame);
 }
 
+// Tags and a provider's backbone in a section: as in a sampled header of sFlow.
+static void tags_of_a_frame_section_are_walked(void **state)
+{
+    static const uint16_t fields[][2] = {{315, 65535}, {0, 0}};
+    static const uint8_t addresses[12] = {2, 0, 0, 0, 0, 0xbb, 2, 0, 0, 0, 0, 0xaa};
+    static const uint8_t tags[][24] = {
+        {0x92, 0, 0, 100, 0x81, 0, 0, 200, 8, 0},
+        {0x88, 0xa8, 0, 100, 0x91, 0, 0, 200, 8, 0},
+        {0x88, 0xe7, 0, 0, 0, 1, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x81, 0, 0, 200, 8, 0},
+    };
+    static const uint8_t packet[28] = {0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17,   0,    0, 10,
+                                       0,    0, 1, 10, 0, 0, 2, 0, 53, 0x82, 0x35, 0, 8};
+    struct rig *rig = *state;
+    for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
+        size_t tags_len = i == 2 ? 24 : 10;
+        message_ipfix(&m);
+        put_template(2, 256, fields);
+        message_open(&m, 256);
+        message_put(&m, sizeof addresses + tags_len + sizeof packet, 1);
+        message_bytes(&m, addresses, sizeof addresses);
+        message_bytes(&m, tags[i], tags_len);
+        message_bytes(&m, packet, sizeof packet);
+        message_close(&m);
+        assert_int_equal(rig_message(rig, 1, &m), 1);
+        const struct flow *flow = &rig->flows[0];
+        assert_source(flow, 0x0a000001);
+        assert_int_equal(flow_num(flow, FLOW_VLAN_ID), 200);
+        assert_int_equal(flow_num(flow, FLOW_SRC_PORT), 53);
+        assert_int_equal(flow_num(flow, FLOW_SRC_MAC), 0x0200000000aa);
+    }
+}
+
 static void an_ip_section_is_parsed(void **state)
 {
     static const uint16_t fields[][2] = {{313, 28}, {0, 0}};
@@ -318,6 +350,7 @@ int main(void)
         RIG_TEST(enterprise_elements_are_not_ianas),
         RIG_TEST(labels_come_one_by_one),
         RIG_TEST(a_frame_section_is_parsed),
+        RIG_TEST(tags_of_a_frame_section_are_walked),
         RIG_TEST(an_ip_section_is_parsed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
