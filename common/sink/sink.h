@@ -123,8 +123,8 @@ static inline int sink_flush(struct sink_writer *writer)
 }
 
 // Waits until all that this writer wrote is durable for the sink (written, acknowledged, inserted)
-// or refused; at most timeout_ms, -1: for ever. 0 when all was delivered but what is too large for
-// any try, -ETIMEDOUT, or another negative errno when some of it failed (the ledger says how much
+// or refused; at most timeout_ms, -1: for ever. 0 when all was delivered but what no try would
+// deliver, -ETIMEDOUT, or another negative errno when some of it failed (the ledger says how much
 // and why).
 static inline int sink_sync(struct sink_writer *writer, int timeout_ms)
 {

@@ -31,6 +31,8 @@ enum nats_answer nats_answer_read(const char *json, size_t len, char error[NATS_
     int description_len = description == NULL ? 0 : (int)strcspn(description, "\"");
     snprintf(error, NATS_ANSWER_TEXT_MAX, "%.*s", description_len,
              description == NULL ? "" : description);
-    return code != NULL && strtol(code, NULL, 10) == ERROR_TOO_LONG ? NATS_ANSWER_REFUSED
-                                                                    : NATS_ANSWER_AGAIN;
+    if (code != NULL && strtol(code, NULL, 10) == ERROR_TOO_LONG)
+        return NATS_ANSWER_REFUSED;
+    // It has the number of other limits, which are not the subject's.
+    return strstr(error, "per subject") != NULL ? NATS_ANSWER_QUOTA : NATS_ANSWER_AGAIN;
 }

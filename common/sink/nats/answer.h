@@ -7,6 +7,8 @@
 enum nats_answer {
     NATS_ANSWER_STORED,  // now, or under the same id before
     NATS_ANSWER_AGAIN,   // not stored; it may be another time
+    NATS_ANSWER_UNBOUND, // not stored: no stream takes the subject
+    NATS_ANSWER_QUOTA,   // not stored: the stream has as many of the subject as it keeps
     NATS_ANSWER_REFUSED, // never will be: the message is too large for the stream
 };
 

@@ -27,6 +27,7 @@
 #define NKEY_PUBLIC_LEN   56
 #define THREADS_END_MS    2000
 #define KEPT_BYTES        (32 << 20)
+#define SUBJECT_MAX       256
 
 // Open links of the process, as the library and its threads are the process's: the threads of a
 // connection end some time after it was destroyed, and one that still reads TLS while exit() cleans
@@ -93,6 +94,19 @@ static const char *last_error(natsStatus status)
     return text == NULL || *text == '\0' || latest != status ? natsStatus_GetText(status) : text;
 }
 
+// Tells the owner of which subject that is said.
+static void tell_forbidden(struct nats_link *link, const char *error)
+{
+    static const char words[] = "Permissions Violation for Publish to \"";
+    const char *found = link->user.forbidden == NULL ? NULL : strcasestr(error, words);
+    char subject[SUBJECT_MAX];
+    if (found == NULL)
+        return;
+    found += sizeof words - 1;
+    snprintf(subject, sizeof subject, "%.*s", (int)strcspn(found, "\""), found);
+    link->user.forbidden(link->user.user, subject);
+}
+
 // The library's own would print; slow consumers are counted where they belong. The text is this
 // thread's, set by the library before the call; the connection's may be written at this moment.
 static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status,
@@ -103,11 +117,13 @@ static void on_error(natsConnection *connection, natsSubscription *subscription,
     (void)connection;
     if (status == NATS_SLOW_CONSUMER || subscription != NULL)
         return;
+    const char *error = last_error(status);
+    tell_forbidden(link, error);
     enum mute_answer answer = mute_ask(&link->refusals, clock_steady_ns(), &skipped);
     if (skipped != 0)
         log_warn("more was refused", "times", log_unsigned(skipped).text);
     if (answer == MUTE_WRITE)
-        log_warn("NATS server refuses", "servers", link->servers, "error", last_error(status));
+        log_warn("NATS server refuses", "servers", link->servers, "error", error);
 }
 
 static natsStatus set_servers(natsOptions *options, const char *list)

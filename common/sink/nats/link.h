@@ -15,10 +15,14 @@ struct nats_link;
 // Runs in a thread of the library: wake the owner up, no more.
 typedef void nats_link_event(void *user);
 
+// The server refuses messages to that subject: the user may not publish to it. Likewise.
+typedef void nats_link_forbidden(void *user, const char *subject);
+
 // What the link tells, and the one subject that its owner listens to. Borrowed for the link's life.
 struct nats_link_user {
-    const char *name;             // the client's name, as the server shows it
-    nats_link_event *reconnected; // what was sent before may be lost
+    const char *name;               // the client's name, as the server shows it
+    nats_link_event *reconnected;   // what was sent before may be lost
+    nats_link_forbidden *forbidden; // NULL: it is only logged
     void *user;
     const char *subject; // NULL: none
     const char *queue;   // group that shares the subject; NULL: none

@@ -3,6 +3,8 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/sink/nats/check.h"
+#include "common/sink/nats/outcome.h"
+#include "common/sink/nats/sender.h"
 #include "common/sink/nats/writer.h"
 #include "common/sink/sink_state.h"
 
@@ -14,6 +16,8 @@
 #include <time.h>
 
 #define PAYLOAD_MAX_ASSUMED ((1u << 20) - 512) // before a server says: its default
+#define GIVEN_UP_LINES      8                  // that are logged of messages given up, in so long
+#define GIVEN_UP_NS         (60000 * CLOCK_NS_PER_MS)
 
 static int nats_poll_fd(struct sink *base)
 {
@@ -86,11 +90,11 @@ static void nats_state(struct sink *base, struct sink_state *state)
 static bool save(struct nats_sink *sink, struct window_slot *slot, bool moves)
 {
     bool there = slot->spool_end != 0;
-    bool stays = slot->done || (there && !moves);
+    bool stays = there && !moves;
     int result = 0;
     if (!stays)
         result = sink->spool == NULL ? -ENOENT : spool_push_front(sink->spool, slot->message);
-    if (there && (slot->done || (!stays && result == 0)))
+    if (there && !stays && result == 0)
         spool_cancel(sink->spool, slot->spool_at);
     if (result != 0 && !there)
         nats_count(sink, slot->message->owner,
@@ -102,12 +106,11 @@ static bool save(struct nats_sink *sink, struct window_slot *slot, bool moves)
 static void save_all(struct nats_sink *sink)
 {
     struct spool_facts facts;
-    uint64_t spool_end = window_reap(&sink->window);
-    if (spool_end != 0)
-        spool_release(sink->spool, spool_end);
     bool moves = false;
-    for (uint64_t i = sink->window.tail; i-- > sink->window.head;)
-        moves |= save(sink, window_find(&sink->window, i), moves);
+    nats_sender_reap(sink);
+    for (struct window_slot *slot = window_newest(&sink->window); slot != NULL;
+         slot = window_before(&sink->window, slot))
+        moves |= save(sink, slot, moves);
     if (sink->spool == NULL)
         return;
     spool_facts(sink->spool, &facts);
@@ -120,6 +123,7 @@ static void release(struct nats_sink *sink)
 {
     nats_link_close(sink->link);
     window_fini(&sink->window);
+    nats_refusals_fini(&sink->refusals);
     spool_close(sink->spool);
     pthread_mutex_destroy(&sink->lock);
     pthread_cond_destroy(&sink->work);
@@ -178,9 +182,10 @@ static int open_link(struct nats_sink *sink)
     snprintf(sink->answers, sizeof sink->answers, "%s.*", sink->inbox);
     const struct nats_link_user user = {.name = "goflow2plus",
                                         .reconnected = on_reconnected,
+                                        .forbidden = nats_outcome_forbidden,
                                         .user = sink,
                                         .subject = sink->answers,
-                                        .handler = nats_sender_answer};
+                                        .handler = nats_outcome_answer};
     sink->link = nats_link_open(&sink->options.access, &user);
     return sink->link == NULL ? -EINVAL : 0;
 }
@@ -217,6 +222,8 @@ static int init(struct nats_sink *sink, const struct sink_options *options)
         log_error("-transport.nats.subject", "error", fault.text);
         return -EINVAL;
     }
+    nats_refusals_init(&sink->refusals, &sink->subject, (size_t)sink->options.window);
+    sink->given_up_mute = (struct mute){.lines = GIVEN_UP_LINES, .interval_ns = GIVEN_UP_NS};
     sink->sink.wants_fields = sink->subject.wants_fields || sink->subject.wants_key;
     if (getrandom(&sink->boot, sizeof sink->boot, 0) < 0 ||
         window_init(&sink->window, (size_t)sink->options.window) != 0) {

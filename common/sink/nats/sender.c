@@ -1,9 +1,10 @@
-#include "common/sink/nats/writer.h"
+#include "common/sink/nats/sender.h"
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
-#include "common/sink/nats/answer.h"
+#include "common/sink/nats/outcome.h"
 #include "common/sink/nats/part.h"
+#include "common/sink/nats/writer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,54 +13,11 @@
 
 #define ANSWER_NS    (5000 * CLOCK_NS_PER_MS) // how long an acknowledgement is waited for at first,
 #define ANSWER_STEPS 6                        // and at most that many times as long
-#define AGAIN_NS     (1000 * CLOCK_NS_PER_MS) // after a refusal
 #define IDLE_NS      (1000 * CLOCK_NS_PER_MS) // how often the connection is looked at
 #define LOOK_NS      (2000 * CLOCK_NS_PER_MS) // between questions about the stream
 #define HORIZON_NS                                                                                 \
     (60000 * CLOCK_NS_PER_MS) // in which a message is sent again in the usual troubles
 #define HEADER_ROOM 512       // of a message's size, for its id
-
-static struct nats_account *account_of(struct nats_sink *sink, uint32_t owner)
-{
-    struct nats_writer *writer = sink->writers[owner];
-    writer->touched = true;
-    return &writer->account;
-}
-
-void nats_count(struct nats_sink *sink, uint32_t owner, enum reason reason, uint64_t flows)
-{
-    struct nats_account *account = account_of(sink, owner);
-    account->lost[reason] += flows;
-    account->settled += reason_class(reason) == REASON_CLASS_FLOW ? flows : 0;
-}
-
-static void count_delivered(struct nats_sink *sink, uint32_t owner, uint64_t flows)
-{
-    struct nats_account *account = account_of(sink, owner);
-    account->delivered += flows;
-    account->settled += flows;
-}
-
-// Wakes those up that waited for this message's writer. Each message alone would wake them often.
-static void note_moved(struct nats_sink *sink, const struct nats_message *message)
-{
-    const struct nats_writer *writer = sink->writers[message->owner];
-    if (writer->account.settled >= writer->awaited)
-        pthread_cond_broadcast(&sink->moved);
-}
-
-// The server recognises a message for as long as its duplicates window, counted from when it came
-// there first. A quarter is left for clocks and ways. Stored once more it is recognised for as long
-// again.
-static void note_uncertain(struct nats_sink *sink, struct window_slot *slot)
-{
-    struct nats_message *message = slot->message;
-    int64_t now_ms = clock_unix_ms();
-    if (message->sent_ms == 0 || now_ms - message->sent_ms < sink->duplicates_ms * 3 / 4)
-        return;
-    message->sent_ms = now_ms;
-    nats_count(sink, message->owner, REASON_DELIVERY_UNCERTAIN, message->flows);
-}
 
 bool nats_has_room(const struct nats_sink *sink)
 {
@@ -157,16 +115,41 @@ static void refill(struct nats_sink *sink)
     }
 }
 
-static void reap(struct nats_sink *sink)
+// Of those that came from the spool, the first that is not done: what stands before it there goes.
+static const struct window_slot *find_spooled(const struct nats_sink *sink)
+{
+    const struct window_slot *slot = window_oldest(&sink->window);
+    while (slot != NULL && slot->spool_end == 0)
+        slot = window_after(&sink->window, slot);
+    return slot;
+}
+
+// What is done in the spool behind one that is not would otherwise come again after a kill.
+static void release_spool(struct nats_sink *sink, const struct window_slot *was)
+{
+    const struct window_slot *first = find_spooled(sink);
+    if (first != NULL && first->spool_at < was->spool_at)
+        spool_cancel(sink->spool, was->spool_at);
+    else
+        spool_release(sink->spool, first != NULL ? first->spool_at : spool_read_end(sink->spool));
+}
+
+void nats_sender_reap(struct nats_sink *sink)
 {
     const struct window *window = &sink->window;
-    uint64_t spool_end = window_reap(&sink->window);
-    if (spool_end != 0)
-        spool_release(sink->spool, spool_end);
+    struct window_slot was;
+    bool spooled = false;
+    bool any = false;
+    while (window_reap(&sink->window, &was)) {
+        any = true;
+        spooled |= was.spool_end != 0;
+        if (was.spool_end != 0)
+            release_spool(sink, &was);
+    }
     if (window_empty(window))
         pthread_cond_broadcast(&sink->moved);
     // Who waits for room is not woken for every message.
-    if (spool_end != 0 || window->cap - (window->tail - window->head) >= window->cap / 8)
+    if (any && (spooled || window->cap - window->used >= window->cap / 8))
         pthread_cond_broadcast(&sink->room);
 }
 
@@ -193,98 +176,31 @@ static natsStatus publish(struct nats_sink *sink, const struct nats_message *mes
     return status;
 }
 
-// The slot of a message whose part that begins at `from` is being sent, or NULL.
-static struct window_slot *find_part(struct nats_sink *sink, uint64_t number, size_t from)
-{
-    struct window_slot *slot = window_find(&sink->window, number);
-    return slot == NULL || slot->done || slot->from != from ? NULL : slot;
-}
-
-// The next part is due at once; behind the last one the message is done.
-static void go_on(struct nats_sink *sink, struct window_slot *slot, uint64_t number)
-{
-    const struct nats_message *message = slot->message;
-    if (!nats_part_was_last(slot)) {
-        window_delay(&sink->window, number, clock_steady_ns());
-        pthread_cond_signal(&sink->work);
-        return;
-    }
-    window_settle(&sink->window, slot);
-    count_delivered(sink, message->owner, message->flows - slot->too_large);
-    nats_count(sink, message->owner, REASON_OUTPUT_TOO_LARGE, slot->too_large);
-    note_moved(sink, message);
-}
-
-// Tries it again, in smaller parts when it is too large: anything else passes.
-static void note_failure(struct nats_sink *sink, uint64_t number, size_t from, bool too_large)
-{
-    struct window_slot *slot = find_part(sink, number, from);
-    if (slot == NULL)
-        return;
-    if (!too_large) {
-        window_delay(&sink->window, number, clock_steady_ns() + AGAIN_NS);
-        return;
-    }
-    sink->limit_stale = true;
-    nats_part_refused(slot);
-    go_on(sink, slot, number);
-}
-
 // With the lock held, which it gives back while the library has the message.
-static void send_one(struct nats_sink *sink, struct window_slot *slot, uint64_t number,
-                     int64_t now_ns)
+static void send_one(struct nats_sink *sink, struct window_slot *slot, int64_t now_ns)
 {
     const struct nats_message *message = slot->message;
+    uint64_t number = slot->number;
+    if (!nats_outcome_silence(sink, slot))
+        return;
     uint32_t steps = slot->sends < ANSWER_STEPS ? slot->sends + 1 : ANSWER_STEPS;
     if (slot->part_len == 0)
         nats_part_choose(slot, atomic_load(&sink->payload_max));
     size_t from = slot->from;
     size_t len = slot->part_len;
-    note_uncertain(sink, slot);
+    nats_outcome_uncertain(sink, slot);
     slot->sends++;
+    slot->answered = false;
     if (slot->message->sent_ms == 0)
         slot->message->sent_ms = clock_unix_ms();
-    window_delay(&sink->window, number, now_ns + steps * ANSWER_NS);
+    window_delay(&sink->window, slot, now_ns + steps * ANSWER_NS);
     pthread_mutex_unlock(&sink->lock);
     natsStatus status = publish(sink, message, number, from, len);
     if (status != NATS_OK && status != NATS_CONNECTION_DISCONNECTED)
         nats_link_complain(sink->link, "NATS publishing failed", natsStatus_GetText(status));
     pthread_mutex_lock(&sink->lock);
     if (status != NATS_OK)
-        note_failure(sink, number, from, status == NATS_MAX_PAYLOAD);
-}
-
-void nats_sender_answer(natsConnection *connection, natsSubscription *subscription,
-                        natsMsg *message, void *user)
-{
-    struct nats_sink *sink = user;
-    char error[NATS_ANSWER_TEXT_MAX] = "no stream takes the subject";
-    const char *status = NULL;
-    enum nats_answer answer = NATS_ANSWER_AGAIN;
-    (void)connection;
-    (void)subscription;
-    char *end;
-    uint64_t number = strtoull(strrchr(natsMsg_GetSubject(message), '.') + 1, &end, 10);
-    size_t from = *end == '-' ? strtoull(end + 1, NULL, 10) : 0;
-    if (natsMsgHeader_Get(message, "Status", &status) != NATS_OK)
-        answer = nats_answer_read(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message),
-                                  error);
-    pthread_mutex_lock(&sink->lock);
-    struct window_slot *slot = find_part(sink, number, from);
-    if (slot != NULL && answer == NATS_ANSWER_STORED) {
-        if (slot->sends > 1)
-            note_uncertain(sink, slot);
-        nats_part_stored(slot);
-        go_on(sink, slot, number);
-    } else if (slot != NULL) {
-        note_failure(sink, number, from, answer == NATS_ANSWER_REFUSED);
-        memcpy(sink->refusal, error, sizeof error);
-    }
-    // A sink that blocks can wait for its room; another would drop flows meanwhile.
-    if (!sink->blocking || answer != NATS_ANSWER_STORED || window_ripe(&sink->window))
-        pthread_cond_signal(&sink->work);
-    pthread_mutex_unlock(&sink->lock);
-    natsMsg_Destroy(message);
+        nats_outcome_unsent(sink, number, from, status);
 }
 
 // What the server takes, or less when the stream does.
@@ -309,22 +225,26 @@ static bool look_at_stream(struct nats_sink *sink)
     struct nats_stream_facts facts = {.duplicates_ns = 0};
     uint64_t generation = nats_link_generation(sink->link);
     sink->stream_known &= generation == sink->generation;
+    sink->stream_checked &= generation == sink->generation;
     sink->generation = generation;
-    int64_t now_ns = clock_steady_ns();
-    if (sink->stream_known || now_ns < sink->look_ns)
+    if (sink->stream_known || clock_steady_ns() < sink->look_ns)
         return !sink->stream_missing;
+    struct nats_bound bound;
     enum nats_stream_state state = nats_stream_ensure(sink->link, &sink->options, &sink->subject,
-                                                      HORIZON_NS, &facts);
+                                                      &facts, &bound);
     sink->look_ns = clock_steady_ns() + LOOK_NS;
+    if (state == NATS_STREAM_READY && !sink->stream_checked)
+        nats_stream_check(&facts, &bound, &sink->options, &sink->subject, HORIZON_NS);
+    sink->stream_checked = state == NATS_STREAM_READY;
     sink->stream_known = state == NATS_STREAM_READY;
     sink->stream_missing = state == NATS_STREAM_MISSING;
     note_payload_max(sink, natsConnection_GetMaxPayload(nats_link_connection(sink->link)),
                      facts.message_max);
-    if (sink->stream_known) {
-        pthread_mutex_lock(&sink->lock);
+    pthread_mutex_lock(&sink->lock);
+    nats_refusals_look(&sink->refusals, &bound, clock_steady_ns());
+    if (sink->stream_known)
         sink->duplicates_ms = facts.duplicates_ns / CLOCK_NS_PER_MS;
-        pthread_mutex_unlock(&sink->lock);
-    }
+    pthread_mutex_unlock(&sink->lock);
     return !sink->stream_missing;
 }
 
@@ -336,41 +256,42 @@ static void wait_work(struct nats_sink *sink, int64_t until_ns)
     pthread_cond_timedwait(&sink->work, &sink->lock, &when);
 }
 
-// The server is to say anew how large a message may be.
-static void forget_limit(struct nats_sink *sink)
+// The server is to say anew how large a message may be, or what the stream takes, or that it is
+// there.
+static void forget_stream(struct nats_sink *sink)
 {
-    sink->stream_known &= !sink->limit_stale;
+    sink->stream_known &= !sink->limit_stale && !sink->refusals.look_again;
     sink->limit_stale = false;
 }
 
-static void complain_refused(struct nats_sink *sink)
+// With the lock held: whether the oldest message waits in vain, which the others then do as well,
+// or messages cannot be kept.
+static bool is_stuck(const struct nats_sink *sink)
 {
-    char error[sizeof sink->refusal];
-    if (sink->refusal[0] == '\0')
-        return;
-    memcpy(error, sink->refusal, sizeof error);
-    sink->refusal[0] = '\0';
-    pthread_mutex_unlock(&sink->lock);
-    nats_link_complain(sink->link, "messages are not stored, trying again", error);
-    pthread_mutex_lock(&sink->lock);
+    const struct window_slot *oldest = window_oldest(&sink->window);
+    return (sink->spool_failed && window_full(&sink->window)) ||
+           (oldest != NULL && oldest->refusals != 0);
 }
 
-// Sends what is due, as far as the connection lasts. Returns when something is due next.
+// Sends what is due, as far as the connection lasts, and for a short time: there is more to look
+// after. Returns when something is due next.
 static int64_t send_due(struct nats_sink *sink)
 {
+    int64_t end_ns = clock_steady_ns() + NATS_SLICE_MS * CLOCK_NS_PER_MS;
     for (;;) {
-        uint64_t number;
         int64_t next_ns;
         int64_t now_ns = clock_steady_ns();
-        reap(sink);
+        nats_sender_reap(sink);
         int64_t parked_ns = take_parked(sink, now_ns);
         refill(sink);
-        struct window_slot *slot = window_due(&sink->window, now_ns, &number, &next_ns);
+        struct window_slot *slot = window_due(&sink->window, now_ns, &next_ns);
         if (slot == NULL || sink->expired || sink->ending)
             return parked_ns < next_ns ? parked_ns : next_ns;
         if (natsConnection_Status(nats_link_connection(sink->link)) != NATS_CONN_STATUS_CONNECTED)
             return now_ns + NATS_SLICE_MS * CLOCK_NS_PER_MS;
-        send_one(sink, slot, number, now_ns);
+        if (now_ns >= end_ns)
+            return now_ns;
+        send_one(sink, slot, now_ns);
     }
 }
 
@@ -379,25 +300,25 @@ static void *run(void *user)
     struct nats_sink *sink = user;
     pthread_mutex_lock(&sink->lock);
     while (!sink->ending) {
+        forget_stream(sink);
         pthread_mutex_unlock(&sink->lock);
         bool up = nats_link_up(sink->link);
         bool ready = up && look_at_stream(sink);
-        atomic_store(&sink->up, ready);
         pthread_mutex_lock(&sink->lock);
         if (sink->expired)
             window_expire(&sink->window);
         sink->expired = false;
-        forget_limit(sink);
-        complain_refused(sink);
+        nats_outcome_complain(sink);
         int64_t next_ns;
         if (ready) {
             next_ns = send_due(sink);
         } else {
-            reap(sink);
+            nats_sender_reap(sink);
             next_ns = take_parked(sink, clock_steady_ns());
             int64_t soon_ns = clock_steady_ns() + NATS_SLICE_MS * CLOCK_NS_PER_MS;
             next_ns = soon_ns < next_ns ? soon_ns : next_ns;
         }
+        atomic_store(&sink->up, ready && !is_stuck(sink));
         if (!sink->ending)
             wait_work(sink, next_ns);
     }

@@ -399,6 +399,11 @@ void spool_release(struct spool *spool, uint64_t end)
         start_over(spool);
 }
 
+uint64_t spool_read_end(const struct spool *spool)
+{
+    return spool->header->next;
+}
+
 void spool_cancel(struct spool *spool, uint64_t begin)
 {
     uint64_t cancelled = 1;

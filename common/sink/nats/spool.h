@@ -50,8 +50,9 @@ bool spool_all_read(const struct spool *spool);
 struct nats_message *spool_read(struct spool *spool, uint64_t *begin, uint64_t *end,
                                 uint64_t *lost);
 
-// Everything before `end` is done with.
+// Everything before `end` is done with; spool_read_end is where what has been read ends.
 void spool_release(struct spool *spool, uint64_t end);
+uint64_t spool_read_end(const struct spool *spool);
 
 // The record that begins there is done with, though one before it is not.
 void spool_cancel(struct spool *spool, uint64_t begin);

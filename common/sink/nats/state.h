@@ -1,10 +1,13 @@
-// What nats.c (the sink), writer.c (its writers) and sender.c (its thread) share; for
+// What nats.c (the sink), writer.c (its writers), sender.c (its thread) and outcome.c share; for
 // these only.
 #pragma once
 
 #include "common/sink/nats/nats.h"
+#include "common/base/mute.h"
+#include "common/sink/nats/answer.h"
 #include "common/sink/nats/batch.h"
 #include "common/sink/nats/link.h"
+#include "common/sink/nats/refusal.h"
 #include "common/sink/nats/stream.h"
 #include "common/sink/nats/spool.h"
 #include "common/sink/nats/window.h"
@@ -15,6 +18,14 @@
 #define NATS_SLICE_MS 100 // how often who waits looks whether to go on
 
 struct nats_writer;
+
+// A message that was given up, and its flows.
+struct nats_complaint {
+    enum nats_refusal refusal;
+    uint64_t flows; // since the last was logged; 0: none
+    char subject[SUBJECT_TEXT_MAX];
+    char error[NATS_ANSWER_TEXT_MAX];
+};
 
 struct nats_sink {
     struct sink sink;
@@ -29,14 +40,17 @@ struct nats_sink {
     atomic_bool up;
     atomic_size_t payload_max; // what the server takes, headers left out
     atomic_bool split_told;
+    atomic_bool republishes; // some flows come from another stream
 
     pthread_mutex_t lock; // guards all below, and the writers' accounts
     pthread_cond_t work;  // for the sender
     pthread_cond_t moved; // for who waits until all is acknowledged, or the sink abandoned
     pthread_cond_t room;  // for writers of a blocking sink
     struct window window;
-    struct spool *spool; // NULL: none
-    uint64_t inherited;  // flows that were in it at the start
+    struct nats_refusals refusals;
+    struct nats_complaint given_up; // the last one, until it is logged
+    struct spool *spool;            // NULL: none
+    uint64_t inherited;             // flows that were in it at the start
     struct nats_writer **writers;
     uint32_t writer_count;
     bool ending;
@@ -52,6 +66,8 @@ struct nats_sink {
     uint64_t generation; // of the link, that the stream was looked up for
     bool stream_known;
     bool stream_missing;
+    bool stream_checked; // since the connection or the stream is new
+    struct mute given_up_mute;
     int64_t look_ns; // when it is looked up next
 };
 
@@ -79,18 +95,5 @@ struct nats_writer {
     bool lossy;                // flows failed since the last sync
 };
 
-// With the lock held: hands a full message to window or spool. `may_wait`: for room, when the sink
-// blocks. What fits nowhere is counted and freed.
-void nats_hand_over(struct nats_sink *sink, struct nats_message *take, bool may_wait);
-
-// With the lock held: whether a message would find a place at once.
-bool nats_has_room(const struct nats_sink *sink);
-
 // With the lock held: counts flows of that writer as lost, or as something worth knowing.
 void nats_count(struct nats_sink *sink, uint32_t owner, enum reason reason, uint64_t flows);
-
-// The sender: 0, or a negative errno; and its end, with what it leaves in window and spool.
-int nats_sender_start(struct nats_sink *sink);
-void nats_sender_stop(struct nats_sink *sink);
-void nats_sender_answer(natsConnection *connection, natsSubscription *subscription,
-                        natsMsg *message, void *user);

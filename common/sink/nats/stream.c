@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define ANSWER_MS 3000
@@ -91,30 +92,45 @@ static enum nats_stream_state make(struct nats_link *link, jsCtx *js, const stru
     return NATS_STREAM_MISSING;
 }
 
-static void check(const jsStreamInfo *info, const struct nats_options *o,
-                  const struct subject *subject, int64_t horizon_ns)
+void nats_stream_check(const struct nats_stream_facts *facts, const struct nats_bound *bound,
+                       const struct nats_options *options, const struct subject *subject,
+                       int64_t horizon_ns)
 {
-    bool bound = false;
-    for (int i = 0; i < info->Config->SubjectsLen; i++)
-        bound |= subject_covers(info->Config->Subjects[i], subject->wildcard);
-    if (!bound)
+    bool covered = !bound->known;
+    for (unsigned i = 0; i < bound->count; i++)
+        covered |= subject_covers(bound->subjects[i], subject->wildcard);
+    if (!covered)
         log_warn("the stream is not bound to all subjects: messages to the others are not stored",
-                 "stream", o->stream, "subject", subject->wildcard);
-    if (info->Config->Duplicates < horizon_ns)
+                 "stream", options->stream, "subject", subject->wildcard);
+    if (facts->duplicates_ns < horizon_ns)
         log_warn("the stream forgets ids sooner than messages are sent again: flows may come twice",
-                 "stream", o->stream, "duplicates_ms",
-                 log_number(info->Config->Duplicates / 1000000).text, "wanted_ms",
+                 "stream", options->stream, "duplicates_ms",
+                 log_number(facts->duplicates_ns / 1000000).text, "wanted_ms",
                  log_number(horizon_ns / 1000000).text);
+}
+
+// Without memory nothing is known.
+static void note_bound(const jsStreamInfo *info, struct nats_bound *bound)
+{
+    const jsStreamConfig *config = info->Config;
+    int count = config->SubjectsLen;
+    bound->subjects = count == 0 ? NULL : calloc((size_t)count, sizeof bound->subjects[0]);
+    bound->known = count == 0 || bound->subjects != NULL;
+    for (int i = 0; bound->subjects != NULL && i < count; i++)
+        if (strlen(config->Subjects[i]) < SUBJECT_TEXT_MAX) // longer than any of ours
+            memcpy(bound->subjects[bound->count++], config->Subjects[i],
+                   strlen(config->Subjects[i]) + 1);
 }
 
 enum nats_stream_state nats_stream_ensure(struct nats_link *link,
                                           const struct nats_options *options,
-                                          const struct subject *subject, int64_t horizon_ns,
-                                          struct nats_stream_facts *facts)
+                                          const struct subject *subject,
+                                          struct nats_stream_facts *facts, struct nats_bound *bound)
 {
     jsStreamInfo *info = NULL;
     jsCtx *js = context_of(link);
     enum nats_stream_state state = NATS_STREAM_UNKNOWN;
+    *bound = (struct nats_bound){.known = false};
     if (js != NULL)
         state = look(link, js, options->stream, &info);
     if (state == NATS_STREAM_MISSING && options->making.create)
@@ -123,7 +139,7 @@ enum nats_stream_state nats_stream_ensure(struct nats_link *link,
         nats_link_complain(link, "the stream is not there, waiting for it", options->stream);
     if (state == NATS_STREAM_READY) {
         note(info, facts);
-        check(info, options, subject, horizon_ns);
+        note_bound(info, bound);
     }
     jsStreamInfo_Destroy(info);
     jsCtx_Destroy(js);

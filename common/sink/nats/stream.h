@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/sink/nats/link.h"
+#include "common/sink/nats/refusal.h"
 #include "common/sink/nats/subject.h"
 
 enum nats_stream_state {
@@ -22,8 +23,14 @@ enum nats_stream_state nats_stream_look(struct nats_link *link, const char *name
                                         struct nats_stream_facts *facts);
 
 // The same; makes the stream when it is not there and that is wanted, bound to the pattern of the
-// subject. Warns when an existing one does not take the subject, or forgets ids within horizon_ns.
+// subject. Says what it is bound to; the caller frees it.
 enum nats_stream_state nats_stream_ensure(struct nats_link *link,
                                           const struct nats_options *options,
-                                          const struct subject *subject, int64_t horizon_ns,
-                                          struct nats_stream_facts *facts);
+                                          const struct subject *subject,
+                                          struct nats_stream_facts *facts,
+                                          struct nats_bound *bound);
+
+// Warns when the stream does not take the subject, or forgets ids within horizon_ns.
+void nats_stream_check(const struct nats_stream_facts *facts, const struct nats_bound *bound,
+                       const struct nats_options *options, const struct subject *subject,
+                       int64_t horizon_ns);

@@ -221,3 +221,22 @@ bool subject_covers(const char *outer, const char *inner)
         inner++;
     }
 }
+
+bool subject_meets(const char *one, const char *other)
+{
+    for (;;) {
+        size_t one_len = strcspn(one, ".");
+        size_t other_len = strcspn(other, ".");
+        if ((one_len == 1 && *one == '>') || (other_len == 1 && *other == '>'))
+            return one_len != 0 && other_len != 0;
+        bool any = (one_len == 1 && *one == '*') || (other_len == 1 && *other == '*');
+        if (!any && (one_len != other_len || memcmp(one, other, one_len) != 0))
+            return false;
+        one += one_len;
+        other += other_len;
+        if (*one == '\0' || *other == '\0')
+            return *one == *other;
+        one++;
+        other++;
+    }
+}

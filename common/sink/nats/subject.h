@@ -53,3 +53,6 @@ size_t subject_render(const struct subject *subject, const struct flow *flow, ui
 
 // Whether everything that `inner` matches is matched by `outer` too ('*' and '>' in both).
 bool subject_covers(const char *outer, const char *inner);
+
+// Whether there is a subject that both match.
+bool subject_meets(const char *one, const char *other);

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/siphash.h"
+#include "common/sink/nats/sender.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -105,6 +106,7 @@ static void follow_origin(struct nats_writer *writer, const struct flow_origin *
     nats_batch_clear(&writer->set);
     writer->origin = chunk;
     writer->part = 0;
+    atomic_store_explicit(&sink_of(writer)->republishes, true, memory_order_relaxed);
 }
 
 // The batch that takes this flow's subject.
@@ -172,10 +174,16 @@ static int make_room(struct nats_writer *writer, struct nats_batch *batch, size_
     return 0;
 }
 
+// Another try would end in the same way.
+static bool is_final(enum reason reason)
+{
+    return reason == REASON_OUTPUT_TOO_LARGE || reason == REASON_SUBJECT_REFUSED;
+}
+
 static void refuse(struct nats_writer *writer, enum reason reason)
 {
     ledger_count(writer->writer.ledger, reason, 1);
-    writer->lossy |= reason != REASON_OUTPUT_TOO_LARGE;
+    writer->lossy |= !is_final(reason);
 }
 
 int nats_writer_write(struct sink_writer *base, const struct flow_view *view, const uint8_t *bytes,
@@ -219,7 +227,7 @@ void nats_writer_settle(struct nats_writer *writer)
         if (reason_class((enum reason)i) != REASON_CLASS_FLOW)
             continue;
         ledger->flows_waiting -= account->lost[i];
-        writer->lossy |= account->lost[i] != 0 && i != REASON_OUTPUT_TOO_LARGE;
+        writer->lossy |= account->lost[i] != 0 && !is_final((enum reason)i);
     }
     *account = (struct nats_account){.delivered = 0};
     writer->touched = false;

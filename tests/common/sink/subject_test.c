@@ -89,6 +89,26 @@ static void covers(void **state)
             fail_msg("%s and %s", cases[i].outer, cases[i].inner);
 }
 
+static void meets(void **state)
+{
+    static const struct {
+        const char *one;
+        const char *other;
+        bool answer;
+    } cases[] = {
+        {"a.b", "a.b", true},     {"a.b", "a.*", true},  {"*.b", "a.*", true},
+        {">", "a.b", true},       {"a.>", "*.b", true},  {"a.>", "a", false},
+        {"a.b", "a.c", false},    {"a.*", "b.*", false}, {"a.*", "a.b.c", false},
+        {"*.b.>", "a.*.c", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (subject_meets(cases[i].one, cases[i].other) != cases[i].answer ||
+            subject_meets(cases[i].other, cases[i].one) != cases[i].answer)
+            fail_msg("%s and %s", cases[i].one, cases[i].other);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +116,7 @@ int main(void)
         cmocka_unit_test(knows_what_it_needs),
         cmocka_unit_test(refuses),
         cmocka_unit_test(covers),
+        cmocka_unit_test(meets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

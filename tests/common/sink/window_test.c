@@ -14,20 +14,27 @@
 #include <string.h>
 #include <cmocka.h>
 
-static void assert_due(struct window *w, int64_t now_ns, uint64_t wanted)
+static struct window_slot *assert_due(struct window *w, int64_t now_ns, uint64_t wanted)
 {
-    uint64_t number = UINT64_MAX;
     int64_t next_ns;
-    assert_non_null(window_due(w, now_ns, &number, &next_ns));
-    assert_int_equal(number, wanted);
+    struct window_slot *slot = window_due(w, now_ns, &next_ns);
+    assert_non_null(slot);
+    assert_int_equal(slot->number, wanted);
+    return slot;
 }
 
 static void assert_none_due(struct window *w, int64_t now_ns, int64_t wanted_ns)
 {
-    uint64_t number;
     int64_t next_ns;
-    assert_null(window_due(w, now_ns, &number, &next_ns));
+    assert_null(window_due(w, now_ns, &next_ns));
     assert_int_equal(next_ns, wanted_ns);
+}
+
+static void reap_all(struct window *w)
+{
+    struct window_slot was;
+    while (window_reap(w, &was))
+        continue;
 }
 
 static void sends_again_in_order(void **state)
@@ -39,39 +46,52 @@ static void sends_again_in_order(void **state)
     for (int i = 0; i < 4; i++)
         window_push(&w, nats_message_new(0));
     assert_true(window_full(&w));
-    for (uint64_t i = 0; i < 4; i++) {
-        assert_due(&w, 10, i);
-        window_delay(&w, i, 100 + (int64_t)i);
-    }
+    for (uint64_t i = 0; i < 4; i++)
+        window_delay(&w, assert_due(&w, 10, i), 100 + (int64_t)i);
     assert_none_due(&w, 99, 100);
-    assert_due(&w, 101, 0);
-    window_delay(&w, 0, 200);
-    assert_due(&w, 101, 1);
-    window_settle(&w, window_find(&w, 1));
+    window_delay(&w, assert_due(&w, 101, 0), 200);
+    window_settle(&w, assert_due(&w, 101, 1));
     assert_none_due(&w, 101, 102);
     window_expire(&w);
-    assert_due(&w, 5, 0);
-    window_delay(&w, 0, 300);
+    window_delay(&w, assert_due(&w, 5, 0), 300);
     assert_due(&w, 5, 2);
     window_fini(&w);
 }
 
-static void frees_in_order(void **state)
+// The one that is not done keeps its own place, and the others go round.
+static void frees_in_any_order(void **state)
 {
     struct window w;
+    struct window_slot was;
     (void)state;
-    assert_int_equal(window_init(&w, 2), 0);
-    window_push(&w, nats_message_new(0))->spool_end = 70;
-    window_push(&w, nats_message_new(0))->spool_end = 80;
-    window_settle(&w, window_find(&w, 1));
-    assert_int_equal(window_reap(&w), 0); // the one before it is not
-    assert_true(window_full(&w));
-    window_settle(&w, window_find(&w, 0));
-    assert_int_equal(window_reap(&w), 80);
+    assert_int_equal(window_init(&w, 3), 0);
+    const struct window_slot *held = window_push(&w, nats_message_new(0));
+    window_delay(&w, assert_due(&w, 0, 0), 1000);
+    for (uint64_t round = 0; round < 100; round++) {
+        while (!window_full(&w))
+            window_push(&w, nats_message_new(0))->spool_end = 70 + round;
+        assert_ptr_equal(window_oldest(&w), held);
+        assert_ptr_equal(window_before(&w, window_newest(&w)), window_after(&w, held));
+        for (int i = 0; i < 2; i++) {
+            int64_t next_ns;
+            struct window_slot *slot = window_due(&w, 0, &next_ns);
+            uint64_t number = slot->number;
+            assert_ptr_not_equal(slot, held);
+            window_settle(&w, slot);
+            assert_ptr_equal(window_find(&w, number), slot);
+            assert_true(window_reap(&w, &was));
+            assert_int_equal(was.number, number);
+            assert_int_equal(was.spool_end, 70 + round);
+            assert_null(window_find(&w, number));
+        }
+        assert_false(window_reap(&w, &was));
+        assert_int_equal(window_find(&w, 0)->due_ns, 1000);
+    }
+    window_settle(&w, assert_due(&w, 1000, 0));
+    assert_null(window_oldest(&w));
+    assert_null(window_newest(&w));
+    reap_all(&w);
     assert_true(window_empty(&w));
-    assert_null(window_find(&w, 0));
-    window_push(&w, nats_message_new(0));
-    assert_due(&w, 0, 2);
     window_fini(&w);
 }
 
@@ -86,15 +106,15 @@ static void is_ripe_with_an_eighth_or_all(void **state)
     assert_false(window_ripe(&w));
     window_settle(&w, window_find(&w, 0));
     assert_true(window_ripe(&w));
-    window_reap(&w);
-    assert_false(window_ripe(&w)); // one is done, behind others that are not
+    reap_all(&w);
+    assert_false(window_ripe(&w));
     for (uint64_t i = 1; i < 16; i++)
         if (i != 5)
             window_settle(&w, window_find(&w, i));
-    window_reap(&w);
-    window_push(&w, nats_message_new(0));
+    reap_all(&w);
+    struct window_slot *slot = window_push(&w, nats_message_new(0));
     assert_false(window_ripe(&w));
-    window_settle(&w, window_find(&w, 16));
+    window_settle(&w, slot);
     assert_true(window_ripe(&w));
     window_fini(&w);
 }
@@ -198,6 +218,9 @@ static void reads_answers(void **state)
     assert_answer("{\"error\":{\"code\":503,\"err_code\":10077,\"description\":\"maximum "
                   "messages exceeded\"},\"stream\":\"S\",\"seq\":0}",
                   NATS_ANSWER_AGAIN, "maximum messages exceeded");
+    assert_answer("{\"error\":{\"code\":503,\"err_code\":10077,\"description\":\"maximum "
+                  "messages per subject exceeded\"},\"stream\":\"S\",\"seq\":0}",
+                  NATS_ANSWER_QUOTA, "maximum messages per subject exceeded");
     assert_answer("", NATS_ANSWER_AGAIN, "answer not understood");
     assert_answer("{\"error\":{\"description\":\"cut", NATS_ANSWER_AGAIN, "cut");
 }
@@ -206,7 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sends_again_in_order),
-        cmocka_unit_test(frees_in_order),
+        cmocka_unit_test(frees_in_any_order),
         cmocka_unit_test(is_ripe_with_an_eighth_or_all),
         cmocka_unit_test(sends_in_parts),
         cmocka_unit_test(what_has_no_seam_is_given_up_whole),
