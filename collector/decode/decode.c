@@ -213,6 +213,12 @@ void decoder_run(struct decoder *decoder, enum decode_scheme scheme,
     note_delay(run.exporter, &decoder->flow);
 }
 
+void decode_look(struct decode_run *run)
+{
+    exporter_look(run->exporter, run->flow);
+    run->looking = exporter_wants_look(run->exporter);
+}
+
 bool decode_limited(struct decode_run *run)
 {
     struct flow *flow = run->flow;
@@ -260,14 +266,70 @@ void decoder_terms(const struct decoder *decoder, domain_terms_visit *visit, voi
     domain_visit_terms(decoder->domains, visit, user);
 }
 
-size_t decoder_template_count(const struct decoder *decoder, const struct exporter *exporter)
+static struct domain_key group_of(const struct exporter *exporter)
 {
     struct domain_key key = {.source = exporter->key.source, .id = exporter->key.id};
     if (exporter->key.type == FLOW_TYPE_NETFLOW_V9)
         key.version = NETFLOW_V9;
     else if (exporter->key.type == FLOW_TYPE_IPFIX)
         key.version = IPFIX;
-    return domain_count_templates(decoder->domains, &key);
+    return key;
+}
+
+static bool count_template(void *user, const struct domain_key *key,
+                           const struct template *template)
+{
+    size_t *count = user;
+    (void)key;
+    (void)template;
+    ++*count;
+    return true;
+}
+
+size_t decoder_template_count(const struct decoder *decoder, const struct exporter *exporter)
+{
+    const struct domain_key key = group_of(exporter);
+    size_t count = 0;
+    domain_visit_group(decoder->domains, &key, count_template, &count);
+    return count;
+}
+
+struct unused {
+    struct template_field *out;
+    unsigned count;
+    unsigned room;
+};
+
+static void add_unused(struct unused *unused, const struct template_field *field)
+{
+    for (unsigned i = 0; i < unused->count; i++)
+        if (unused->out[i].element == field->element &&
+            unused->out[i].enterprise == field->enterprise)
+            return;
+    if (unused->count < unused->room)
+        unused->out[unused->count++] = *field;
+}
+
+static bool collect_unused(void *user, const struct domain_key *key,
+                           const struct template *template)
+{
+    struct unused *unused = user;
+    (void)key;
+    if (template->plan == NULL || plan_unused(template->plan) == 0)
+        return true;
+    for (unsigned i = 0; i < template->field_count; i++)
+        if (!plan_takes(template->plan, &template->fields[i]))
+            add_unused(unused, &template->fields[i]);
+    return unused->count < unused->room;
+}
+
+unsigned decoder_unused(const struct decoder *decoder, const struct exporter *exporter,
+                        struct template_field *out, unsigned room)
+{
+    struct unused unused = {.out = out, .room = room};
+    const struct domain_key key = group_of(exporter);
+    domain_visit_group(decoder->domains, &key, collect_unused, &unused);
+    return unused.count;
 }
 
 struct domain_store *decoder_domains(struct decoder *decoder)

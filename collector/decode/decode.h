@@ -89,8 +89,11 @@ void decoder_templates(const struct decoder *decoder, decoder_template_visit *vi
 uint64_t decoder_changes(const struct decoder *decoder);
 void decoder_terms(const struct decoder *decoder, domain_terms_visit *visit, void *user);
 
-// Templates that the exporter announced, through all its ports.
+// Templates that the exporter announced, through all its ports; and the elements of its data
+// templates that no field takes, each once: so many of at most `room`.
 size_t decoder_template_count(const struct decoder *decoder, const struct exporter *exporter);
+unsigned decoder_unused(const struct decoder *decoder, const struct exporter *exporter,
+                        struct template_field *out, unsigned room);
 
 // What exporters counted that were given up for others, by flow_type.
 const struct exporter_sums *decoder_gone(const struct decoder *decoder);

@@ -16,6 +16,7 @@ struct decode_run {
     struct exporter *exporter;         // NULL until decode_from
     struct trail *trail;               // begins with decode_from
     struct announcement *announcement; // NULL: nobody is to be told
+    bool looking;                      // for volumes in the flows of the exporter
     bool spread;                       // other decoders get datagrams of the same exporters
     bool borrowed;                     // the datagram is another collector's announcement
     bool recalled;                     // it is this collector's own from before a restart
@@ -33,6 +34,9 @@ struct decode_run {
 // those that were not.
 bool decode_limited(struct decode_run *run);
 
+// Looks for volumes in the scratch flow.
+void decode_look(struct decode_run *run);
+
 static inline void decode_note(struct decode_run *run, enum reason reason)
 {
     ledger_count(run->ledger, reason, 1);
@@ -44,6 +48,8 @@ static inline void decode_emit_flow(struct decode_run *run)
     run->ledger->flows_made++;
     if (run->flow->list_cut)
         decode_note(run, REASON_LIST_LIMIT);
+    if (run->looking)
+        decode_look(run);
     if (run->limit_flows == 0 || decode_limited(run))
         run->emit(run->user, run->flow);
 }
@@ -65,6 +71,7 @@ static inline void decode_from(struct decode_run *run, const struct addr *source
     const struct exporter_key key = {.source = *source, .type = type, .id = id};
     run->exporter = exporter_seen(run->exporters, &key, &datagram->source, datagram->port,
                                   datagram->len, datagram->received_ns);
+    run->looking = run->exporter != NULL && exporter_wants_look(run->exporter);
     trail_begin(run->trail, run->exporters, run->exporter);
 }
 

@@ -337,22 +337,28 @@ void domain_store_map(struct domain_store *store, const struct mapping *mapping)
     make_room(store, NULL, 0);
 }
 
-void domain_visit_templates(const struct domain_store *store, domain_visit *visit, void *user)
+static bool visit_domain(const struct domain *d, domain_visit *visit, void *user)
 {
-    for (const struct domain *d = domain_next(store, NULL); d != NULL; d = domain_next(store, d))
-        for (unsigned i = 0; i < d->templates.slot_count; i++)
-            if (d->templates.slots[i] != NULL && !visit(user, &d->key, d->templates.slots[i]))
-                return;
+    for (unsigned i = 0; i < d->templates.slot_count; i++)
+        if (d->templates.slots[i] != NULL && !visit(user, &d->key, d->templates.slots[i]))
+            return false;
+    return true;
 }
 
-size_t domain_count_templates(struct domain_store *store, const struct domain_key *key)
+void domain_visit_templates(const struct domain_store *store, domain_visit *visit, void *user)
+{
+    const struct domain *d = domain_next(store, NULL);
+    while (d != NULL && visit_domain(d, visit, user))
+        d = domain_next(store, d);
+}
+
+void domain_visit_group(const struct domain_store *store, const struct domain_key *key,
+                        domain_visit *visit, void *user)
 {
     const struct domain_group *group = find_group(store, key);
-    size_t count = 0;
-    for (const struct domain *d = group == NULL ? NULL : group->members; d != NULL;
-         d = d->next_member)
-        count += template_table_count(&d->templates);
-    return count;
+    const struct domain *d = group == NULL ? NULL : group->members;
+    while (d != NULL && visit_domain(d, visit, user))
+        d = d->next_member;
 }
 
 size_t domain_store_bytes(const struct domain_store *store)

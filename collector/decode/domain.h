@@ -88,7 +88,8 @@ bool domain_touch(struct domain_store *store, struct domain *domain);
 typedef bool domain_visit(void *user, const struct domain_key *key,
                           const struct template *template);
 void domain_visit_templates(const struct domain_store *store, domain_visit *visit, void *user);
-size_t domain_count_templates(struct domain_store *store, const struct domain_key *key);
+void domain_visit_group(const struct domain_store *store, const struct domain_key *key,
+                        domain_visit *visit, void *user);
 
 // The start time of the exporter, 0: it did not say it; the domain may be NULL.
 uint64_t domain_init_ms(const struct domain *domain);

@@ -111,12 +111,29 @@ static void set_mark(struct exporter *exporter, uint64_t now_ns)
 {
     exporter->mark_old = exporter->mark;
     exporter->mark = (struct exporter_mark){.at_ns = now_ns,
+                                            .bytes = exporter->counts.bytes,
                                             .flows = exporter->counts.flows,
                                             .taken = exporter->sequence.taken,
                                             .lost = exporter->sequence.lost};
+    exporter->volume.looked = 0;
     // Whose numbers turned out to be its own need not be looked for among others.
     if (!sequence_may_be_shared(&exporter->sequence))
         exporter->in_company = false;
+}
+
+static bool is_gone(const struct table_entry *entry, uint64_t now_ns)
+{
+    uint64_t seen_ns = entry == NULL ? now_ns : ((const struct exporter *)entry)->last_seen_ns;
+    return now_ns > seen_ns && now_ns - seen_ns >= EXPORTER_GONE_NS;
+}
+
+// Forgets who is gone. Ranks are in the order in which they were seen.
+static void sweep(struct exporter_table *table, uint64_t now_ns)
+{
+    table->swept_ns = now_ns;
+    for (int rank = 0; rank < TABLE_RANKS; rank++)
+        while (is_gone(table->table.ranks[rank].oldest, now_ns))
+            remove_exporter(table, table->table.ranks[rank].oldest);
 }
 
 struct exporter *exporter_seen(struct exporter_table *table, const struct exporter_key *key,
@@ -130,11 +147,13 @@ struct exporter *exporter_seen(struct exporter_table *table, const struct export
     if (exporter == NULL)
         return NULL;
     table_use(&table->table, &exporter->entry, TABLE_NEWCOMER);
+    exporter->last_seen_ns = now_ns; // before the others are looked at
+    if (now_ns - table->swept_ns >= EXPORTER_MARK_NS)
+        sweep(table, now_ns);
     if (now_ns - exporter->mark.at_ns >= EXPORTER_MARK_NS) // or the clock was set back
         set_mark(exporter, now_ns);
     exporter->router = *router;
     exporter->port = port;
-    exporter->last_seen_ns = now_ns;
     exporter->counts.datagrams++;
     exporter->counts.bytes += len;
     return exporter;
@@ -274,6 +293,16 @@ void exporter_gave_flows(struct exporter_table *table, struct exporter *exporter
     exporter->missing_since_ns = 0;
     if (exporter->counts.datagrams >= EXPORTER_PROVEN)
         table_use(&table->table, &exporter->entry, TABLE_PROVEN);
+}
+
+void exporter_look(struct exporter *exporter, const struct flow *flow)
+{
+    struct exporter_volume *volume = &exporter->volume;
+    volume->bytes = flow_num(flow, FLOW_BYTES) != 0;
+    volume->packets |= flow_num(flow, FLOW_PACKETS) != 0;
+    if (volume->looked < EXPORTER_LOOKS)
+        volume->looked++;
+    volume->missed = !volume->bytes && (volume->missed || volume->looked == EXPORTER_LOOKS);
 }
 
 void exporter_missed(struct exporter *exporter, uint64_t now_ns)

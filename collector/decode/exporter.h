@@ -1,7 +1,8 @@
 // What is known of each exporter: what it sent, what is missing of it, its clock and its sampling.
 //
 // An exporter is a source address, a protocol, and what the protocol tells senders apart by:
-// observation domain or source id, engine, sub-agent. At most EXPORTER_COUNT_MAX are remembered.
+// observation domain or source id, engine, sub-agent. At most EXPORTER_COUNT_MAX are remembered,
+// each until it was silent for EXPORTER_GONE_NS while others sent.
 // One thread.
 #pragma once
 
@@ -14,22 +15,13 @@
 #include "common/base/addr.h"
 
 #define EXPORTER_COUNT_MAX 131072
+#define EXPORTER_GONE_NS   (UINT64_C(86400) * 1000000000) // who is silent for so long is forgotten
 #define EXPORTER_PROVEN    8 // datagrams with flows after which an exporter is no newcomer
 
 struct exporter_key {
     struct addr source;
     enum flow_type type;
     uint32_t id;
-};
-
-// Totals at one moment, for what is said of the latest one or two minutes.
-#define EXPORTER_MARK_NS UINT64_C(60000000000)
-
-struct exporter_mark {
-    uint64_t at_ns;
-    uint64_t flows;
-    uint64_t taken;
-    uint64_t lost;
 };
 
 struct exporter {
@@ -48,13 +40,13 @@ struct exporter {
     struct exporter_counts counts;
     struct exporter_mark mark;     // at most EXPORTER_MARK_NS old while datagrams come
     struct exporter_mark mark_old; // the one before
-    uint64_t elements_unused;      // of its latest data template, what no field takes
     uint64_t sampling_rate;        // of its latest flow, and where it was found
     uint64_t sampling_said;        // that the exporter says of that flow itself, 0: none
     uint64_t sampling_default;     // of -sampling.default, 0: none
     uint64_t sampling_override;    // of -sampling.override, 0: none
     enum exporter_sampling sampling;
     enum exporter_sampling sampling_said_by;
+    struct exporter_volume volume;
     int64_t skew_ns; // its clock against ours at the latest datagram, 0 without one (sFlow)
     struct sequence sequence;
     uint16_t number_port; // that sent the latest sequence number
@@ -66,6 +58,7 @@ struct exporter {
 struct exporter_table {
     struct table table;
     struct table sessions; // of who may share sequence numbers
+    uint64_t swept_ns;     // when those who are gone were looked for
     uint64_t seed;
     struct hold *hold; // what is held of an exporter goes with it
     struct sampling_networks defaults, overrides;
@@ -92,8 +85,16 @@ void exporter_take_number(struct exporter_table *table, struct exporter *exporte
 // Counts flows decoded from that datagram: they make an exporter more than a newcomer.
 void exporter_gave_flows(struct exporter_table *table, struct exporter *exporter, uint64_t flows);
 
+// Looks for volumes in a flow of an exporter that exporter_wants_look says.
+void exporter_look(struct exporter *exporter, const struct flow *flow);
+
+static inline bool exporter_wants_look(const struct exporter *exporter)
+{
+    return exporter->counts.datagrams > EXPORTER_PROVEN && !exporter->volume.bytes &&
+           exporter->volume.looked < EXPORTER_LOOKS;
+}
+
 // Counts a data set whose template was not there.
 void exporter_missed(struct exporter *exporter, uint64_t now_ns);
-
 void exporter_sums_add(struct exporter_sums *sums, const struct exporter *exporter);
 void exporter_sums_merge(struct exporter_sums *sums, const struct exporter_sums *part);

@@ -5,6 +5,7 @@
 #include "common/flow/flow.h"
 
 #include <stdbool.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define EXPORTER_TYPES (FLOW_TYPE_IPFIX + 1)
@@ -68,4 +69,26 @@ struct exporter_sums {
     uint64_t duplicates;
     uint64_t reordered;
     uint64_t resets;
+};
+
+// Totals at one moment, for what is said of the latest one or two minutes.
+#define EXPORTER_MARK_NS UINT64_C(60000000000)
+
+struct exporter_mark {
+    uint64_t at_ns;
+    uint64_t bytes; // of datagrams
+    uint64_t flows;
+    uint64_t taken;
+    uint64_t lost;
+};
+
+// Whether its flows have volumes: looked for in some of those of an exporter that is no newcomer,
+// until they have.
+#define EXPORTER_LOOKS 64
+
+struct exporter_volume {
+    uint8_t looked; // at so many flows, in the latest minutes
+    bool bytes;     // some flow had them
+    bool packets;
+    bool missed; // EXPORTER_LOOKS flows had no bytes
 };

@@ -232,8 +232,6 @@ static void note_announced(const struct netflow_walk *walk, const struct templat
         return;
     template->life->announced++;
     exporter->last_template_ns = template->life->updated_ns;
-    if (template->plan != NULL)
-        exporter->elements_unused = plan_unused(template->plan);
 }
 
 static void tell(const struct netflow_walk *walk, const struct template *template, bool changed)

@@ -246,6 +246,14 @@ uint32_t plan_unused(const struct plan *plan)
     return plan->unused;
 }
 
+bool plan_takes(const struct plan *plan, const struct template_field *field)
+{
+    const struct mapping_elements *mapped = plan->mapped;
+    return element_find(field->enterprise, field->element) != NULL ||
+           (mapped != NULL && field->length != 0 &&
+            mapping_find(mapped, field->enterprise, field->element) >= 0);
+}
+
 size_t plan_bytes(const struct plan *plan)
 {
     return sizeof *plan + plan->op_count * sizeof plan->ops[0];

@@ -47,6 +47,9 @@ size_t plan_bytes(const struct plan *plan);
 // How many fields of the template mean nothing to schema and mapping.
 uint32_t plan_unused(const struct plan *plan);
 
+// Whether some operation of it takes that field of its template.
+bool plan_takes(const struct plan *plan, const struct template_field *field);
+
 // Whether the protocol is ICMP, and so what exporters put into ports is its type and code.
 static inline bool plan_icmp_is(uint64_t proto)
 {

@@ -58,7 +58,7 @@ static inline uint8_t *write_frame(struct straight *straight, const uint8_t *rec
 
 bool straight_record(struct straight *straight, const uint8_t *record)
 {
-    if (straight->wire == NULL)
+    if (straight->wire == NULL || straight->run->looking)
         return false;
     uint8_t *frame;
     uint8_t *end = write_frame(straight, record, &frame);

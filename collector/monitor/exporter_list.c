@@ -103,6 +103,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static void merge_marks(struct exporter_mark *into, const struct exporter_mark *from)
 {
     into->at_ns = earlier(into->at_ns, from->at_ns);
+    into->bytes += from->bytes;
     into->flows += from->flows;
     into->taken += from->taken;
     into->lost += from->lost;
@@ -124,7 +125,6 @@ static void merge(struct survey_exporter *into, const struct survey_exporter *fr
         a->sampling_rate = b->sampling_rate;
         a->sampling_said = b->sampling_said;
         a->sampling_said_by = b->sampling_said_by;
-        a->elements_unused = b->elements_unused;
         a->limit = b->limit;
         a->sequence.rule = b->sequence.rule;
     }
@@ -146,6 +146,13 @@ static void merge(struct survey_exporter *into, const struct survey_exporter *fr
                               : earlier(a->missing_since_ns, b->missing_since_ns);
     a->held.count += b->held.count;
     a->held.bytes += b->held.bytes;
+    a->volume.bytes |= b->volume.bytes;
+    a->volume.packets |= b->volume.packets;
+    a->volume.missed = (a->volume.missed || b->volume.missed) && !a->volume.bytes;
+    if (from->unused_count > into->unused_count) {
+        memcpy(into->unused, from->unused, sizeof into->unused);
+        into->unused_count = from->unused_count;
+    }
     into->templates = into->templates > from->templates ? into->templates : from->templates;
 }
 
@@ -175,6 +182,24 @@ static void merge_same(struct exporter_list *list)
     list->count = kept;
 }
 
+static bool same_sender(const struct survey_exporter *a, const struct survey_exporter *b)
+{
+    return a->exporter.key.type == b->exporter.key.type &&
+           addr_equal(&a->exporter.key.source, &b->exporter.key.source);
+}
+
+// Domains of one sender stand together.
+static void note_flows_elsewhere(struct exporter_list *list)
+{
+    for (size_t begin = 0, end = 0; begin < list->count; begin = end) {
+        bool flows = false;
+        for (; end < list->count && same_sender(&list->items[begin], &list->items[end]); end++)
+            flows |= list->items[end].exporter.last_flow_ns != 0;
+        for (size_t i = begin; i < end; i++)
+            list->items[i].flows_elsewhere = flows;
+    }
+}
+
 static void leave_out(struct exporter_list *list, size_t room)
 {
     qsort(list->items, list->count, sizeof list->items[0], compare_datagrams);
@@ -199,6 +224,7 @@ int exporter_list_init(struct exporter_list *list, struct survey *const *surveys
     gather(list, surveys, count);
     qsort(list->items, list->count, sizeof list->items[0], compare_keys);
     merge_same(list);
+    note_flows_elsewhere(list);
     if (list->count > room) {
         leave_out(list, room);
         qsort(list->items, list->count, sizeof list->items[0], compare_keys);

@@ -4,6 +4,7 @@
 #include "collector/monitor/verdict.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static void put_time(FILE *out, const char *name, uint64_t ns)
@@ -49,20 +50,37 @@ static void put_counts(FILE *out, const struct exporter *e)
     put_count(out, "sampling_announced", e->sampling_said);
     fprintf(out, ",\"sampling_announced_by\":\"%s\"", exporter_sampling_text(e->sampling_said_by));
     put_count(out, "sampling_missing", e->counts.sampling_missing);
-    put_count(out, "elements_unused", e->elements_unused);
     put_count(out, "held_sets", e->held.count);
     put_count(out, "held_bytes", e->held.bytes);
     put_count(out, "template_missing", e->counts.template_missing);
     put_count(out, "template_changes", e->counts.template_changes);
 }
 
-static const char *verdict_of(char room[static VERDICT_TEXT_MAX], const struct exporter *e,
-                              uint64_t now_ns)
+static void put_verdict(FILE *out, const struct verdict *verdict)
 {
-    struct buf text = buf_over(room, VERDICT_TEXT_MAX - 1);
-    verdict_write(&text, e, now_ns);
-    room[text.len] = '\0';
-    return room;
+    char room[VERDICT_TEXT_MAX];
+    struct buf text = buf_over(room, sizeof room - 1);
+    verdict_write(&text, verdict);
+    fprintf(out, ",\"verdict\":\"%.*s\",\"faults\":[", (int)text.len, room);
+    for (unsigned i = 0; i < verdict->count; i++) {
+        const struct verdict_fault *fault = &verdict->faults[i];
+        fprintf(out, "%s{\"reason\":\"%s\",\"says\":\"%s\",\"cure\":\"%s\"}", i == 0 ? "" : ",",
+                verdict_code(fault->reason), fault->says, fault->cure);
+    }
+    fputc(']', out);
+}
+
+// As mapping.yaml names them.
+static void put_unused(FILE *out, const struct survey_exporter *one)
+{
+    put_count(out, "elements_unused", one->unused_count);
+    fputs(",\"elements_not_used\":[", out);
+    for (unsigned i = 0; i < one->unused_count; i++) {
+        const struct template_field *field = &one->unused[i];
+        fprintf(out, "%s{\"element\":%u,\"enterprise\":%u}", i == 0 ? "" : ",", field->element,
+                field->enterprise);
+    }
+    fputc(']', out);
 }
 
 static void put_exporter(FILE *out, const struct survey_exporter *one, uint64_t now_ns)
@@ -70,20 +88,23 @@ static void put_exporter(FILE *out, const struct survey_exporter *one, uint64_t 
     const struct exporter *e = &one->exporter;
     char address[ADDR_TEXT_MAX];
     char router[ADDR_TEXT_MAX];
-    char verdict[VERDICT_TEXT_MAX];
     struct verdict_rates rates = verdict_rates(e, now_ns);
+    const struct verdict verdict = verdict_of(e, one->flows_elsewhere, now_ns);
     fprintf(out, "{\"exporter\":\"%s\",\"protocol\":\"%s\",\"domain\":%u",
             addr_string(address, &e->key.source), exporter_protocol(e->key.type), e->key.id);
     fprintf(out, ",\"router\":\"%s\",\"port\":%u", addr_string(router, &e->router), e->port);
     put_counts(out, e);
-    fprintf(out, ",\"flows_per_second\":%.1f,\"lost_share\":%.4f,\"clock_ahead_seconds\":%.3f",
-            rates.flows_per_second, rates.lost_share, (double)e->skew_ns / 1e9);
+    fprintf(out, ",\"flows_per_second\":%.1f,\"bits_per_second\":%.0f,\"lost_share\":%.4f",
+            rates.flows_per_second, rates.bits_per_second, rates.lost_share);
+    fprintf(out, ",\"clock_ahead_seconds\":%.3f", (double)e->skew_ns / 1e9);
     put_count(out, "templates", one->templates);
+    put_unused(out, one);
     put_time(out, "first_seen", e->first_seen_ns);
     put_time(out, "last_seen", e->last_seen_ns);
     put_time(out, "last_flow", e->last_flow_ns);
     put_time(out, "last_template", e->last_template_ns);
-    fprintf(out, ",\"verdict\":\"%s\"}", verdict_of(verdict, e, now_ns));
+    put_verdict(out, &verdict);
+    fputc('}', out);
 }
 
 static void put_json(FILE *out, const struct exporter_list *list, uint64_t now_ns)
@@ -96,78 +117,183 @@ static void put_json(FILE *out, const struct exporter_list *list, uint64_t now_n
     fputs(list->count == 0 ? "]\n" : "\n]\n", out);
 }
 
-static const char *duration_of(char room[static 24], uint64_t ns, const char *sign)
+// One row of the table, as text: what all columns hold.
+enum column {
+    COLUMN_EXPORTER,
+    COLUMN_PROTOCOL,
+    COLUMN_DOMAIN,
+    COLUMN_TEMPLATES,
+    COLUMN_FLOWS,
+    COLUMN_BITS,
+    COLUMN_LOST,
+    COLUMN_COUNTED,
+    COLUMN_CLOCK,
+    COLUMN_SAMPLING,
+    COLUMN_NOT_USED,
+    COLUMN_SEEN,
+    COLUMN_VERDICT,
+    COLUMNS,
+};
+
+#define CELL_MAX 80
+
+static const struct {
+    const char *head;
+    bool left; // aligned
+} HEADS[COLUMNS] = {
+    [COLUMN_EXPORTER] = {"EXPORTER", true},  [COLUMN_PROTOCOL] = {"PROTOCOL", true},
+    [COLUMN_DOMAIN] = {"DOMAIN", false},     [COLUMN_TEMPLATES] = {"TEMPLATES", false},
+    [COLUMN_FLOWS] = {"FLOWS/S", false},     [COLUMN_BITS] = {"BITS/S", false},
+    [COLUMN_LOST] = {"LOST", false},         [COLUMN_COUNTED] = {"OF", true},
+    [COLUMN_CLOCK] = {"CLOCK", false},       [COLUMN_SAMPLING] = {"SAMPLING", true},
+    [COLUMN_NOT_USED] = {"NOT USED", false}, [COLUMN_SEEN] = {"LAST SEEN", false},
+    [COLUMN_VERDICT] = {"VERDICT", true},
+};
+
+struct cells {
+    char text[COLUMN_VERDICT][CELL_MAX];
+};
+
+static void fill(char cell[static CELL_MAX], struct buf *text)
 {
-    struct buf text = buf_over(room, 23);
-    buf_text(&text, sign);
-    verdict_duration(&text, ns);
-    room[text.len] = '\0';
-    return room;
+    cell[text->len] = '\0';
 }
 
-static const char *skew_of(char room[static 24], const struct exporter *e)
+static void write_bits(struct buf *out, double bits)
 {
-    if (e->key.type == FLOW_TYPE_SFLOW_5) // its datagrams say no time
-        return "-";
+    static const char units[] = " kMGT";
+    unsigned unit = 0;
+    for (; bits >= 1000 && units[unit + 1] != '\0'; unit++)
+        bits /= 1000;
+    buf_printf(out, unit == 0 ? "%.0f" : "%.1f %c", bits, units[unit]);
+}
+
+// Less than a second is the way and the reading.
+static void write_skew(struct buf *out, const struct exporter *e)
+{
     uint64_t skew_ns = e->skew_ns < 0 ? -(uint64_t)e->skew_ns : (uint64_t)e->skew_ns;
-    return duration_of(room, skew_ns, e->skew_ns < 0 ? "-" : "+");
+    if (e->key.type == FLOW_TYPE_SFLOW_5) { // its datagrams say no time
+        buf_text(out, "-");
+        return;
+    }
+    if (skew_ns >= 1000000000)
+        buf_text(out, e->skew_ns < 0 ? "-" : "+");
+    verdict_duration(out, skew_ns);
 }
-
-#define SAMPLING_TEXT_MAX 80
 
 // The rate in use and where it was found, and what the exporter says when that is another one.
-static const char *sampling_of(char room[static SAMPLING_TEXT_MAX], const struct exporter *e)
+static void write_sampling(struct buf *out, const struct exporter *e)
 {
-    if (!exporter_sampling_known(e->sampling))
-        return e->counts.flows == 0 ? "-" : exporter_sampling_text(e->sampling);
-    int len = snprintf(room, SAMPLING_TEXT_MAX, "%llu %s", (unsigned long long)e->sampling_rate,
-                       exporter_sampling_text(e->sampling));
-    if (e->sampling_said != 0 && e->sampling_said != e->sampling_rate)
-        snprintf(room + len, SAMPLING_TEXT_MAX - (size_t)len, ", says %llu",
-                 (unsigned long long)e->sampling_said);
-    return room;
+    if (exporter_sampling_known(e->sampling))
+        buf_printf(out, "%llu ", (unsigned long long)e->sampling_rate);
+    if (e->counts.flows == 0 && !exporter_sampling_known(e->sampling))
+        buf_text(out, "-");
+    else
+        buf_text(out, exporter_sampling_text(e->sampling));
+    if (exporter_sampling_known(e->sampling) && e->sampling_said != 0 &&
+        e->sampling_said != e->sampling_rate)
+        buf_printf(out, ", says %llu", (unsigned long long)e->sampling_said);
 }
 
-static const char *counted_of(char room[static 48], const struct exporter *e)
-{
-    struct buf text = buf_over(room, 47);
-    exporter_write_counted(&text, &e->sequence);
-    room[text.len] = '\0';
-    return room;
-}
-
-static void put_row(FILE *out, int width, const struct survey_exporter *one, uint64_t now_ns)
+static void write_cell(struct buf *out, enum column column, const struct survey_exporter *one,
+                       uint64_t now_ns)
 {
     const struct exporter *e = &one->exporter;
     char address[ADDR_TEXT_MAX];
-    char skew[24];
-    char seen[24];
-    char sampling[SAMPLING_TEXT_MAX];
-    char counted[48];
-    char verdict[VERDICT_TEXT_MAX];
-    uint64_t ago_ns = now_ns > e->last_seen_ns ? now_ns - e->last_seen_ns : 0;
-    fprintf(out, "%-*s %-10s %10u %9zu %10.1f %10llu %-14s %8s %-15s %7llu %9s  %s\n", width,
-            addr_string(address, &e->key.source), exporter_protocol(e->key.type), e->key.id,
-            one->templates, verdict_rates(e, now_ns).flows_per_second,
-            (unsigned long long)e->sequence.lost, counted_of(counted, e), skew_of(skew, e),
-            sampling_of(sampling, e), (unsigned long long)e->elements_unused,
-            duration_of(seen, ago_ns, ""), verdict_of(verdict, e, now_ns));
+    switch (column) {
+    case COLUMN_EXPORTER:
+        buf_text(out, addr_string(address, &e->key.source));
+        break;
+    case COLUMN_PROTOCOL:
+        buf_text(out, exporter_protocol(e->key.type));
+        break;
+    case COLUMN_DOMAIN:
+        buf_printf(out, "%u", e->key.id);
+        break;
+    case COLUMN_TEMPLATES:
+        buf_printf(out, "%zu", one->templates);
+        break;
+    case COLUMN_FLOWS:
+        buf_printf(out, "%.1f", verdict_rates(e, now_ns).flows_per_second);
+        break;
+    case COLUMN_BITS:
+        write_bits(out, verdict_rates(e, now_ns).bits_per_second);
+        break;
+    case COLUMN_LOST:
+        buf_printf(out, "%llu", (unsigned long long)e->sequence.lost);
+        break;
+    case COLUMN_COUNTED:
+        exporter_write_counted(out, &e->sequence);
+        break;
+    case COLUMN_CLOCK:
+        write_skew(out, e);
+        break;
+    case COLUMN_SAMPLING:
+        write_sampling(out, e);
+        break;
+    case COLUMN_NOT_USED:
+        buf_printf(out, "%u", one->unused_count);
+        break;
+    case COLUMN_SEEN:
+        verdict_duration(out, now_ns > e->last_seen_ns ? now_ns - e->last_seen_ns : 0);
+        break;
+    case COLUMN_VERDICT:
+    case COLUMNS:
+        break;
+    }
+}
+
+static void write_cells(struct cells *cells, const struct survey_exporter *one, uint64_t now_ns)
+{
+    for (int i = 0; i < COLUMN_VERDICT; i++) {
+        struct buf text = buf_over(cells->text[i], CELL_MAX - 1);
+        write_cell(&text, (enum column)i, one, now_ns);
+        fill(cells->text[i], &text);
+    }
+}
+
+static void widen(int widths[static COLUMN_VERDICT], const struct cells *cells)
+{
+    for (int i = 0; i < COLUMN_VERDICT; i++) {
+        int len = (int)strlen(cells->text[i]);
+        widths[i] = len > widths[i] ? len : widths[i];
+    }
+}
+
+static void put_cells(FILE *out, const int widths[static COLUMN_VERDICT], const struct cells *cells)
+{
+    for (int i = 0; i < COLUMN_VERDICT; i++)
+        fprintf(out, HEADS[i].left ? "%-*s  " : "%*s  ", widths[i], cells->text[i]);
+}
+
+static void put_row(FILE *out, const int widths[static COLUMN_VERDICT],
+                    const struct survey_exporter *one, uint64_t now_ns)
+{
+    const struct verdict verdict = verdict_of(&one->exporter, one->flows_elsewhere, now_ns);
+    char room[VERDICT_TEXT_MAX];
+    struct buf text = buf_over(room, sizeof room - 1);
+    struct cells cells;
+    write_cells(&cells, one, now_ns);
+    put_cells(out, widths, &cells);
+    verdict_write(&text, &verdict);
+    fprintf(out, "%.*s\n", (int)text.len, room);
 }
 
 static void put_table(FILE *out, const struct exporter_list *list, uint64_t now_ns)
 {
-    int width = (int)sizeof "EXPORTER" - 1;
+    int widths[COLUMN_VERDICT] = {0};
+    struct cells cells;
     for (size_t i = 0; i < list->count; i++) {
-        char address[ADDR_TEXT_MAX];
-        const struct addr *source = &list->items[i].exporter.key.source;
-        int len = (int)addr_text(address, source->bytes, source->len);
-        width = len > width ? len : width;
+        write_cells(&cells, &list->items[i], now_ns);
+        widen(widths, &cells);
     }
-    fprintf(out, "%-*s %-10s %10s %9s %10s %10s %-14s %8s %-15s %7s %9s  %s\n", width, "EXPORTER",
-            "PROTOCOL", "DOMAIN", "TEMPLATES", "FLOWS/S", "LOST", "OF", "CLOCK", "SAMPLING",
-            "UNUSED", "LAST SEEN", "VERDICT");
+    for (int i = 0; i < COLUMN_VERDICT; i++)
+        snprintf(cells.text[i], CELL_MAX, "%s", HEADS[i].head);
+    widen(widths, &cells);
+    put_cells(out, widths, &cells);
+    fprintf(out, "%s\n", HEADS[COLUMN_VERDICT].head);
     for (size_t i = 0; i < list->count; i++)
-        put_row(out, width, &list->items[i], now_ns);
+        put_row(out, widths, &list->items[i], now_ns);
     if (list->left_out != 0)
         fprintf(out, "and %zu more\n", list->left_out);
 }

@@ -26,7 +26,7 @@ static const struct survey_limits LIMITS[QUESTION_COUNT] = {
     [QUESTION_METRICS] = {.exporters = MONITOR_SERIES_MAX,
                           .senders = MONITOR_SERIES_MAX,
                           .template_bytes = TEMPLATE_BYTES_FEW},
-    [QUESTION_EXPORTERS] = {.exporters = MONITOR_EXPORTERS_MAX},
+    [QUESTION_EXPORTERS] = {.exporters = MONITOR_EXPORTERS_MAX, .unused = true},
     [QUESTION_TEMPLATES] = {.template_bytes = TEMPLATE_BYTES},
 };
 

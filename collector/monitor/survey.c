@@ -89,6 +89,9 @@ static void copy_exporters(struct survey *survey, const struct decoder *decoder)
         struct survey_exporter *copy = &survey->exporters[survey->exporter_count++];
         copy->exporter = *(const struct exporter *)picking.picks.items[i].what;
         copy->templates = decoder_template_count(decoder, &copy->exporter);
+        if (survey->limits.unused)
+            copy->unused_count = decoder_unused(decoder, &copy->exporter, copy->unused,
+                                                SURVEY_UNUSED_MAX);
     }
 }
 

@@ -7,9 +7,14 @@
 
 #include "collector/errand.h"
 
+#define SURVEY_UNUSED_MAX 32
+
 struct survey_exporter {
     struct exporter exporter; // a copy: what it points to is not to be followed
+    bool flows_elsewhere;     // another domain of the address sends flows
     size_t templates;
+    struct template_field unused[SURVEY_UNUSED_MAX]; // elements that it sends and no field takes
+    unsigned unused_count;
 };
 
 struct survey_sender {
@@ -33,6 +38,7 @@ struct survey_limits {
     size_t exporters;
     size_t senders;
     size_t template_bytes;
+    bool unused; // of the exporters, elements not used
 };
 
 struct survey {

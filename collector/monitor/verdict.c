@@ -1,5 +1,7 @@
 #include "collector/monitor/verdict.h"
 
+#include <string.h>
+
 #define SECOND_NS UINT64_C(1000000000)
 #define MINUTE_NS (60 * SECOND_NS)
 
@@ -34,79 +36,135 @@ struct verdict_rates verdict_rates(const struct exporter *e, uint64_t now_ns)
     double taken = (double)(e->sequence.taken - then->taken);
     // What came late was taken off again.
     double lost = e->sequence.lost > then->lost ? (double)(e->sequence.lost - then->lost) : 0;
-    rates.flows_per_second = (double)(e->counts.flows - then->flows) /
-                             (elapsed_s < 1 ? 1 : elapsed_s);
+    elapsed_s = elapsed_s < 1 ? 1 : elapsed_s;
+    rates.flows_per_second = (double)(e->counts.flows - then->flows) / elapsed_s;
+    rates.bits_per_second = 8 * (double)(e->counts.bytes - then->bytes) / elapsed_s;
     rates.lost_share = lost + taken > 0 ? lost / (lost + taken) : 0;
     return rates;
 }
 
-// Begins one more statement.
-static void join(struct buf *out, size_t begin)
+#define PAGE "docs/agents.md#verdicts"
+
+static const struct {
+    const char *code;
+    const char *cure;
+} REASONS[VERDICT_REASONS] = {
+    [VERDICT_SILENT] = {"silent", PAGE},
+    [VERDICT_NO_TEMPLATE] = {"no_template", "-templates.json.path, " PAGE},
+    [VERDICT_SOME_WITHOUT_TEMPLATE] = {"some_without_template", "-templates.json.path, " PAGE},
+    [VERDICT_NO_FLOWS] = {"no_flows", PAGE},
+    [VERDICT_CLOCK] = {"clock", "NTP there"},
+    [VERDICT_LOSING] = {"losing", PAGE},
+    [VERDICT_NO_VOLUMES] = {"no_volumes", PAGE},
+    [VERDICT_NO_BYTES] = {"no_bytes", PAGE},
+    [VERDICT_SAMPLING_UNKNOWN] = {"sampling_unknown", "-sampling.default %s=N"},
+    [VERDICT_LIMITED] = {"limited", "-limit.flows"},
+};
+
+const char *verdict_code(enum verdict_reason reason)
 {
-    if (out->len != begin)
-        buf_text(out, "; ");
+    return REASONS[reason].code;
 }
 
-static void say_duration(struct buf *out, size_t begin, const char *what, uint64_t ns)
+// Begins one more, whose words are the caller's to write.
+static struct buf accuse(struct verdict *verdict, const struct exporter *e,
+                         enum verdict_reason reason)
 {
-    join(out, begin);
-    buf_text(out, what);
-    verdict_duration(out, ns);
+    struct verdict_fault *fault = &verdict->faults[verdict->count++];
+    char address[ADDR_TEXT_MAX];
+    *fault = (struct verdict_fault){.reason = reason};
+    struct buf cure = buf_over(fault->cure, sizeof fault->cure - 1);
+    const char *hole = strstr(REASONS[reason].cure, "%s");
+    size_t len = hole == NULL ? strlen(REASONS[reason].cure)
+                              : (size_t)(hole - REASONS[reason].cure);
+    buf_bytes(&cure, REASONS[reason].cure, len);
+    if (hole != NULL) {
+        buf_text(&cure, addr_string(address, &e->key.source));
+        buf_text(&cure, hole + 2);
+    }
+    return buf_over(fault->says, sizeof fault->says - 1);
 }
 
-static void judge_flows(struct buf *out, size_t begin, const struct exporter *e, uint64_t now_ns)
+static void say(struct verdict *verdict, const struct exporter *e, enum verdict_reason reason,
+                const char *what)
+{
+    struct buf says = accuse(verdict, e, reason);
+    buf_text(&says, what);
+}
+
+static struct buf say_duration(struct verdict *verdict, const struct exporter *e,
+                               enum verdict_reason reason, const char *what, uint64_t ns)
+{
+    struct buf says = accuse(verdict, e, reason);
+    buf_text(&says, what);
+    verdict_duration(&says, ns);
+    return says;
+}
+
+static void judge_flows(struct verdict *verdict, const struct exporter *e, bool flows_elsewhere,
+                        uint64_t now_ns)
 {
     uint64_t last_ns = e->last_flow_ns == 0 ? e->first_seen_ns : e->last_flow_ns;
-    if (since(e->last_seen_ns, now_ns) >= SILENT_NS) {
-        say_duration(out, begin, "silent for ", since(e->last_seen_ns, now_ns));
-    } else if (e->missing_since_ns != 0 && since(e->last_flow_ns, now_ns) >= MINUTE_NS) {
-        say_duration(out, begin, "data but no template for ", since(e->missing_since_ns, now_ns));
-    } else if (since(last_ns, now_ns) >= SILENT_NS) {
-        say_duration(out, begin, "no flows for ", since(last_ns, now_ns));
-    } else if (e->last_missing_ns != 0 && since(e->last_missing_ns, now_ns) < SILENT_NS) {
-        join(out, begin);
-        buf_text(out, "some data without template");
-    }
+    if (since(e->last_seen_ns, now_ns) >= SILENT_NS)
+        say_duration(verdict, e, VERDICT_SILENT, "silent for ", since(e->last_seen_ns, now_ns));
+    else if (e->missing_since_ns != 0 && since(e->last_flow_ns, now_ns) >= MINUTE_NS)
+        say_duration(verdict, e, VERDICT_NO_TEMPLATE, "data but no template for ",
+                     since(e->missing_since_ns, now_ns));
+    else if (since(last_ns, now_ns) >= SILENT_NS && (e->last_flow_ns != 0 || !flows_elsewhere))
+        say_duration(verdict, e, VERDICT_NO_FLOWS, "no flows for ", since(last_ns, now_ns));
+    else if (e->last_missing_ns != 0 && since(e->last_missing_ns, now_ns) < SILENT_NS)
+        say(verdict, e, VERDICT_SOME_WITHOUT_TEMPLATE, "some data without template");
 }
 
-static void judge_clock(struct buf *out, size_t begin, const struct exporter *e)
+static void judge_clock(struct verdict *verdict, const struct exporter *e)
 {
     bool ahead = e->skew_ns > 0;
     uint64_t skew_ns = ahead ? (uint64_t)e->skew_ns : -(uint64_t)e->skew_ns;
     if (skew_ns < SKEW_NS)
         return;
-    say_duration(out, begin, "clock ", skew_ns);
-    buf_text(out, ahead ? " ahead" : " behind");
+    struct buf says = say_duration(verdict, e, VERDICT_CLOCK, "clock ", skew_ns);
+    buf_text(&says, ahead ? " ahead" : " behind");
 }
 
-static void judge_loss(struct buf *out, size_t begin, const struct exporter *e, uint64_t now_ns)
+static void judge_loss(struct verdict *verdict, const struct exporter *e, uint64_t now_ns)
 {
     struct verdict_rates rates = verdict_rates(e, now_ns);
     if (rates.lost_share < LOST_SHARE)
         return;
-    join(out, begin);
-    buf_printf(out, "losing %.1f%% on the way", 100 * rates.lost_share);
+    struct buf says = accuse(verdict, e, VERDICT_LOSING);
+    buf_printf(&says, "losing %.1f%% on the way", 100 * rates.lost_share);
 }
 
-static void judge_sampling(struct buf *out, size_t begin, const struct exporter *e)
+static void judge_volumes(struct verdict *verdict, const struct exporter *e)
 {
-    if (e->counts.flows != 0 && e->sampling == EXPORTER_SAMPLING_UNKNOWN) {
-        join(out, begin);
-        buf_text(out, "sampling rate unknown");
-    }
-    if (e->limit.step > 1) {
-        join(out, begin);
-        buf_printf(out, "over its limit, one of %u flows kept", e->limit.step);
-    }
+    if (e->volume.missed && !e->volume.packets)
+        say(verdict, e, VERDICT_NO_VOLUMES, "sends no volumes");
+    else if (e->volume.missed)
+        say(verdict, e, VERDICT_NO_BYTES, "sends packets but no bytes");
+    if (e->counts.flows != 0 && e->sampling == EXPORTER_SAMPLING_UNKNOWN)
+        say(verdict, e, VERDICT_SAMPLING_UNKNOWN, "sampling rate unknown");
+    if (e->limit.step <= 1)
+        return;
+    struct buf says = accuse(verdict, e, VERDICT_LIMITED);
+    buf_printf(&says, "over its limit, one of %u flows kept", e->limit.step);
 }
 
-void verdict_write(struct buf *out, const struct exporter *exporter, uint64_t now_ns)
+struct verdict verdict_of(const struct exporter *exporter, bool flows_elsewhere, uint64_t now_ns)
 {
-    size_t begin = out->len;
-    judge_flows(out, begin, exporter, now_ns);
-    judge_clock(out, begin, exporter);
-    judge_loss(out, begin, exporter, now_ns);
-    judge_sampling(out, begin, exporter);
-    if (out->len == begin)
+    struct verdict verdict = {.count = 0};
+    judge_flows(&verdict, exporter, flows_elsewhere, now_ns);
+    judge_clock(&verdict, exporter);
+    judge_loss(&verdict, exporter, now_ns);
+    judge_volumes(&verdict, exporter);
+    return verdict;
+}
+
+void verdict_write(struct buf *out, const struct verdict *verdict)
+{
+    for (unsigned i = 0; i < verdict->count; i++) {
+        buf_text(out, i == 0 ? "" : "; ");
+        buf_printf(out, "%s (%s)", verdict->faults[i].says, verdict->faults[i].cure);
+    }
+    if (verdict->count == 0)
         buf_text(out, "ok");
 }

@@ -70,6 +70,16 @@ class LinkTest(unittest.TestCase):
                         self.assertIn(found.group(1).rstrip("."), known)
         self.assertLess(50, seen)
 
+    def test_pages_that_programs_name_exist(self):
+        named = set()
+        for path in glob.glob(os.path.join(document.ROOT, "collector", "**", "*.c"),
+                              recursive=True):
+            named |= set(re.findall(r'"[^"\n]*?(docs/[\w-]+\.md)#([\w-]+)', document.read(path)))
+        self.assertTrue(named)
+        for page, anchor in named:
+            with self.subTest(page=page, anchor=anchor):
+                self.assertIn(anchor, document.anchors(self.texts[page]))
+
     def test_the_readme_lists_every_document(self):
         listed = document.links(self.texts["README.md"])
         for path in self.texts:

@@ -254,7 +254,10 @@ class ExporterTest(unittest.TestCase):
                              ("127.0.0.1", "NetFlow v9", DOMAIN))
             self.assertEqual((one["datagrams"], one["flows"], one["held_sets"], one["templates"]),
                              (1, 0, 2, 0))
-            self.assertRegex(one["verdict"], r"^data but no template for \d+ s; clock \d+ d behind")
+            self.assertRegex(one["verdict"], r"^data but no template for \d+ s \(.*\); clock \d+ d behind \(")
+            self.assertEqual([fault["reason"] for fault in one["faults"]],
+                             ["no_template", "clock"])
+            self.assertIn("-templates.json.path", one["faults"][0]["cure"])
             # Of 1 to 19, 13 is lost, 15 comes twice, 14 late.
             sequence = [*range(1, 13), 15, 15, 14, *range(16, 20)]
             template = netflow.ipfix_template(256, [(8, 4), (1, 4), (34, 4), (9999, 4)])
@@ -267,6 +270,7 @@ class ExporterTest(unittest.TestCase):
             self.assertEqual((other["lost"], other["duplicates"], other["reordered"]), (1, 1, 1))
             self.assertEqual((other["sampling_rate"], other["sampling_source"]), (50, "record"))
             self.assertEqual((other["elements_unused"], other["templates"] >= 1), (1, True))
+            self.assertEqual(other["elements_not_used"], [{"element": 9999, "enterprise": 0}])
             self.assertIn("losing", other["verdict"])
             self.assertNotIn("clock", other["verdict"])
 

@@ -389,7 +389,7 @@ static void the_pool_is_bounded_and_given_back(void **state)
     (void)state;
     for (unsigned padding = 0; padding < PLAN_WIRE_COUNT_MAX + 10; padding++)
         straight += send_padded(padding) == 1;
-    assert_int_equal(straight, PLAN_WIRE_COUNT_MAX);
+    assert_int_equal(straight, PLAN_WIRE_COUNT_MAX - 1); // one was looked at for its volumes
     assert_int_equal(send_padded(1), 1);
     assert_int_equal(send_padded(PLAN_WIRE_COUNT_MAX + 1), 0);
     message_ipfix(&m);
