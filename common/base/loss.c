@@ -16,11 +16,14 @@
 
 static const struct loss_row ROWS[LOSS_COUNT] = {
 #define LOSS_OF(name, grade, advice) {NULL, LOSS_##grade, NULL, NULL, advice, true, REASON_##name},
+#define LOSS_AS(name, grade, title, advice)                                                        \
+    {NULL, LOSS_##grade, title, NULL, advice, true, REASON_##name},
 #define LOSS(id, label, grade, title, text, advice)                                                \
     {label, LOSS_##grade, title, text, advice, true, -1},
 #define STATE(id, label, grade, text, advice) {label, LOSS_##grade, text, text, advice, false, -1},
 #include "common/base/loss.def"
 #undef LOSS_OF
+#undef LOSS_AS
 #undef LOSS
 #undef STATE
 };
@@ -57,7 +60,8 @@ struct loss_row loss_row(enum loss_kind kind)
         return row;
     enum reason reason = (enum reason)row.reason;
     row.label = reason_label(reason);
-    row.title = TITLES[reason_class(reason)];
+    if (row.title == NULL)
+        row.title = TITLES[reason_class(reason)];
     row.text = reason_text(reason);
     return row;
 }

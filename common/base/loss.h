@@ -23,10 +23,12 @@ enum loss_grade {
 
 enum loss_kind {
 #define LOSS_OF(reason, grade, advice)              LOSS_##reason,
+#define LOSS_AS(reason, grade, title, advice)       LOSS_##reason,
 #define LOSS(id, label, grade, title, text, advice) LOSS_##id,
 #define STATE(id, label, grade, text, advice)       LOSS_##id,
 #include "common/base/loss.def"
 #undef LOSS_OF
+#undef LOSS_AS
 #undef LOSS
 #undef STATE
     LOSS_COUNT,

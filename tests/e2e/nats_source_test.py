@@ -2,6 +2,7 @@
 """What an enricher makes of a stream that is not left alone: each flow comes out once."""
 
 import collections
+import json
 import os
 import re
 import shutil
@@ -154,6 +155,35 @@ class SourceTest(nats_case.NatsCase):
         self.assertEqual(nats_case.in_file(path), collections.Counter(self.sender.sent))
         self.assertEqual(enricher.stop(), 0)
         self.assert_books(enricher, made=5 * FEW, delivered=5 * FEW, failed=0, waiting=0)
+
+    def test_what_comes_again_too_late_is_counted(self):
+        """Another took the messages, wrote their flows and died. The stream of the output has
+        forgotten it when they come to this one."""
+        server = self.server()
+        collector = self.collector(server, SMALL)
+        self.sender.send(collector.port, FEW)
+        first = self.enricher(server, "-transport.nats.duplicates=1s")
+        self.assert_once(server, "goflow2-enriched")
+        self.wait_acknowledged(server)
+        self.assertEqual(first.stop(), 0)
+        with nats.Client(server) as client:
+            made = client.api("CONSUMER.DURABLE.CREATE.goflow2.other", {
+                "stream_name": "goflow2", "config": {
+                    "durable_name": "other", "ack_policy": "explicit", "ack_wait": 10**9,
+                    "max_ack_pending": 1000}})
+            self.assertNotIn("error", made)
+            client.publish("$JS.API.CONSUMER.MSG.NEXT.goflow2.other",
+                           json.dumps({"batch": FEW // 30}).encode(), client.inbox)
+            for _ in range(FEW // 30):
+                self.assertTrue(client.next()[1])
+        time.sleep(1.5)  # longer than the window
+        second = self.enricher(server, "-source.nats.durable=other")
+        self.wait_acknowledged(server, "other")
+        self.assertEqual(second.stop(), 0)
+        found = nats_case.stored(server, "goflow2-enriched")
+        self.assertEqual(found, collections.Counter(2 * self.sender.sent))
+        self.assert_books(second, made=FEW, delivered=FEW, failed=0, waiting=0)
+        self.assertIn(f"reason=delivery_uncertain count={FEW} ", second.log())
 
     def small_disk(self, size):
         disk = self.path("disk")

@@ -50,10 +50,19 @@ static void make_id(struct nats_writer *writer, const struct nats_batch *batch)
                  message->flows);
 }
 
+// Whoever was given the message before may have sent this as soon as it was stored. By a clock that
+// is behind the server's nobody knows how long ago that was: very long.
+static int64_t first_sent_ms(const struct flow_origin *origin)
+{
+    return origin->time_ns > clock_unix_ns() ? 1 : origin->time_ns / CLOCK_NS_PER_MS;
+}
+
 struct nats_message *nats_writer_close(struct nats_writer *writer, struct nats_batch *batch)
 {
     struct nats_message *message = batch->message;
     make_id(writer, batch);
+    if (is_republished(writer) && writer->origin.again)
+        message->sent_ms = first_sent_ms(&writer->origin);
     memcpy(message->subject, batch->subject, sizeof message->subject);
     batch->message = NULL;
     return message;
@@ -100,8 +109,10 @@ static void follow_origin(struct nats_writer *writer, const struct flow_origin *
     const struct nats_sink *sink = sink_of(writer);
     struct flow_origin chunk = *origin;
     chunk.index -= chunk.index % (uint32_t)sink->options.batch_flows;
-    if (flow_origin_same_message(&chunk, &writer->origin) && chunk.index == writer->origin.index)
+    if (flow_origin_same_message(&chunk, &writer->origin) && chunk.index == writer->origin.index) {
+        writer->origin.again |= origin->again;
         return;
+    }
     hand_over_all(writer);
     nats_batch_clear(&writer->set);
     writer->origin = chunk;
