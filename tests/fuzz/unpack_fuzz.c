@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (len == 0)
         return 0;
     struct source source = {.bytes = data + 1, .len = len - 1, .step = (size_t)data[0] + 1};
-    bool plain = len < 5 || (data[1] != 0x1f && data[1] != 0x28 && data[1] >> 4 != 5);
+    bool plain = len < 4 || (data[1] != 0x1f && data[1] != 0x28 && data[1] >> 4 != 5);
     struct unpack *unpack = unpack_new(read_source, &source);
     FUZZ_REQUIRE(unpack != NULL);
     size_t total = 0;
