@@ -7,11 +7,13 @@
 #include "collector/listener.h"
 #include "collector/monitor/monitor.h"
 #include "collector/monitor/watch.h"
+#include "collector/privilege.h"
 #include "collector/share/share.h"
 #include "collector/spread.h"
 #include "collector/worker.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/standard.h"
 #include "common/enrich/reload.h"
 
 #include <errno.h>
@@ -33,6 +35,7 @@ struct collector {
     struct sink *sink;
     struct layout *layout;
     struct snapshot *snapshot;
+    struct privilege *privilege; // until the listeners are open
     struct listener *listeners;
     int listener_count;
     struct lane *lanes[LISTEN_SOCKETS_MAX];
@@ -60,11 +63,6 @@ static int fail(const char *what)
     return -1;
 }
 
-static void block_signals(const sigset_t *signals)
-{
-    pthread_sigmask(SIG_BLOCK, signals, NULL);
-}
-
 // SIGHUP never ends the process (standard_hold_reload). The others do as long as the opening of a
 // FIFO waits for its reader; from then on all come through a descriptor.
 static int open_output(struct collector *c)
@@ -77,7 +75,7 @@ static int open_output(struct collector *c)
     sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
-    block_signals(&signals);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
     c->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     c->alarm_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     c->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -107,21 +105,21 @@ static struct layout *load_layout(const struct collector *c)
 
 static int open_enrichment(struct collector *c)
 {
-    const struct snapshot_options *files = &c->options->snapshot;
     c->layout = load_layout(c);
     if (c->layout == NULL)
         return -1;
     if (collector_options_layout(c->options).columns == 0)
         return 0;
-    c->snapshot = snapshot_new(files);
+    c->snapshot = snapshot_new(&c->options->snapshot);
     if (c->snapshot == NULL)
         return -1;
     reload_log("loaded context and databases", c->snapshot);
     return 0;
 }
 
-static int open_listeners(struct collector *c)
+static int open_listeners(void *user)
 {
+    struct collector *c = user;
     const struct collector_options *options = c->options;
     c->listeners = calloc((size_t)options->uri_count, sizeof c->listeners[0]);
     if (c->listeners == NULL)
@@ -266,7 +264,7 @@ static int start_workers(struct collector *c)
     const struct worker_options options = {
         .sink = c->sink, .blocking = c->options->sink.blocking, .drain_ns = c->options->drain_ns};
     unsigned count = 0;
-    if (open_listeners(c) != 0)
+    if (privilege_spend(&c->privilege, open_listeners, c) != 0)
         return -1;
     for (int i = 0; i < c->listener_count; i++)
         count = c->listeners[i].count > count ? c->listeners[i].count : count;
@@ -374,6 +372,7 @@ static int supervise(struct collector *c)
     struct pollfd ready[] = {{.fd = c->signal_fd, .events = POLLIN},
                              {.fd = c->alarm_fd, .events = POLLIN},
                              {.fd = c->done_fd, .events = POLLIN}};
+    standard_tell_ready();
     for (;;) {
         int count = poll(ready, 3, WATCH_MS);
         if (count > 0 && ready[1].revents != 0)
@@ -491,9 +490,11 @@ int collector_run(const struct collector_options *options)
         return 1;
     *c = (struct collector){.options = options, .signal_fd = -1, .alarm_fd = -1, .done_fd = -1};
     log_info("starting GoFlow2+");
+    c->privilege = privilege_set_apart();
     bool started = start(c) == 0;
     int status = started ? supervise(c) : 1;
     status |= finish(c, started);
+    privilege_free(c->privilege);
     free(c);
     return status;
 }

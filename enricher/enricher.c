@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/ledger.h"
 #include "common/base/log.h"
+#include "common/base/standard.h"
 #include "common/enrich/reload.h"
 #include "enricher/formatting.h"
 #include "enricher/monitor.h"
@@ -222,8 +223,10 @@ int enricher_run(const struct enricher_options *options)
         return EXIT_FAILURE;
     }
     bool opened = open_pipeline(&e) == 0;
-    if (opened)
+    if (opened) {
+        standard_tell_ready();
         serve(&e);
+    }
     bool closed = close_pipeline(&e) == 0;
     close(e.signal_fd);
     return opened && closed ? EXIT_SUCCESS : EXIT_FAILURE;

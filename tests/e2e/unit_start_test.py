@@ -55,11 +55,12 @@ class UnitStartTest(unittest.TestCase):
         return dict(re.findall(r"^(\w+):\s*(.*)$", "\n".join(self.read(f"/proc/{pid}/status")),
                                re.MULTILINE))
 
-    def check_sandbox(self, unit, capabilities):
+    def check_sandbox(self, unit, bounding):
         rights = self.rights(unit)
         self.assertNotEqual(rights["Uid"].split()[0], "0")
-        self.assertEqual(int(rights["CapEff"], 16), capabilities)
-        self.assertEqual(int(rights["CapBnd"], 16), capabilities)
+        for kind in ("CapPrm", "CapEff", "CapInh", "CapAmb"):
+            self.assertEqual(int(rights[kind], 16), 0, kind)  # given back, if it had any
+        self.assertEqual(int(rights["CapBnd"], 16), bounding)
         self.assertEqual((rights["NoNewPrivs"], rights["Seccomp"]), ("1", "2"))
 
     def await_lines(self, path, count):
