@@ -265,8 +265,8 @@ static size_t input_rows(struct option *out, struct collector_options *o)
          "one on each line; SIGHUP reads the file again",
          NULL},
         {"limit.flows", OPTION_INT, &o->limit_flows,
-         "At most `n` flows a second of one exporter; the sampling rate of those that are kept\n"
-         "stands for the others. 0: no limit",
+         "At most `n` flows a second of one exporter, and of all exporters of one source address;\n"
+         "the sampling rate of those that are kept stands for the others. 0: no limit",
          NULL},
         {"sampling.default", OPTION_STRING, &o->sampling_default,
          "Sampling rates of exporters that say none: `CIDR=N`, comma-separated", NULL},

@@ -31,6 +31,7 @@ struct decoder {
     struct hold hold;
     struct exporter_table exporters;
     uint64_t limit_flows;
+    struct limit_table limits;
     struct alarm_list alarms;
     struct trail trail;
     struct flow flow;
@@ -59,7 +60,8 @@ struct decoder *decoder_new(const struct decode_options *options, struct ledger 
     decoder->legacy_plan = netflow_legacy_plan();
     decoder->domains = domain_store_new(options->templates_shared, options->hash_seed, ledger);
     if (exporter_table_init(&decoder->exporters, options->hash_seed, &decoder->hold) == 0 &&
-        decoder->domains != NULL && decoder->legacy_plan != NULL &&
+        limit_table_init(&decoder->limits, options->hash_seed) == 0 && decoder->domains != NULL &&
+        decoder->legacy_plan != NULL &&
         (options->announce == NULL || decoder->announcement != NULL)) {
         domain_expire(decoder->domains, &options->expiry);
         return decoder;
@@ -77,6 +79,7 @@ void decoder_free(struct decoder *decoder)
     domain_store_free(decoder->domains);
     hold_fini(&decoder->hold);
     exporter_table_fini(&decoder->exporters);
+    limit_table_fini(&decoder->limits);
     mapping_unref(decoder->mapping);
     free(decoder);
 }
@@ -127,6 +130,7 @@ static struct decode_run begin_run(struct decoder *decoder, const struct datagra
                                .trail = &decoder->trail,
                                .spread = decoder->spread,
                                .limit_flows = decoder->limit_flows,
+                               .limits = &decoder->limits,
                                .alarms = &decoder->alarms,
                                .mapping = decoder->mapping,
                                .flow = &decoder->flow,
@@ -226,7 +230,10 @@ bool decode_limited(struct decode_run *run)
     uint64_t rate = flow_num(flow, FLOW_SAMPLING_RATE);
     if (exporter == NULL) // no memory for its limit
         return true;
-    uint32_t weight = limit_take(&exporter->limit, run->limit_flows, run->datagram->received_ns);
+    if (run->source == NULL)
+        run->source = limit_source_of(run->limits, &run->datagram->source);
+    uint32_t weight = limit_take_of(run->source, &exporter->limit, run->limit_flows,
+                                    run->datagram->received_ns);
     if (weight == 0) {
         run->ledger->flows_filtered++;
         decode_note(run, REASON_FLOW_LIMITED);

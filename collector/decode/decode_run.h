@@ -20,7 +20,9 @@ struct decode_run {
     bool spread;                       // other decoders get datagrams of the same exporters
     bool borrowed;                     // the datagram is another collector's announcement
     bool recalled;                     // it is this collector's own from before a restart
-    uint64_t limit_flows;              // a second and exporter, 0: no limit
+    uint64_t limit_flows;              // a second, of an exporter and of a source; 0: no limit
+    struct limit_table *limits;        // of sources
+    struct limit_source *source;       // NULL until it is asked for
     struct alarm_list *alarms;         // of template changes
     const struct mapping *mapping;     // NULL: none
     struct flow *flow;                 // scratch: reset, fill, decode_emit_flow
@@ -68,7 +70,9 @@ static inline void decode_from(struct decode_run *run, const struct addr *source
                                enum flow_type type, uint32_t id)
 {
     const struct datagram *datagram = run->datagram;
-    const struct exporter_key key = {.source = *source, .type = type, .id = id};
+    struct exporter_key key = {.source = *source, .type = type, .id = id};
+    if (type == FLOW_TYPE_SFLOW_5)
+        key.sender = datagram->source;
     run->exporter = exporter_seen(run->exporters, &key, &datagram->source, datagram->port,
                                   datagram->len, datagram->received_ns);
     run->looking = run->exporter != NULL && exporter_wants_look(run->exporter);

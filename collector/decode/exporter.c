@@ -13,6 +13,7 @@
 struct session {
     struct table_entry entry;
     struct addr source;
+    struct addr sender; // of sFlow
     enum flow_type type;
     uint16_t port;
     uint32_t id; // of the exporter that it was made for
@@ -54,17 +55,23 @@ void exporter_table_fini(struct exporter_table *table)
 
 static uint64_t hash_key(const struct exporter_table *table, const struct exporter_key *key)
 {
-    uint64_t words[3];
+    uint64_t words[5];
+    size_t count = 3;
     memcpy(words, key->source.bytes, sizeof key->source.bytes);
     words[2] = (uint64_t)key->id << 32 | (uint64_t)key->type << 8 | key->source.len;
-    return siphash_words(table->seed, words, 3);
+    if (key->type == FLOW_TYPE_SFLOW_5) {
+        memcpy(words + count, key->sender.bytes, sizeof key->sender.bytes);
+        count += sizeof key->sender.bytes / sizeof words[0];
+    }
+    return siphash_words(table->seed, words, count);
 }
 
 static bool has_key(const struct table_entry *entry, const void *key)
 {
     const struct exporter_key *a = &((const struct exporter *)entry)->key;
     const struct exporter_key *b = key;
-    return a->id == b->id && a->type == b->type && addr_equal(&a->source, &b->source);
+    return a->id == b->id && a->type == b->type && addr_equal(&a->source, &b->source) &&
+           (a->type != FLOW_TYPE_SFLOW_5 || addr_equal(&a->sender, &b->sender));
 }
 
 static struct exporter *find(struct exporter_table *table, const struct exporter_key *key,
@@ -163,12 +170,14 @@ static bool is_session(const struct table_entry *entry, const void *key)
 {
     const struct session *a = (const struct session *)entry;
     const struct session *b = key;
-    return a->port == b->port && a->type == b->type && addr_equal(&a->source, &b->source);
+    return a->port == b->port && a->type == b->type && addr_equal(&a->source, &b->source) &&
+           addr_equal(&a->sender, &b->sender);
 }
 
 static struct session session_key(const struct exporter *exporter, uint16_t port)
 {
     return (struct session){.source = exporter->key.source,
+                            .sender = exporter->key.sender,
                             .type = exporter->key.type,
                             .port = port,
                             .id = exporter->key.id};
@@ -176,7 +185,8 @@ static struct session session_key(const struct exporter *exporter, uint16_t port
 
 static uint64_t hash_session(const struct exporter_table *table, const struct session *key)
 {
-    const struct exporter_key place = {.source = key->source, .type = key->type, .id = key->port};
+    const struct exporter_key place = {
+        .source = key->source, .type = key->type, .id = key->port, .sender = key->sender};
     return hash_key(table, &place);
 }
 
@@ -218,8 +228,10 @@ static struct session *session_at(struct exporter_table *table, const struct exp
 
 static void join(struct exporter_table *table, struct exporter *exporter, struct session *session)
 {
-    const struct exporter_key key = {
-        .source = session->source, .type = session->type, .id = session->id};
+    const struct exporter_key key = {.source = session->source,
+                                     .type = session->type,
+                                     .id = session->id,
+                                     .sender = session->sender};
     struct exporter *first = exporter_find(table, &key);
     exporter->in_company = true;
     if (first == NULL)

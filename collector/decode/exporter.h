@@ -1,9 +1,8 @@
 // What is known of each exporter: what it sent, what is missing of it, its clock and its sampling.
 //
-// An exporter is a source address, a protocol, and what the protocol tells senders apart by:
-// observation domain or source id, engine, sub-agent. At most EXPORTER_COUNT_MAX are remembered,
-// each until it was silent for EXPORTER_GONE_NS while others sent.
-// One thread.
+// An exporter is a source address, a protocol, and its domain, source id or engine; of sFlow, where
+// anyone can name an agent, it is sender, agent and sub-agent. At most EXPORTER_COUNT_MAX are
+// remembered, each until it was silent for EXPORTER_GONE_NS while others sent. One thread.
 #pragma once
 
 #include "collector/decode/exporter_count.h"
@@ -19,15 +18,16 @@
 #define EXPORTER_PROVEN    8 // datagrams with flows after which an exporter is no newcomer
 
 struct exporter_key {
-    struct addr source;
+    struct addr source; // of sFlow the agent
     enum flow_type type;
     uint32_t id;
+    struct addr sender; // of sFlow, else none
 };
 
 struct exporter {
     struct table_entry entry;
     struct exporter_key key;
-    struct addr router; // the sender of the latest datagram; the key of sFlow is its agent
+    struct addr router; // the sender
     uint16_t port;      // of the latest datagram
 
     uint64_t first_seen_ns;

@@ -79,7 +79,11 @@ static int compare_keys(const void *a, const void *b)
         return order;
     if (x->type != y->type)
         return x->type < y->type ? -1 : 1;
-    return x->id < y->id ? -1 : x->id > y->id;
+    if (x->id != y->id)
+        return x->id < y->id ? -1 : 1;
+    if (x->sender.len != y->sender.len)
+        return x->sender.len < y->sender.len ? -1 : 1;
+    return memcmp(x->sender.bytes, y->sender.bytes, sizeof x->sender.bytes);
 }
 
 static int compare_datagrams(const void *a, const void *b)

@@ -2,6 +2,8 @@
 
 #include "collector/keep/template_json.h"
 
+#include <string.h>
+
 #define TEMPLATES_MAX 4096 // with metrics of their own
 
 // One row of a family: an exporter, or the sum of those that have no row of their own.
@@ -238,7 +240,13 @@ static const struct {
 
 static void put_value(struct metrics *m, const struct row *row, enum value value)
 {
-    if (row->exporter != NULL || value < VALUE_GAUGES)
+    if (row->exporter == NULL && value >= VALUE_GAUGES)
+        return;
+    // Of one agent several senders may send.
+    if (is_sflow(row) && strcmp(row->router, row->address) != 0)
+        metrics_add(m, value_of(row, value), "domain", row->domain.text, "exporter", row->address,
+                    "protocol", exporter_protocol(row->type), "router", row->router);
+    else
         metrics_add(m, value_of(row, value), "domain", row->domain.text, "exporter", row->address,
                     "protocol", exporter_protocol(row->type));
 }

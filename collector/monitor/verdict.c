@@ -143,10 +143,12 @@ static void judge_volumes(struct verdict *verdict, const struct exporter *e)
         say(verdict, e, VERDICT_NO_BYTES, "sends packets but no bytes");
     if (e->counts.flows != 0 && e->sampling == EXPORTER_SAMPLING_UNKNOWN)
         say(verdict, e, VERDICT_SAMPLING_UNKNOWN, "sampling rate unknown");
-    if (e->limit.step <= 1)
+    uint64_t step = e->limit.step == 0 ? 1 : e->limit.step;
+    step *= e->limit.shared == 0 ? 1 : e->limit.shared;
+    if (step <= 1)
         return;
     struct buf says = accuse(verdict, e, VERDICT_LIMITED);
-    buf_printf(&says, "over its limit, one of %u flows kept", e->limit.step);
+    buf_printf(&says, "over its limit, one of %llu flows kept", (unsigned long long)step);
 }
 
 struct verdict verdict_of(const struct exporter *exporter, bool flows_elsewhere, uint64_t now_ns)
