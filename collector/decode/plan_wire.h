@@ -39,7 +39,6 @@ struct plan_writing {
     unsigned gap;                      // bytes left in front of the next body for its length
     uint64_t end_ns;                   // of the last record
     uint64_t etype;                    // of the record
-    bool icmp;                         // the record is of ICMP
     struct {
         uint8_t at;
         uint8_t len;

@@ -12,7 +12,7 @@
 #define ADDRESS_MAX   (sizeof(uint16_t) + 1 + 16)
 #define SAMPLINGS_MAX 8
 #define MORE_MAX      16 // candidates for fields beside the first ones
-#define CHECKS_MAX    (1 + 2 + 4)
+#define CHECKS_MAX    (1 + 2)
 #define STEPS_MAX                                                                                  \
     (SAMPLINGS_MAX + CHECKS_MAX + FLOW_FIELD_COUNT + MORE_MAX + PLAN_WIRE_PIECES_MAX + 1)
 
@@ -52,6 +52,7 @@ struct compiler {
 
 static const uint64_t ADDRESSES = FLOW_BIT(FLOW_SRC_ADDR) | FLOW_BIT(FLOW_DST_ADDR);
 
+static const uint64_t ICMP = FLOW_BIT(FLOW_ICMP_TYPE) | FLOW_BIT(FLOW_ICMP_CODE);
 static const uint64_t TIMES = FLOW_BIT(FLOW_TIME_FLOW_START_NS) | FLOW_BIT(FLOW_TIME_FLOW_END_NS);
 
 static uint64_t mask_of(size_t bytes)
@@ -297,26 +298,11 @@ static bool settle_family(struct compiler *c, uint64_t *etype)
 // whole way to tell.
 static bool settle_icmp(struct compiler *c)
 {
-    static const uint64_t icmp = FLOW_BIT(FLOW_ICMP_TYPE) | FLOW_BIT(FLOW_ICMP_CODE);
     static const uint64_t parts = FLOW_BIT(FLOW_PROTO) | FLOW_BIT(FLOW_SRC_PORT) |
                                   FLOW_BIT(FLOW_DST_PORT);
-    unsigned len;
     if (!c->icmp_ports)
         return true;
-    if (has_more(c, parts))
-        return false;
-    c->of[FLOW_PROTO].code = STEP_PROTO;
-    if ((c->own & icmp) != 0)
-        return true;
-    c->own |= icmp;
-    c->of[FLOW_ICMP_TYPE] = c->of[FLOW_DST_PORT];
-    c->of[FLOW_ICMP_TYPE].code = STEP_ICMP_PORTS;
-    c->of[FLOW_ICMP_TYPE].head = wire_tag(FLOW_ICMP_TYPE, &len);
-    c->of[FLOW_ICMP_TYPE].head |= (uint32_t)wire_tag(FLOW_ICMP_CODE, &len) << 16;
-    c->of[FLOW_ICMP_TYPE].head_len = (uint8_t)len;
-    c->of[FLOW_ICMP_CODE] = c->of[FLOW_SRC_PORT];
-    c->of[FLOW_ICMP_CODE].code = STEP_CANDIDATE;
-    return true;
+    return c->of[FLOW_PROTO].mask == 0xff && !has_more(c, parts);
 }
 
 static struct step check_of(const struct step *number, enum step_code code)
@@ -334,6 +320,8 @@ static void put_piece(struct plan_wire *wire, uint64_t fields)
 
 static void put_step(struct plan_wire *wire, struct step step)
 {
+    if (step.code > STEP_SAMPLING)
+        wire->special = UINT64_MAX;
     wire->steps[wire->step_count++] = step;
 }
 
@@ -350,15 +338,6 @@ static void put_checks(struct plan_wire *wire, const struct compiler *c)
         put_step(wire, check_of(&c->ethertype, STEP_ETHERTYPE));
     for (uint64_t left = c->not_zero; left != 0; left &= left - 1)
         put_step(wire, check_of(&c->of[__builtin_ctzll(left)], STEP_NOT_ZERO));
-}
-
-// Type and code that the record says itself, in front of their steps.
-static void put_icmp_check(struct plan_wire *wire, const struct compiler *c)
-{
-    put_step(wire, check_of(&c->of[FLOW_ICMP_TYPE], STEP_ICMP_SAID));
-    put_step(wire, check_of(&c->of[FLOW_ICMP_CODE], STEP_CANDIDATE));
-    put_step(wire, check_of(&c->of[FLOW_DST_PORT], STEP_CANDIDATE));
-    put_step(wire, check_of(&c->of[FLOW_SRC_PORT], STEP_CANDIDATE));
 }
 
 // The steps of a field: the first, and its candidates by their rank.
@@ -389,6 +368,30 @@ static void put_field(struct plan_wire *wire, const struct compiler *c, unsigned
         wire->steps[first].code = STEP_ADDRESS_FIRST;
 }
 
+// Where type and code are, or what they are made of. The wire's place for them is behind all fields
+// in front of icmp_type: `before` is them.
+static void arrange_icmp(struct plan_wire *wire, const struct compiler *c)
+{
+    static const unsigned fields[ICMP_PART_COUNT] = {FLOW_ICMP_TYPE, FLOW_ICMP_CODE, FLOW_DST_PORT,
+                                                     FLOW_SRC_PORT};
+    unsigned len;
+    if (!c->icmp_ports)
+        return;
+    for (unsigned i = 0; i < ICMP_PART_COUNT; i++)
+        wire->icmp[i] = c->of[fields[i]];
+    wire->icmp_known = true;
+    wire->special |= UINT64_C(1) << 1 | UINT64_C(1) << 58; // plan_icmp_is
+    wire->proto_at = (uint16_t)(c->of[FLOW_PROTO].offset - 1);
+    wire->icmp_said = (c->own & ICMP) != 0;
+    if (wire->icmp_said)
+        return;
+    for (unsigned i = ICMP_TYPE; i <= ICMP_CODE; i++) {
+        wire->icmp[i].head = wire_tag((enum flow_field)fields[i], &len);
+        wire->icmp[i].head_len = (uint8_t)len;
+    }
+    wire->bound += 2 * NUM_MAX;
+}
+
 static bool has_address(const struct compiler *c, unsigned field)
 {
     return ((c->ipv4 | c->ipv6) & FLOW_BIT(field)) != 0;
@@ -398,7 +401,6 @@ static bool has_address(const struct compiler *c, unsigned field)
 static void arrange(struct plan_wire *wire, const struct compiler *c)
 {
     uint64_t constants = CONSTANTS & ~c->own;
-    bool said = c->icmp_ports && c->of[FLOW_ICMP_TYPE].code != STEP_ICMP_PORTS;
     put_checks(wire, c);
     for (uint64_t left = c->own; left != 0; left &= left - 1) {
         uint64_t before = constants & ((left & -left) - 1);
@@ -406,15 +408,14 @@ static void arrange(struct plan_wire *wire, const struct compiler *c)
         constants &= ~before;
         if (before != 0)
             put_piece(wire, before);
-        if (said && (field == FLOW_ICMP_TYPE || field == FLOW_ICMP_CODE)) {
-            put_icmp_check(wire, c);
-            said = false;
-        }
         put_field(wire, c, field);
+        if (field < FLOW_ICMP_TYPE)
+            wire->icmp_at = wire->step_count;
         wire->bound += has_address(c, field) ? ADDRESS_MAX : NUM_MAX;
     }
     if (constants != 0)
         put_piece(wire, constants);
+    arrange_icmp(wire, c);
 }
 
 static uint32_t hash_of(const struct plan_wire *wire)

@@ -46,7 +46,8 @@ static const uint64_t WIRE_MORE_BELOW[8] = {
 static inline uint64_t wire_varint_word(uint64_t value, unsigned *last)
 {
     // Most are below 2^28, and the same fields each time, so that the branch is foreseen.
-    uint64_t groups = value >> 28 == 0 ? wire_spread_half((uint32_t)value) : wire_spread(value);
+    bool small = __builtin_expect(value >> 28 == 0, 1);
+    uint64_t groups = small ? wire_spread_half((uint32_t)value) : wire_spread(value);
     *last = (unsigned)(63 - __builtin_clzll(groups)) / 8;
     return groups | WIRE_MORE_BELOW[*last];
 }

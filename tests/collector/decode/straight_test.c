@@ -107,7 +107,20 @@ static void which_shapes_go_straight(void **state)
         {9, 0, 0, {{8, 4}, {27, 16}, {1, 4}, END}}, // one source of two
         {9, 0, 0, {{8, 4}, {28, 16}, {1, 4}, END}}, // two kinds of address
         {9, 1, 7, {{1, 4}, {2, 4}, {23, 4}, END}},  // bytes twice
-        {9, 0, 7, {{8, 3}, {1, 4}, END}},           // impossible lengths
+        {9, 1, 0, {{23, 4}, {85, 8}, {1, 4}, {2, 4}, END}},
+        {9, 1, 7, {{8, 4}, {15, 4}, {62, 16}, {18, 4}, {63, 16}, END}}, // hops of both versions
+        {9, 1, 0, {{27, 16}, {28, 16}, {62, 16}, {15, 4}, END}},
+        {9, 1, 7, {{8, 4}, {27, 16}, {12, 4}, {28, 16}, {62, 16}, {15, 4}, {60, 1}, END}},
+        {9, 0, 0, {{8, 4}, {27, 16}, {12, 4}, {28, 16}, {1, 4}, END}},
+        {10, 1, 7, {{152, 8}, {22, 4}, {21, 4}, {153, 8}, END}},
+        {10, 0, 0, {{152, 8}, {22, 4}, {21, 4}, {153, 8}, END}},
+        {10, 1, 7, {{152, 8}, {153, 8}, {161, 4}, {5, 1}, {195, 1}, END}},
+        {10, 1, 0, {{195, 1}, {5, 1}, {56, 6}, {81, 6}, {80, 6}, {57, 6}, END}},
+        {10, 1, 7, {{256, 2}, {56, 6}, {58, 2}, {243, 2}, {254, 2}, END}},
+        {9, 1, 1, {{4, 1}, {7, 2}, {11, 2}, {1, 4}, {8, 4}, END}}, // ICMP
+        {9, 1, 58, {{4, 1}, {7, 2}, {11, 2}, {54, 2}, {1, 4}, END}},
+        {9, 1, 1, {{4, 1}, {7, 2}, {11, 2}, {32, 2}, END}},
+        {9, 0, 7, {{8, 3}, {1, 4}, END}}, // impossible lengths
         {9, 0, 7, {{1, 9}, {2, 4}, END}},
         {9, 0, 7, {{32, 1}, {2, 4}, END}},
         {10, 1, 7, {{21, 4}, {22, 4}, {1, 4}, END}}, // uptimes from an unknown start
@@ -252,7 +265,11 @@ static void version_5(void **state)
         message_put(&m, 0x0102, 2);
         message_put(&m, sampling[i], 2);
         for (unsigned byte = 0; byte < 4 * 48; byte++)
-            message_put(&m, byte / 48 == 3 ? 0 : (byte * 37 + i) >> byte / 48, 1);
+            message_put(&m,
+                        byte % 48 == 38 && i == 1 ? 1
+                        : byte / 48 == 3          ? 0
+                                                  : (byte * 37 + i) >> byte / 48,
+                        1);
         assert_int_equal(send_message(), i == 2 ? 3 : 4);
     }
     assert_int_equal(reason(REASON_TIME_INVALID), 1);
@@ -292,19 +309,22 @@ static void uptimes_of_ipfix(void **state)
 // Mostly what exporters send, sometimes any element of any length.
 static unsigned draw_fields(unsigned version, uint16_t (*fields)[2])
 {
-    static const uint16_t usual[35][2] = {
-        {1, 4},  {2, 4},   {4, 1},  {5, 1},  {6, 1},  {7, 2},   {8, 4},   {9, 1},  {10, 2},
-        {11, 2}, {12, 4},  {13, 1}, {14, 4}, {15, 4}, {16, 4},  {17, 2},  {18, 4}, {48, 1},
-        {32, 2}, {52, 1},  {56, 6}, {57, 6}, {58, 2}, {59, 2},  {60, 1},  {61, 1}, {31, 3},
-        {89, 1}, {136, 1}, {34, 4}, {1, 8},  {2, 8},  {27, 16}, {28, 16}, {62, 16}};
+    static const uint16_t usual[60][2] = {
+        {1, 4},   {2, 4},   {4, 1},   {5, 1},   {6, 1},   {7, 2},   {8, 4},   {9, 1},   {10, 2},
+        {11, 2},  {12, 4},  {13, 1},  {14, 4},  {15, 4},  {16, 4},  {17, 2},  {18, 4},  {48, 1},
+        {32, 2},  {52, 1},  {56, 6},  {57, 6},  {58, 2},  {59, 2},  {60, 1},  {61, 1},  {31, 3},
+        {89, 1},  {136, 1}, {34, 4},  {1, 8},   {2, 8},   {27, 16}, {28, 16}, {62, 16}, {23, 4},
+        {24, 4},  {85, 8},  {86, 8},  {63, 16}, {29, 1},  {30, 1},  {80, 6},  {81, 6},  {176, 1},
+        {177, 1}, {178, 1}, {179, 1}, {139, 2}, {192, 1}, {195, 1}, {243, 2}, {254, 2}, {252, 4},
+        {256, 2}, {161, 4}, {44, 4},  {180, 2}, {128, 4}, {60, 1}};
     static const uint16_t times[2][6][2] = {
         {{21, 4}, {22, 4}, {21, 4}, {22, 4}, {150, 4}, {151, 4}},
         {{152, 8}, {153, 8}, {150, 4}, {151, 4}, {21, 4}, {22, 4}}};
     unsigned count = 1 + draw(20);
-    unsigned first = draw(35);
-    unsigned step = 1 + draw(4); // hardly ever the same twice
+    unsigned first = draw(60);
+    unsigned step = 1 + draw(9);
     for (unsigned i = 0; i < count; i++) {
-        const uint16_t *field = usual[(first + i * step) % 35];
+        const uint16_t *field = usual[(first + i * step) % 60];
         if (draw(8) == 0)
             field = times[version == 10][draw(6)];
         fields[i][0] = field[0];
@@ -319,9 +339,14 @@ static unsigned draw_fields(unsigned version, uint16_t (*fields)[2])
     return count;
 }
 
-static void put_drawn(unsigned len)
+static void put_drawn(const uint16_t *field)
 {
     unsigned kind = draw(4);
+    unsigned len = field[1];
+    if (field[0] == 4 && len == 1 && draw(2) == 0) { // ICMP, which has its ports to itself
+        message_put(&m, draw(2) == 0 ? 1 : 58, 1);
+        return;
+    }
     for (unsigned i = 0; i < len; i++)
         message_put(&m,
                     kind == 0                  ? 0
@@ -346,7 +371,7 @@ static void whatever_is_sent(void **state)
         message_open(&m, 256 + round % 7);
         for (unsigned record = draw(5) + 1; record != 0; record--)
             for (unsigned i = 0; i < count; i++)
-                put_drawn(fields[i][1]);
+                put_drawn(fields[i]);
         message_close(&m);
         (void)send_message();
     }
