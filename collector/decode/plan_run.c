@@ -69,10 +69,11 @@ static void keep_label(struct plan_scratch *scratch, unsigned place, uint64_t va
 static void take_duration(struct plan_result *result, unsigned unit, uint64_t value)
 {
     uint64_t unit_ns = unit == TIME_UNIT_MICRO ? 1000 : 1000000;
+    uint64_t duration_ns;
     if (value == 0 || (result->duration_ns != 0 && unit != TIME_UNIT_MICRO))
         return;
-    if (__builtin_mul_overflow(value, unit_ns, &result->duration_ns))
-        result->duration_ns = 0;
+    if (!__builtin_mul_overflow(value, unit_ns, &duration_ns))
+        result->duration_ns = duration_ns;
 }
 
 static void take_sampling(struct plan_result *result, uint16_t element, uint64_t value)

@@ -6,11 +6,6 @@
 #include "common/flow/wire.h"
 #include "common/flow/wire_put.h"
 
-static inline uint64_t number_at(const struct step *step, const uint8_t *record)
-{
-    return bytes_u64(record + step->offset - 8) & step->mask;
-}
-
 static inline uint8_t *put_head(uint8_t *out, const struct step *step)
 {
     memcpy(out, &step->head, sizeof step->head);
@@ -99,19 +94,4 @@ static inline uint8_t *put_other(uint8_t *out, struct plan_writing *writing,
     default: // STEP_NUM, and what is in `rare`
         return NULL;
     }
-}
-
-static inline uint8_t *close_frame(struct plan_writing *writing, uint8_t *frame, uint8_t *body,
-                                   const uint8_t *end)
-{
-    size_t len = (size_t)(end - body);
-    unsigned head = len < 0x80 ? 1 : 2;
-    if (head != writing->gap) { // the next frame will most likely be like this one
-        memmove(frame + head, body, len);
-        writing->gap = head;
-    }
-    frame[0] = (uint8_t)(len | (head - 1) << 7);
-    if (head == 2)
-        frame[1] = (uint8_t)(len >> 7);
-    return frame + head + len;
 }

@@ -4,6 +4,8 @@
 
 #include "collector/decode/plan_wire.h"
 
+#include <string.h>
+
 enum step_code {
     STEP_NUM,
     STEP_ADDRESS4,
@@ -70,3 +72,24 @@ struct plan_wire *plan_wire_compile(const struct plan *plan);
 
 // plan_wire_write for records of ICMP, and for all of a wire with rare steps.
 uint8_t *plan_wire_rare(struct plan_writing *writing, const uint8_t *record, uint8_t *frame);
+
+static inline uint64_t number_at(const struct step *step, const uint8_t *record)
+{
+    return bytes_u64(record + step->offset - 8) & step->mask;
+}
+
+// Puts the length in front of a body.
+static inline uint8_t *close_frame(struct plan_writing *writing, uint8_t *frame, uint8_t *body,
+                                   const uint8_t *end)
+{
+    size_t len = (size_t)(end - body);
+    unsigned head = len < 0x80 ? 1 : 2;
+    if (head != writing->gap) { // the next frame will most likely be like this one
+        memmove(frame + head, body, len);
+        writing->gap = head;
+    }
+    frame[0] = (uint8_t)(len | (head - 1) << 7);
+    if (head == 2)
+        frame[1] = (uint8_t)(len >> 7);
+    return frame + head + len;
+}
