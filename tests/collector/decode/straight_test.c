@@ -135,8 +135,9 @@ static const struct {
 
 static void which_shapes_go_straight(void **state)
 {
-    (void)state;
     for (unsigned i = 0; i < sizeof SHAPES / sizeof SHAPES[0]; i++) {
+        (void)tear_down(state); // an exporter known for long has its flows looked at for volumes
+        (void)set_up(state);
         open_message(SHAPES[i].version);
         put_template(256 + i, SHAPES[i].fields);
         message_open(&m, 256 + i);
