@@ -13,6 +13,8 @@
 #define IP      SECTION_IP
 #define FRAME   SECTION_FRAME
 
+#define LATER(enterprise, number)
+
 enum row {
 #define ELEMENT(enterprise, number, operation, field, rank, argument) ROW_##enterprise##_##number,
 #define ALSO(enterprise, number, operation, field, rank, argument)                                 \

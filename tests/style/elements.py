@@ -4,12 +4,14 @@
     elements.py [--update]
 
 docs/elements.md is made of element_name.def and element_vendor.def, the table of elements in
-docs/protocols.md of elements.def; --update writes both. What that table says in its last column is
+docs/protocols.md of elements.def, as is what stands below it of IANA's other elements; --update
+writes all of it. What that table says in its last column is
 written by hand and kept.
 """
 import pathlib
 import re
 import sys
+import textwrap
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DECODE = ROOT / "collector/decode"
@@ -18,6 +20,8 @@ NTOP = re.compile(r'^ELEMENT_NAME_NTOP\("([^"]+)", (\d+), (\w+)\)', re.M)
 ELEMENT = re.compile(r"^(ELEMENT|ALSO)\((\d+), (\d+), (\w+), (\w+), (\d+), (\w+)\)", re.M)
 ROW = re.compile(r"^\| ([\d/]+) \| [\w.]+ \| [^|]+ \| [^|]* \| ([^|]*) \|$", re.M)
 TABLE_OF_FIELDS = re.compile(r"^\| element \| name \| field \|.*?\n\n", re.M | re.S)
+LATER = re.compile(r"^LATER\(0, (\d+)\)", re.M)
+DECISIONS = re.compile(r"^Of IANA's other elements these wait.*?\n\n", re.M | re.S)
 FIELDS_HEAD = "| element | name | field | rank | how |\n| --- | --- | --- | --- | --- |\n"
 # Elements that fill no field of their own.
 FIELDS = {"SECTION": "the packet's", "TIME_INIT": "the times", "DURATION": "the times"}
@@ -86,6 +90,34 @@ def find_disorder(elements):
             ranks[field, operation == "TIME_START", rank] = key
 
 
+def ranges(numbers):
+    """1, 2, 3, 7 as "1 to 3, 7"."""
+    runs = []
+    for number in sorted(numbers):
+        if runs and runs[-1][1] == number - 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(first) if first == last else
+                     f"{first}{', ' if last == first + 1 else ' to '}{last}"
+                     for first, last in runs)
+
+
+def make_decisions(elements):
+    """What becomes of the elements of IANA's registry that have no field."""
+    names = {int(number): name for name, pen, number, _ in
+             NAME.findall((DECODE / "mapping/element_name.def").read_text()) if pen == "0"}
+    later = {int(number) for number in LATER.findall((DECODE / "elements.def").read_text())}
+    unknown = later - set(names) | {number for pen, number in elements if pen == 0} & later
+    if unknown:
+        sys.exit(f"elements.def: LATER of {sorted(unknown)}: not IANA's, or there already")
+    raw = set(names) - later - {number for pen, number in elements if pen == 0}
+    waiting = ", ".join(f"{number} {names[number]}" for number in sorted(later))
+    text = f"Of IANA's other elements these wait for a field of their own: {waiting}. The rest are " \
+           f"shown [raw](raw.md) and can be [mapped](mapping.md): {ranges(raw)}."
+    return textwrap.fill(text, 139, break_long_words=False, break_on_hyphens=False) + "\n\n"
+
+
 def make_fields(elements, protocols):
     names = {}
     for file in ("element_name.def", "element_vendor.def"):
@@ -109,16 +141,18 @@ def main():
     elements = read_elements()
     protocols = (ROOT / "docs/protocols.md").read_text()
     fields = make_fields(elements, protocols)
+    decisions = make_decisions(elements)
+    protocols = TABLE_OF_FIELDS.sub(lambda _: fields, protocols)
     made = {"docs/elements.md": make_elements(),
-            "docs/protocols.md": TABLE_OF_FIELDS.sub(lambda _: fields, protocols)}
+            "docs/protocols.md": DECISIONS.sub(lambda _: decisions, protocols)}
     for name, text in made.items():
         if sys.argv[1:] == ["--update"]:
             (ROOT / name).write_text(text)
         if (ROOT / name).read_text() != text:
             print(f"{name}: not as tests/style/elements.py --update writes it")
             wrong += 1
-    if fields not in made["docs/protocols.md"]:
-        print("docs/protocols.md: no table of elements")
+    if fields not in made["docs/protocols.md"] or decisions not in made["docs/protocols.md"]:
+        print("docs/protocols.md: no table of elements, or nothing of the other ones")
         wrong += 1
     for line in find_disorder(elements):
         print(line)
