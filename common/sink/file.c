@@ -4,6 +4,7 @@
 #include "common/base/log.h"
 #include "common/sink/file_check.h"
 #include "common/sink/file_state.h"
+#include "common/sink/file_tail.h"
 #include "common/sink/sink_state.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define STALL_NS (3 * CLOCK_NS_PER_S) // without a byte taken: the reader stands still
 
@@ -161,6 +163,31 @@ static int finish_torn(struct file_sink *sink)
     return 0;
 }
 
+// What a process that was killed left at the end of the file.
+static void mend_tail(const struct file_sink *sink, const struct outlet *outlet)
+{
+    static const char *const said[] = {
+        [FILE_TAIL_WHOLE] = NULL,
+        [FILE_TAIL_CUT] = "the file ended inside a flow, which was cut off",
+        [FILE_TAIL_SEPARATED] = "the file ended inside a flow: it goes on behind a separator",
+        [FILE_TAIL_UNKNOWN] = "the file does not end with a flow: what follows may not be readable",
+        [FILE_TAIL_BUSY] = "another process writes to the file",
+    };
+    size_t cut;
+    enum file_tail tail = file_tail_mend(outlet, sink->separator, sink->framed, &cut);
+    if (said[tail] != NULL)
+        log_warn(said[tail], "file", name_of(sink), "bytes", log_unsigned(cut).text);
+}
+
+// What we write to ourselves is being written, as long as it was not moved away.
+static bool is_same_file(const struct outlet *a, const struct outlet *b)
+{
+    struct stat one;
+    struct stat other;
+    return fstat(a->fd, &one) == 0 && fstat(b->fd, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
 static int file_reopen(struct sink *base)
 {
     struct file_sink *sink = (struct file_sink *)base;
@@ -170,6 +197,8 @@ static int file_reopen(struct sink *base)
     int result = outlet_open(&fresh, sink->path, false);
     if (result != 0)
         return result;
+    if (!is_same_file(&fresh, &sink->outlet))
+        mend_tail(sink, &fresh);
     pthread_mutex_lock(&sink->lock);
     result = finish_torn(sink);
     if (result == 0)
@@ -260,7 +289,11 @@ static int init(struct file_sink *sink, const struct sink_options *options)
     size_t ring_bytes = options->buffer_bytes < FILE_FRAME_MAX ? FILE_FRAME_MAX
                                                                : options->buffer_bytes;
     int result = ring_init(&sink->ring, ring_bytes);
-    return result != 0 ? result : outlet_open(&sink->outlet, sink->path, true);
+    if (result == 0)
+        result = outlet_open(&sink->outlet, sink->path, true);
+    if (result == 0)
+        mend_tail(sink, &sink->outlet);
+    return result;
 }
 
 static struct sink *file_open(const struct sink_options *options)

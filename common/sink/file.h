@@ -10,6 +10,9 @@
 //                 taken out of a regular file again
 //   EPIPE         the sink is dead: all that waits and comes is output_failed
 //
+// What a process that was killed left of a frame at the end of a file is mended when it is opened
+// (file_tail.h).
+//
 // Memory: the ring (options.buffer_bytes, at least FILE_FRAME_MAX) and FILE_FRAME_MAX for each
 // writer, both touched only as far as they are used.
 #pragma once

@@ -161,6 +161,31 @@ class FaultTest(unittest.TestCase):
         with open(output, encoding="utf-8") as file:
             self.assertEqual(len(flow.read_json_lines(file.read())), made)
 
+    def test_a_file_that_a_killed_process_left_torn(self):
+        """What the next one appends can be read, all of it."""
+        made = v5_capture(self.capture, 3)
+        for arguments, lines in ((BIN, 0), (("-format=bin",), 0), (("-format=json",), 1)):
+            with self.subTest(arguments):
+                output = os.path.join(self.folder, "flows")
+                command = [process.COLLECTOR, "-read", self.capture, *arguments,
+                           "-transport.file", output]
+                self.assertEqual(process.run(command)[0], 0)
+                os.truncate(output, os.path.getsize(output) - 7)
+                status, _, log = process.run(command)
+                self.assertEqual(status, 0, log)
+                self.assertIn("the file ended inside a flow", log)
+                with open(output, "rb") as file:
+                    content = file.read()
+                os.remove(output)
+                if not lines:
+                    status, content, log = process.run([process.ENRICHER], content)
+                    self.assertEqual(status, 0, log)
+                found = content.splitlines()
+                self.assertEqual(len(found), 2 * made - 1 + lines)
+                whole = found[:made - 1] + found[made - 1 + lines:]
+                self.assertEqual(len(flow.read_json_lines(b"\n".join(whole).decode())),
+                                 2 * made - 1)
+
     @staticmethod
     def send_more_than_fits(port):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
