@@ -9,6 +9,7 @@ struct lane_view {
     const struct lane_report *report;
     const struct decoder *decoder;
     const struct traffic *traffic;
+    const struct stranger_table *strangers;
 };
 
 struct errand {

@@ -178,6 +178,7 @@ struct lane *lane_new(const struct lane_options *options)
     lane->share = options->share;
     if (decode.spread || options->share != NULL)
         decode.announce = tell_others;
+    lane->strangers.seed = decode.hash_seed;
     int result = traffic_init(&lane->traffic, decode.hash_seed);
     if (lane->writer != NULL && init_decoder(lane, &decode) == 0 && result == 0) {
         choose_way(lane);
@@ -273,8 +274,10 @@ struct decoder *lane_decoder(struct lane *lane)
 
 static void run_errand(struct lane *lane, struct errand *errand)
 {
-    const struct lane_view view = {
-        .report = &lane->books, .decoder = lane->decoder, .traffic = &lane->traffic};
+    const struct lane_view view = {.report = &lane->books,
+                                   .decoder = lane->decoder,
+                                   .traffic = &lane->traffic,
+                                   .strangers = &lane->strangers};
     pthread_mutex_lock(&lane->lock);
     bool wanted = !errand->abandoned;
     pthread_mutex_unlock(&lane->lock);
@@ -355,12 +358,21 @@ static void count_refused(struct lane *lane, enum reason reason, size_t len)
     ledger_count(&lane->books.ledger, reason, 1);
 }
 
-// Nothing is remembered of a sender that is not admitted: nothing of it can fill a table.
-static bool admits(struct lane *lane, const struct datagram *datagram)
+static void note_stranger(struct lane *lane, unsigned listener, enum decode_scheme scheme,
+                          const struct datagram *datagram, bool allowed)
+{
+    const struct stranger *one = stranger_take(&lane->strangers, datagram, listener, scheme,
+                                               allowed);
+    lane->books.strangers[one->why] = *one;
+}
+
+// Of a sender that is not admitted no more is remembered than of any stranger: it fills no table.
+static bool admits(struct lane *lane, unsigned listener, const struct datagram *datagram)
 {
     if (lane->allow == NULL || allow_admits(lane->allow, &datagram->source))
         return true;
     count_refused(lane, REASON_SOURCE_REFUSED, datagram->len);
+    note_stranger(lane, listener, DECODE_FLOW, datagram, false);
     return false;
 }
 
@@ -380,7 +392,7 @@ void lane_datagram(struct lane *lane, unsigned listener, enum decode_scheme sche
                    const struct datagram *datagram)
 {
     const struct ledger *ledger = &lane->books.ledger;
-    if (!admits(lane, datagram))
+    if (!admits(lane, listener, datagram))
         return;
     struct traffic_entry *sender = traffic_take(&lane->traffic, &datagram->source, listener,
                                                 datagram->len);
@@ -390,6 +402,8 @@ void lane_datagram(struct lane *lane, unsigned listener, enum decode_scheme sche
         decoder_run(lane->decoder, scheme, datagram);
     else
         raw_run(lane->raw, scheme, datagram);
+    if (ledger->datagrams_parsed == parsed)
+        note_stranger(lane, listener, scheme, datagram, true);
     if (sender == NULL)
         return;
     if (ledger->datagrams_parsed == parsed || units_lost(ledger) != lost)
@@ -401,7 +415,7 @@ void lane_datagram(struct lane *lane, unsigned listener, enum decode_scheme sche
 void lane_refuse(struct lane *lane, unsigned listener, enum reason reason,
                  const struct datagram *datagram)
 {
-    if (!admits(lane, datagram))
+    if (!admits(lane, listener, datagram))
         return;
     struct traffic_entry *sender = traffic_take(&lane->traffic, &datagram->source, listener,
                                                 datagram->len);

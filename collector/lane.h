@@ -8,6 +8,7 @@
 #include "collector/allow.h"
 #include "collector/decode/decode.h"
 #include "collector/layout.h"
+#include "collector/stranger.h"
 #include "collector/traffic.h"
 #include "common/base/metrics.h"
 #include "common/enrich/enrich.h"
@@ -36,6 +37,7 @@ struct lane_report {
     uint64_t listener_refused[LISTEN_URIS_MAX];      // of these
     struct metrics_summary decoding[DECODE_SCHEMES]; // nanoseconds of a datagram, flows written
     struct alarm_list alarms;
+    struct stranger strangers[STRANGER_WHYS]; // the latest of each
 };
 
 struct errand;

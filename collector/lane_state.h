@@ -23,6 +23,7 @@ struct lane {
     struct decoder *decoder;
     struct raw *raw; // -produce raw; else NULL
     struct traffic traffic;
+    struct stranger_table strangers;
     struct lane *const *peers; // itself among them
     unsigned peer_count;
     struct share *share;

@@ -1,4 +1,4 @@
-// Which protocol a datagram is of; inside decode/ only.
+// Which protocol a datagram is of, by its first bytes.
 #pragma once
 
 #include "collector/decode/decode.h"

@@ -16,6 +16,7 @@
 
 // What is asked of the lanes; the last copy of each is kept.
 enum question {
+    QUESTION_STATUS,
     QUESTION_METRICS,
     QUESTION_EXPORTERS,
     QUESTION_TEMPLATES,
@@ -23,6 +24,7 @@ enum question {
 };
 
 static const struct survey_limits LIMITS[QUESTION_COUNT] = {
+    [QUESTION_STATUS] = {.strangers = STRANGERS_MAX},
     [QUESTION_METRICS] = {.exporters = MONITOR_SERIES_MAX,
                           .senders = MONITOR_SERIES_MAX,
                           .template_bytes = TEMPLATE_BYTES_FEW},
@@ -150,9 +152,10 @@ static void answer_templates(void *user, const struct http_request *request,
 static void answer_status(void *user, const struct http_request *request,
                           struct http_answer *answer)
 {
-    const struct monitor *monitor = user;
+    struct monitor_view view;
     const char *format = http_query(request, "format");
-    monitor_status(&monitor->options, format != NULL && strcmp(format, "text") == 0, answer);
+    ask(user, QUESTION_STATUS, &view);
+    monitor_status(&view, format != NULL && strcmp(format, "text") == 0, answer);
 }
 
 static void answer_health(void *user, const struct http_request *request,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #define MONITOR_EXPORTERS_MAX 10000 // on the page of exporters
+#define MONITOR_STRANGERS_MAX 100   // on the page of the status
 #define MONITOR_SERIES_MAX    1000  // exporters, and senders, with metrics of their own
 
 // One survey of each lane that has answered, lately or before.
@@ -20,8 +21,7 @@ struct monitor_view {
     uint64_t now_ns;
 };
 
-void monitor_status(const struct monitor_options *options, bool as_text,
-                    struct http_answer *answer);
+void monitor_status(const struct monitor_view *view, bool as_text, struct http_answer *answer);
 void monitor_metrics(const struct monitor_view *view, struct http_answer *answer);
 void monitor_exporters(const struct monitor_view *view, bool as_table, struct http_answer *answer);
 

@@ -1,6 +1,7 @@
-// /status: inputs, output, totals and losses, of what the watch saw last.
+// /status: inputs, output, totals and losses of what the watch saw last, and who is refused.
 #include "collector/monitor/page.h"
 
+#include "collector/monitor/stranger_list.h"
 #include "common/base/build.h"
 #include "common/base/clock.h"
 #include "common/base/http_page.h"
@@ -23,7 +24,7 @@ static void put_listeners_text(FILE *out, const struct monitor_options *options,
 }
 
 static void put_text(FILE *out, const struct monitor_options *options,
-                     const struct watch_view *view)
+                     const struct watch_view *view, const struct stranger_list *strangers)
 {
     const struct sink_books books = {.ledger = &view->sum.ledger,
                                      .delivered_per_second = view->delivered_per_second};
@@ -34,6 +35,7 @@ static void put_text(FILE *out, const struct monitor_options *options,
     fprintf(out, "bit/s, %.1f flows/s\n", view->flows_per_second);
     sink_put_text(out, options->sink, &books);
     loss_put_text(out, view->losses, clock_unix_ns());
+    stranger_put_text(out, strangers, options->listeners, options->listener_count);
 }
 
 static void put_listeners_json(FILE *out, const struct monitor_options *options,
@@ -55,7 +57,7 @@ static void put_listeners_json(FILE *out, const struct monitor_options *options,
 }
 
 static void put_json(FILE *out, const struct monitor_options *options,
-                     const struct watch_view *view)
+                     const struct watch_view *view, const struct stranger_list *strangers)
 {
     const struct sink_books books = {.ledger = &view->sum.ledger,
                                      .delivered_per_second = view->delivered_per_second};
@@ -68,15 +70,24 @@ static void put_json(FILE *out, const struct monitor_options *options,
     sink_put_json(out, options->sink, &books);
     fputs(",\n\"losses\":", out);
     loss_put_json(out, view->losses);
+    fputs(",\n\"senders_refused\":", out);
+    stranger_put_json(out, strangers, options->listeners, options->listener_count);
     fputs("}\n", out);
 }
 
-void monitor_status(const struct monitor_options *options, bool as_text, struct http_answer *answer)
+void monitor_status(const struct monitor_view *view, bool as_text, struct http_answer *answer)
 {
-    struct watch_view view;
+    const struct monitor_options *options = view->options;
+    struct watch_view seen;
+    struct stranger_list strangers;
+    if (stranger_list_init(&strangers, view->surveys, view->count, MONITOR_STRANGERS_MAX) != 0) {
+        http_answer_text(answer, 500, "out of memory\n");
+        return;
+    }
     FILE *out = http_page_open(answer);
-    watch_copy(options->watch, &view);
+    watch_copy(options->watch, &seen);
     if (out != NULL)
-        (as_text ? put_text : put_json)(out, options, &view);
+        (as_text ? put_text : put_json)(out, options, &seen, &strangers);
     http_page_close(answer, out, as_text ? NULL : "application/json");
+    stranger_list_fini(&strangers);
 }

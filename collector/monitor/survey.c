@@ -118,6 +118,15 @@ static void copy_senders(struct survey *survey, const struct traffic *traffic)
     }
 }
 
+static void copy_strangers(struct survey *survey, const struct stranger_table *table)
+{
+    for (size_t i = 0; i < STRANGERS_MAX; i++) {
+        const struct stranger *one = &table->sets[i / STRANGER_WAYS][i % STRANGER_WAYS];
+        if (one->count != 0)
+            survey->strangers[survey->stranger_count++] = *one;
+    }
+}
+
 static bool copy_template(void *user, const struct domain_key *key, const struct template *template)
 {
     struct survey *survey = user;
@@ -147,6 +156,8 @@ static void run(struct errand *errand, const struct lane_view *view)
         copy_exporters(survey, view->decoder);
     if (survey->limits.senders != 0)
         copy_senders(survey, view->traffic);
+    if (survey->limits.strangers != 0)
+        copy_strangers(survey, view->strangers);
     if (survey->limits.template_bytes != 0)
         decoder_templates(view->decoder, copy_template, survey);
 }
@@ -166,10 +177,11 @@ struct survey *survey_new(const struct survey_limits *limits)
     survey->limits = *limits;
     survey->exporters = calloc(limits->exporters + 1, sizeof survey->exporters[0]);
     survey->senders = calloc(limits->senders + 1, sizeof survey->senders[0]);
+    survey->strangers = calloc(limits->strangers + 1, sizeof survey->strangers[0]);
     survey->templates = malloc(limits->template_bytes + 1);
     survey->scratch = calloc(picks + 1, sizeof(struct pick));
-    if (survey->exporters != NULL && survey->senders != NULL && survey->templates != NULL &&
-        survey->scratch != NULL)
+    if (survey->exporters != NULL && survey->senders != NULL && survey->strangers != NULL &&
+        survey->templates != NULL && survey->scratch != NULL)
         return survey;
     survey_free(survey);
     return NULL;
@@ -181,6 +193,7 @@ void survey_free(struct survey *survey)
         return;
     free(survey->exporters);
     free(survey->senders);
+    free(survey->strangers);
     free(survey->templates);
     free(survey->scratch);
     free(survey);

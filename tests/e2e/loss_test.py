@@ -15,7 +15,7 @@ import unittest
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 
-from support import flow, nats_case, netflow, page, process  # noqa: E402
+from support import flow, nats, nats_case, netflow, page, process  # noqa: E402
 
 RECORDS = netflow.RECORDS_MAX_V5
 RING = "-transport.file.buffer=5MiB"
@@ -51,9 +51,11 @@ class Daemon:
         assert code == 0, log
         return output.decode()
 
+    def page(self):
+        return json.loads(page.get(self.port, "/status")[1])
+
     def losses(self):
-        return {loss["reason"]: loss for loss in
-                json.loads(page.get(self.port, "/status")[1])["losses"]}
+        return {loss["reason"]: loss for loss in self.page()["losses"]}
 
     def metric(self, name, **labels):
         return page.metrics(self.port).get(name, {}).get(tuple(sorted(labels.items())))
@@ -189,6 +191,51 @@ class LossTest(unittest.TestCase):
         send(program.port, b"<34>Oct 11 22:14:15 router su: failed")
         self.assert_seen(daemon, "protocol_unknown", (200, "OK\n"), "1 datagrams refused since ")
         self.assertRegex(daemon.status(), r"(?m)^input   .* 1 refused")
+
+    def test_senders_that_are_no_exporters_are_named(self):
+        sflow_port = nats.free_port(socket.SOCK_DGRAM)
+        program, daemon = self.collector("-allow=127.0.0.0/8", scheme="netflow",
+                                         query=f",sflow://127.0.0.1:{sflow_port}")
+        v9 = netflow.v9(1, 7, netflow.v9_template(256, [(netflow.SRC_ADDR, 4)]))
+        send(sflow_port, *[v9] * 30)
+        send(program.port, bytes((0, 0, 0, 5)) + bytes(24), source="127.0.0.2")
+        send(program.port, b"<34>Oct 11 22:14:15 router su: failed", source="127.0.0.3")
+        send(program.port, bytes((0, 99)) + bytes(70), source="127.0.0.4")
+        send(program.port, v9[:10], source="127.0.0.5")
+        wanted = [
+            f"127.0.0.1: 30 datagrams of NetFlow v9 at sflow port {sflow_port}: "
+            f"send them to port {program.port}",
+            f"127.0.0.2: 1 datagram of sFlow v5 at netflow port {program.port}: "
+            f"send them to port {sflow_port}",
+            f"127.0.0.3: 1 datagram of syslog at netflow port {program.port}: "
+            "not flows: send elsewhere",
+            f"127.0.0.4: 1 datagram of no known protocol at netflow port {program.port}: "
+            "not flows: send elsewhere",
+            f"127.0.0.5: 1 datagram of NetFlow v9 at netflow port {program.port}: "
+            "cut short or malformed"]
+        process.wait_until(lambda: all(line in daemon.status() for line in wanted), "all of them")
+        self.assertIn("\nSENDERS REFUSED, the latest first\n", daemon.status())
+        refused = {one["sender"]: one for one in daemon.page()["senders_refused"]}
+        self.assertEqual(
+            {key: refused["127.0.0.1"][key] for key in ("sends", "scheme", "port", "datagrams",
+                                                        "why", "do")},
+            {"sends": "NetFlow v9", "scheme": "sflow", "port": sflow_port, "datagrams": 30,
+             "why": "protocol not taken here", "do": f"send them to port {program.port}"})
+        daemon.wait_for_loss("header_short")
+        warned = daemon.warnings("reason=protocol_unknown ") + daemon.warnings("header_short ")
+        self.assertEqual(len(warned), 2, program.log())
+        self.assertTrue(any(line in warned[0] for line in wanted), program.log())
+        self.assertIn(wanted[4], warned[1])
+        self.assertEqual(daemon.health(), (200, "OK\n"))
+
+    def test_senders_that_are_not_allowed_are_named(self):
+        program, daemon = self.collector("-allow=192.0.2.0/24")
+        send(program.port, netflow.v5(0, ["10.0.0.1"]))
+        self.assert_seen(daemon, "source_refused", (200, "OK\n"), "1 datagrams refused since ")
+        line = (f"127.0.0.1: 1 datagram of NetFlow v5 at flow port {program.port}: "
+                "-allow does not name the sender")
+        self.assertIn(line, daemon.status())
+        self.assertIn(line, daemon.warnings("reason=source_refused ")[0])
 
     def test_the_enrichers_reader_stands_still(self):
         _, writer = self.pipe()

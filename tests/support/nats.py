@@ -16,8 +16,8 @@ from support import process
 SERVER = shutil.which("nats-server") or "/usr/sbin/nats-server"
 
 
-def free_port():
-    with socket.socket() as probe:
+def free_port(kind=socket.SOCK_STREAM):
+    with socket.socket(type=kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
