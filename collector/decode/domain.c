@@ -71,9 +71,11 @@ static bool is_past(const struct domain_store *store, uint64_t then_ns, uint64_t
 bool domain_touch(struct domain_store *store, struct domain *domain)
 {
     bool tenured = is_past(store, domain->made_ns, DOMAIN_TENURE_NS);
-    bool proven = domain_is_proven(domain);
+    bool proven = domain->proven;
     domain->used_ns = store->now_ns;
     table_use(&store->domains, &domain->entry, tenured ? TABLE_ESTABLISHED : TABLE_PROVEN);
+    domain->proven = true;
+    store->changes += !proven;
     return !proven;
 }
 
@@ -277,7 +279,7 @@ enum domain_answer domain_template(struct domain_store *store, const struct doma
         return DOMAIN_FOUND;
     for (const struct domain *d = domain_members(store, key, domain); d != NULL;
          d = d->next_member) {
-        bool proven = domain_is_proven(d);
+        bool proven = d->proven;
         if (!proven && (unproven || *out != NULL))
             continue;
         const struct template *other = domain_own_template(d, id);

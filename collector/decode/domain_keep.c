@@ -16,13 +16,14 @@ void domain_note_change(struct domain_store *store)
 static bool visit_one(const struct domain *domain, domain_terms_visit *visit, void *user)
 {
     const struct sampling_table *sampling = domain->sampling;
-    struct domain_terms terms = {.init_ms = domain->init_ms};
+    bool lends = domain->proven && template_table_count(&domain->templates) != 0;
+    struct domain_terms terms = {.init_ms = domain->init_ms, .proven = lends};
     if (sampling != NULL) {
         terms.rate = sampling->last;
         terms.count = sampling->count;
         terms.rows = sampling->row;
     }
-    if (terms.init_ms == 0 && terms.rate == 0)
+    if (terms.init_ms == 0 && terms.rate == 0 && !terms.proven)
         return true;
     return visit(user, &domain->key, &terms);
 }
@@ -34,6 +35,12 @@ void domain_visit_terms(const struct domain_store *store, domain_terms_visit *vi
             return;
 }
 
+void domain_doubt(struct domain_store *store)
+{
+    for (struct domain *d = domain_next(store, NULL); d != NULL; d = domain_next(store, d))
+        d->proven = false;
+}
+
 void domain_restore(struct domain_store *store, const struct domain_key *key,
                     const struct domain_terms *terms)
 {
@@ -41,6 +48,7 @@ void domain_restore(struct domain_store *store, const struct domain_key *key,
     if (domain == NULL)
         return;
     domain->init_ms = terms->init_ms;
+    domain->proven |= terms->proven;
     struct sampling_table *table = terms->count == 0
                                        ? NULL
                                        : domain_own_sampling(store, domain, terms->count);

@@ -12,6 +12,7 @@
 struct domain_terms {
     uint64_t init_ms; // Unix time of the exporter's start, 0: not said
     uint64_t rate;    // the last one, 0: none
+    bool proven;      // the domain sent data, so that its templates serve other ports
     unsigned count;
     const struct sampling_row *rows; // borrowed for the call
 };
@@ -32,6 +33,9 @@ void domain_note_change(struct domain_store *store);
 typedef bool domain_terms_visit(void *user, const struct domain_key *key,
                                 const struct domain_terms *terms);
 void domain_visit_terms(const struct domain_store *store, domain_terms_visit *visit, void *user);
+
+// Of all domains that there are: whether they sent data is not known, after all.
+void domain_doubt(struct domain_store *store);
 
 // Gives a domain the terms that it had before a restart. Nothing happens without memory.
 void domain_restore(struct domain_store *store, const struct domain_key *key,

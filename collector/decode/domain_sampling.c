@@ -144,7 +144,7 @@ static const struct sampling_table *find_borrowed(const struct domain_store *sto
     const struct sampling_table *found = NULL;
     for (const struct domain *d = domain_members(store, key, domain); d != NULL;
          d = d->next_member) {
-        if (d->sampling == NULL || d == domain || !domain_is_proven(d))
+        if (d->sampling == NULL || d == domain || !d->proven)
             continue;
         if (found != NULL && !sampling_agrees(found, d->sampling))
             return NULL;

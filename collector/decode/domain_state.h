@@ -26,6 +26,7 @@ struct domain {
     struct domain *next_member;
     uint64_t made_ns;
     uint64_t used_ns;
+    bool proven;                     // it sent data that could be decoded
     struct sampling_table *sampling; // NULL: options said nothing
     bool samples;                    // it announced options of sampling
     struct domain_group *session;    // with a table only
@@ -48,12 +49,6 @@ struct domain_store {
     struct table sessions;
     bool foreign; // options of one domain said rates of another one, once
 };
-
-// Whether it sent data that could be decoded.
-static inline bool domain_is_proven(const struct domain *domain)
-{
-    return domain->entry.rank != TABLE_NEWCOMER;
-}
 
 // The first one of the ports that are of the key's address, version and id, the domain among them
 // when it is not NULL.

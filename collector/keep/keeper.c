@@ -64,9 +64,12 @@ static size_t give_templates(const struct keeper *keeper, struct template_list *
     return list->count;
 }
 
+// What a port announced that never sent data does not serve other ports after a restart either.
 static size_t give_terms(const struct keeper *keeper, const struct terms_list *list)
 {
     bool wanted[LISTEN_SOCKETS_MAX];
+    for (unsigned j = 0; j < keeper->options.lane_count && list->tells_proven; j++)
+        domain_doubt(decoder_domains(lane_decoder(keeper->options.lanes[j])));
     for (size_t i = 0; i < list->count; i++) {
         const struct terms_row *row = &list->rows[i];
         find_lanes(keeper, &row->key.source, row->key.port, wanted);

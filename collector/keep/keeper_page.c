@@ -9,7 +9,7 @@
 
 // Of all lanes together, so that the file is one that can be read again.
 #define TEMPLATE_BYTES (8u << 20)
-#define TERMS_ROWS     8192
+#define TERMS_ROWS     32768
 #define SHARE_MIN      16 // parts of it that a lane gets at least
 
 // One template on its way to the file.

@@ -119,6 +119,8 @@ static void write_terms(FILE *out, const struct domain_terms *terms)
         write_scopes(out, terms);
     if (terms->init_ms != 0)
         fprintf(out, "%s\"system-init-ms\":%" PRIu64, terms->count != 0 ? "," : "", terms->init_ms);
+    if (terms->proven)
+        fprintf(out, "%s\"proven\":true", terms->count != 0 || terms->init_ms != 0 ? "," : "");
     fputc('}', out);
 }
 
@@ -277,6 +279,8 @@ static int read_terms(const struct state_place *at, const json_t *value, struct 
         read_selectors(at, json_object_get(value, "selectors"), r) != 0 ||
         read_scopes(at, scopes, r) != 0)
         return -1;
+    out->proven = json_is_true(json_object_get(value, "proven"));
+    r->list->tells_proven |= out->proven;
     return read_rate(at, scopes, r);
 }
 

@@ -1,8 +1,9 @@
 // What options said of exporters (sampling rates, start times), beside their templates: JSON of the
 // shape {"<ip:port>":{"<version>/<domain>":{"sampling-rate":N,"selectors":{"<id>":N},
-// "scopes":[{"template":N,"interface":N,"rate":N}],"system-init-ms":N}}}; members that do not apply
-// are left out. Scopes are all rates but those of selectors alone; "sampling-rate" is that of all
-// flows when it stands alone, and beside others a rate that was said.
+// "scopes":[{"template":N,"interface":N,"rate":N}],"system-init-ms":N,"proven":true}}}; members
+// that do not apply are left out. Files of before do not say of any domain that it sent data.
+// Scopes are all rates but those of selectors alone; "sampling-rate" is that of all flows when it
+// stands alone, and beside others a rate that was said.
 //
 // No state; any thread.
 #pragma once
@@ -23,6 +24,7 @@ struct terms_list {
     size_t count;
     struct sampling_row *pool;
     size_t pool_count;
+    bool tells_proven; // of some domain at least
 };
 
 // Writes the rows, which it sorts as their names sort; of equal keys the first one of the list.

@@ -117,14 +117,21 @@ static void test_terms_are_written_as_they_are_read(void **state)
     static const char text[] =
         "{\"192.0.2.1:2055\":{\"10/5\":{\"system-init-ms\":1700000000000},"
         "\"9/0\":{\"sampling-rate\":1000,\"selectors\":{\"1\":1000,\"2\":10}}},"
-        "\"[2001:db8::1]:1\":{\"9/4294967295\":{\"sampling-rate\":2}}}";
+        "\"[2001:db8::1]:1\":{\"10/0\":{\"proven\":true},"
+        "\"9/1\":{\"sampling-rate\":100,\"selectors\":{\"7\":100},\"scopes\":["
+        "{\"rate\":50},{\"selector\":\"18446744073709551615\",\"template\":256,\"rate\":3},"
+        "{\"ingress\":1,\"egress\":2,\"rate\":4},{\"interface\":11,\"rate\":5},"
+        "{\"card\":1,\"rate\":6},{\"domain\":4294967295,\"rate\":7}],"
+        "\"system-init-ms\":5,\"proven\":true},"
+        "\"9/4294967295\":{\"sampling-rate\":2}}}";
     struct terms_list list;
     struct fault fault = {.text = ""};
     char *written = NULL;
     size_t len = 0;
     (void)state;
     assert_int_equal(terms_load(&list, "t", text, sizeof text - 1, &fault), 0);
-    assert_int_equal(list.count, 3);
+    assert_int_equal(list.count, 5);
+    assert_true(list.tells_proven);
     FILE *out = open_memstream(&written, &len);
     terms_write(out, &list);
     fclose(out);
