@@ -175,7 +175,8 @@ static int make_lanes(struct collector *c, unsigned count)
                                     .sampling_defaults = o->sampling_defaults,
                                     .sampling_default_count = (size_t)o->sampling_default_count,
                                     .sampling_overrides = o->sampling_overrides,
-                                    .sampling_override_count = (size_t)o->sampling_override_count};
+                                    .sampling_override_count = (size_t)o->sampling_override_count,
+                                    .biflow = o->biflow};
     if (getrandom(&decode.hash_seed, sizeof decode.hash_seed, 0) < 0)
         return fail("random numbers");
     for (int i = 0; i < c->listener_count; i++)

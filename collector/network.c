@@ -1,5 +1,8 @@
 #include "collector/network.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #define MAPPED_BITS 96 // of ::ffff:0:0/96
 
 static int refuse(struct fault *fault, const char *text)
@@ -31,4 +34,32 @@ int network_parse(struct prefix *out, const char *text, struct fault *fault)
         return 0;
     return fault_set(fault, "got \"%s\", which has host bits set, wanted %s", text,
                      prefix_string(room, &network));
+}
+
+static char *trim(char *text)
+{
+    text += strspn(text, " \t");
+    size_t len = strlen(text);
+    while (len != 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
+        text[--len] = '\0';
+    return text;
+}
+
+int networks_parse(struct prefix *out, size_t max, const char *text, struct fault *fault)
+{
+    size_t count = 0;
+    int result = 0;
+    char *copy = strdup(text);
+    char *rest = copy;
+    char *one;
+    if (copy == NULL)
+        return fault_set(fault, "out of memory");
+    while (*text != '\0' && result == 0 && (one = strsep(&rest, ",")) != NULL) {
+        if (count == max)
+            result = fault_set(fault, "got more than %zu networks", max);
+        else
+            result = network_parse(&out[count++], trim(one), fault);
+    }
+    free(copy);
+    return result == 0 ? (int)count : -1;
 }

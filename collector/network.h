@@ -7,3 +7,7 @@
 // Reads "10.0.0.0/8", "2001:db8::/32", or one address. IPv4-mapped IPv6 becomes IPv4. 0, or -1 and
 // a fault that says what, got and wanted: host bits are refused, with the network meant.
 int network_parse(struct prefix *out, const char *text, struct fault *fault);
+
+// Reads a comma-separated list of them ("" is none), blanks around each passed over: how many, or
+// -1 and a fault. More than `max` is one.
+int networks_parse(struct prefix *out, size_t max, const char *text, struct fault *fault);

@@ -1,6 +1,7 @@
 #include "collector/options.h"
 
 #include "collector/allow.h"
+#include "collector/network.h"
 #include "collector/share/share.h"
 #include "common/base/endpoint.h"
 #include "common/base/log.h"
@@ -67,6 +68,8 @@ static const struct collector_options DEFAULTS = {
     .allow = "",
     .sampling_default = "",
     .sampling_override = "",
+    .biflow_name = "split",
+    .biflow_post = "",
     .snapshot = {.context_path = "", .asn_path = "", .country_path = ""},
     .sink = {.path = "", .separator = "\n"},
 };
@@ -109,6 +112,20 @@ static int check_allow(const struct collector_options *o)
     if (allow == NULL)
         return settings_complain(&o->settings, "allow", fault.text);
     allow_unref(allow);
+    return 0;
+}
+
+static int read_biflow(struct collector_options *o)
+{
+    struct fault fault = {.text = ""};
+    o->biflow.forward_only = strcmp(o->biflow_name, "forward") == 0;
+    if (!o->biflow.forward_only && strcmp(o->biflow_name, "split") != 0)
+        return settings_refuse(&o->settings, "biflow", "split or forward");
+    int count = networks_parse(o->biflow_networks, BIFLOW_POST_MAX, o->biflow_post, &fault);
+    if (count < 0)
+        return settings_complain(&o->settings, "biflow.post", fault.text);
+    o->biflow.post = o->biflow_networks;
+    o->biflow.post_count = (size_t)count;
     return 0;
 }
 
@@ -197,7 +214,7 @@ static int check_templates(struct collector_options *o)
 static int interpret(struct collector_options *o)
 {
     int wrong = check_names(o) | check_output(o) | check_templates(o) | check_paths(o) |
-                check_allow(o) | check_exporters(o);
+                check_allow(o) | check_exporters(o) | read_biflow(o);
     o->sink.framed = o->format == FORMAT_BIN;
     if (*o->read == '\0')
         return wrong | read_uris(o);
@@ -230,6 +247,7 @@ void collector_options_warn(const struct collector_options *o)
         {"context.config", !raw, "-produce=sample"},
         {"db.", !raw, "-produce=sample"},
         {"sampling.default", !raw, "-produce=sample"},
+        {"biflow", !raw, "-produce=sample"},
     };
     settings_warn(s);
     for (size_t i = 0; i < COUNT(rows); i++)
@@ -272,6 +290,14 @@ static size_t input_rows(struct option *out, struct collector_options *o)
          "Sampling rates of exporters that say none: `CIDR=N`, comma-separated", NULL},
         {"sampling.override", OPTION_STRING, &o->sampling_override,
          "Sampling rates of exporters, whatever they say: `CIDR=N`, comma-separated", NULL},
+        {"biflow", OPTION_STRING, &o->biflow_name,
+         "Records that count both directions become, by `name`: split (a flow of each) or forward\n"
+         "(one flow; what comes back is left out and counted)",
+         NULL},
+        {"biflow.post", OPTION_STRING, &o->biflow_post,
+         "Exporters, `networks` comma-separated, whose elements 23 and 24 count the way back\n"
+         "(Cisco Meraki)",
+         NULL},
     };
     memcpy(out, rows, sizeof rows);
     return COUNT(rows);

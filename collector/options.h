@@ -2,6 +2,7 @@
 // without touching files or the network.
 #pragma once
 
+#include "collector/decode/biflow.h"
 #include "collector/decode/raw/raw.h"
 #include "collector/layout.h"
 #include "collector/listen_uri.h"
@@ -47,6 +48,8 @@ struct collector_options {
     int64_t limit_flows;
     const char *sampling_default;
     const char *sampling_override;
+    const char *biflow_name;
+    const char *biflow_post;
     bool status;
     bool health;
     bool check;
@@ -66,6 +69,8 @@ struct collector_options {
     int sampling_default_count;
     struct sampling_network sampling_overrides[SAMPLING_NETWORKS_MAX];
     int sampling_override_count;
+    struct biflow_terms biflow;
+    struct prefix biflow_networks[BIFLOW_POST_MAX];
     int log_level;
     bool log_json;
 };

@@ -32,6 +32,7 @@ struct decoder {
     struct exporter_table exporters;
     uint64_t limit_flows;
     struct limit_table limits;
+    struct biflow_terms biflow;
     struct alarm_list alarms;
     struct trail trail;
     struct flow flow;
@@ -56,6 +57,7 @@ struct decoder *decoder_new(const struct decode_options *options, struct ledger 
                                                              options->sampling_default_count};
     decoder->exporters.overrides = (struct sampling_networks){options->sampling_overrides,
                                                               options->sampling_override_count};
+    decoder->biflow = options->biflow;
     decoder->hold = (struct hold){.limits = options->hold, .ledger = ledger};
     decoder->legacy_plan = netflow_legacy_plan();
     decoder->domains = domain_store_new(options->templates_shared, options->hash_seed, ledger);
@@ -133,6 +135,7 @@ static struct decode_run begin_run(struct decoder *decoder, const struct datagra
                                .limits = &decoder->limits,
                                .alarms = &decoder->alarms,
                                .mapping = decoder->mapping,
+                               .biflow = &decoder->biflow,
                                .flow = &decoder->flow,
                                .emit = decoder->emit,
                                .frames = decoder->frames,

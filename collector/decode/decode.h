@@ -5,6 +5,7 @@
 #pragma once
 
 #include "collector/decode/alarm.h"
+#include "collector/decode/biflow.h"
 #include "collector/decode/datagram.h"
 #include "collector/decode/domain.h"
 #include "collector/decode/domain_keep.h"
@@ -46,6 +47,7 @@ struct decode_options {
     size_t sampling_default_count;
     const struct sampling_network *sampling_overrides; // likewise
     size_t sampling_override_count;
+    struct biflow_terms biflow; // its networks are borrowed for the decoder's life
 };
 
 struct decoder;

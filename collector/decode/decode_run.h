@@ -25,7 +25,8 @@ struct decode_run {
     struct limit_source *source;       // NULL until it is asked for
     struct alarm_list *alarms;         // of template changes
     const struct mapping *mapping;     // NULL: none
-    struct flow *flow;                 // scratch: reset, fill, decode_emit_flow
+    const struct biflow_terms *biflow;
+    struct flow *flow; // scratch: reset, fill, decode_emit_flow
     decode_emit *emit;
     const struct decode_frames *frames; // NULL: records become flows
     struct plan_wire_pool *wires;

@@ -57,3 +57,11 @@ static inline void decode_sampling(struct decode_run *run, const struct sampling
 {
     decode_sampling_count(run, decode_sampling_set(run, found), 1);
 }
+
+// The flow in scratch is another one of the record whose flow had that rate.
+static inline void decode_sampling_again(struct decode_run *run, uint64_t rate)
+{
+    flow_set_num(run->flow, FLOW_SAMPLING_RATE, rate);
+    if (run->exporter != NULL)
+        decode_sampling_count(run, decode_sampling_note(run->exporter->sampling), 1);
+}

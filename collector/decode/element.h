@@ -31,5 +31,9 @@ struct element {
 // use for it. Takes the same time whatever the table holds.
 const struct element *element_find(uint32_t enterprise, uint16_t number);
 
+// Whether the element says something of the way back (biflow.h): then it becomes the one that says
+// so of the way there. With `post`, 23 and 24 do as well.
+bool element_turn(uint32_t *enterprise, uint16_t *number, bool post);
+
 // The element's next row, or NULL.
 const struct element *element_next(const struct element *row);

@@ -71,6 +71,29 @@ static void set_sampling(struct netflow_walk *walk, const struct domain_sampling
     decode_sampling(walk->run, &found);
 }
 
+// The other direction of the record that the scratch flow is of, where it counts one. `rate` is
+// what its sampling rate was before -limit.flows.
+static void decode_reverse(struct netflow_walk *walk, const struct plan *plan,
+                           const struct cursor *body, const struct netflow_clock *clock,
+                           uint64_t rate)
+{
+    struct decode_run *run = walk->run;
+    struct flow *flow = run->flow;
+    struct plan_result result;
+    biflow_turn(flow);
+    plan_run(plan, body->at, cursor_left(body), flow, &result, run->ledger);
+    if (!flow_has(flow, FLOW_BYTES) && !flow_has(flow, FLOW_PACKETS))
+        return;
+    if (run->biflow->forward_only) {
+        decode_note(run, REASON_REVERSE_LEFT_OUT);
+        return;
+    }
+    if (!netflow_clock_set(clock, &result, flow))
+        decode_note(run, REASON_TIME_INVALID);
+    decode_sampling_again(run, rate);
+    decode_emit_flow(run);
+}
+
 // One record the whole way: its length, 0 when it is cut short.
 static size_t decode_record(struct netflow_walk *walk, const struct template *template,
                             const struct cursor *body, const struct domain_sampling *sampling,
@@ -90,7 +113,10 @@ static size_t decode_record(struct netflow_walk *walk, const struct template *te
     if (!netflow_clock_set(clock, &result, run->flow))
         decode_note(run, REASON_TIME_INVALID);
     set_sampling(walk, sampling, &result);
+    uint64_t rate = flow_num(run->flow, FLOW_SAMPLING_RATE);
     decode_emit_flow(run);
+    if (plan_reverse(template->plan) != NULL)
+        decode_reverse(walk, plan_reverse(template->plan), body, clock, rate);
     return len;
 }
 
@@ -266,7 +292,8 @@ static void learn(struct netflow_walk *walk, struct template *template)
     template->life->added_ns = walk->run->datagram->received_ns;
     if (announces_sampling(template))
         domain_note_samples(walk->domain);
-    if (walk->run->mapping != NULL) // without memory it goes without the mapping
+    template->post_is_reverse = biflow_is_post(walk->run->biflow, &walk->key.source);
+    if (walk->run->mapping != NULL || template->post_is_reverse) // without memory it goes without
         (void)template_map(template, walk->dialect, walk->run->mapping);
     if (known != NULL) { // what stands before the change has the old layout
         *template->life = *known->life;

@@ -60,6 +60,8 @@ struct survey {
 
 struct compiler {
     struct plan *plan;
+    const struct template *template;
+    bool reverse; // of the two directions, the way back
     struct survey survey;
     uint32_t offset;
     struct op *stretch; // the check whose length is still growing
@@ -92,18 +94,37 @@ static void survey_element(struct survey *survey, const struct element *element)
     survey->filled |= bit;
 }
 
-static struct survey survey_template(const struct template *template)
+static bool is_reverse(const struct template *template, const struct template_field *field)
+{
+    uint32_t enterprise = field->enterprise;
+    uint16_t number = field->element;
+    return element_turn(&enterprise, &number, template->post_is_reverse);
+}
+
+// What the field does to the flow of that direction; NULL: nothing.
+static const struct element *find_element(const struct template *template,
+                                          const struct template_field *field, bool reverse)
+{
+    uint32_t enterprise = field->enterprise;
+    uint16_t number = field->element;
+    bool turned = element_turn(&enterprise, &number, template->post_is_reverse);
+    return turned == reverse ? element_find(enterprise, number) : NULL;
+}
+
+static struct survey survey_template(const struct template *template, bool reverse)
 {
     struct survey survey = {.filled = 0};
     for (unsigned i = 0; i < template->field_count; i++) {
         const struct template_field *field = &template->fields[i];
-        const struct element *element = element_find(field->enterprise, field->element);
+        const struct element *element = find_element(template, field, reverse);
         for (; element != NULL && field->length != 0; element = element_next(element))
             survey_element(&survey, element);
     }
     uint64_t etype = FLOW_BIT(FLOW_ETYPE);
     survey.family = (survey.ipv4 != 0 && survey.ipv6 != 0) || survey.sections ||
                     ((survey.filled & etype) != 0 && (survey.filled & ADDRESSES) != 0);
+    if (reverse) // no zero replaces what the flow that was turned around has
+        survey.contested = survey.filled;
     return survey;
 }
 
@@ -141,8 +162,9 @@ static bool add_mapped(struct compiler *c, const struct template_field *field,
                        const struct element **element)
 {
     struct plan *plan = c->plan;
-    int item = plan->mapped == NULL ? -1
-                                    : mapping_find(plan->mapped, field->enterprise, field->element);
+    int item = plan->mapped == NULL || c->reverse
+                   ? -1
+                   : mapping_find(plan->mapped, field->enterprise, field->element);
     if (item < 0)
         return false;
     bool sampling = mapping_is_sampling(plan->mapped, item);
@@ -168,14 +190,14 @@ static void compile_variable(struct compiler *c, const struct template_field *fi
         add_element(c, element, 0);
         variable->argument++;
     }
-    c->plan->unused += variable->argument == 0;
+    c->plan->unused += variable->argument == 0 && !is_reverse(c->template, field);
     c->offset = 0;
     c->stretch = add_op(c, OP_STRETCH, NULL);
 }
 
 static void compile_field(struct compiler *c, const struct template_field *field)
 {
-    const struct element *element = element_find(field->enterprise, field->element);
+    const struct element *element = find_element(c->template, field, c->reverse);
     if (field->length == TEMPLATE_VARIABLE) {
         compile_variable(c, field, element);
         return;
@@ -183,7 +205,7 @@ static void compile_field(struct compiler *c, const struct template_field *field
     // Without bytes there is no value; and a thousand fields without bytes would cost as much as
     // any.
     bool mapped = field->length != 0 && add_mapped(c, field, &element);
-    c->plan->unused += !mapped && element == NULL;
+    c->plan->unused += !mapped && element == NULL && !is_reverse(c->template, field);
     for (; element != NULL && field->length != 0; element = element_next(element))
         add_element(c, element, field->length);
     c->offset += field->length;
@@ -209,8 +231,8 @@ static void finish(struct compiler *c)
             c->plan->families |= (uint8_t)(1u << i);
 }
 
-struct plan *plan_new(const struct template *template, enum template_dialect dialect,
-                      const struct mapping *mapping)
+static struct plan *compile(const struct template *template, enum template_dialect dialect,
+                            const struct mapping *mapping, bool reverse)
 {
     // A variable field takes at most five operations; the first stretch and what takes more than
     // one element are five more.
@@ -221,7 +243,10 @@ struct plan *plan_new(const struct template *template, enum template_dialect dia
     plan->mapping = mapping;
     if (mapping != NULL)
         plan->mapped = mapping_elements(mapping, dialect == TEMPLATE_IPFIX);
-    struct compiler c = {.plan = plan, .survey = survey_template(template)};
+    struct compiler c = {.plan = plan,
+                         .template = template,
+                         .reverse = reverse,
+                         .survey = survey_template(template, reverse)};
     if (template->variable)
         c.stretch = add_op(&c, OP_STRETCH, NULL);
     for (unsigned i = 0; i < template->field_count; i++)
@@ -234,11 +259,39 @@ struct plan *plan_new(const struct template *template, enum template_dialect dia
     return fitted == NULL ? plan : fitted;
 }
 
+static bool counts_both_ways(const struct template *template)
+{
+    for (unsigned i = 0; i < template->field_count; i++)
+        if (is_reverse(template, &template->fields[i]))
+            return true;
+    return false;
+}
+
+struct plan *plan_new(const struct template *template, enum template_dialect dialect,
+                      const struct mapping *mapping)
+{
+    struct plan *plan = compile(template, dialect, mapping, false);
+    if (plan == NULL || !counts_both_ways(template))
+        return plan;
+    plan->reverse = compile(template, dialect, mapping, true);
+    if (plan->reverse != NULL)
+        return plan;
+    plan_free(plan);
+    return NULL;
+}
+
 void plan_free(struct plan *plan)
 {
-    if (plan != NULL)
-        plan_wire_release(plan->wire);
+    if (plan == NULL)
+        return;
+    plan_wire_release(plan->wire);
+    plan_free(plan->reverse);
     free(plan);
+}
+
+const struct plan *plan_reverse(const struct plan *plan)
+{
+    return plan->reverse;
 }
 
 uint32_t plan_unused(const struct plan *plan)
@@ -256,5 +309,6 @@ bool plan_takes(const struct plan *plan, const struct template_field *field)
 
 size_t plan_bytes(const struct plan *plan)
 {
-    return sizeof *plan + plan->op_count * sizeof plan->ops[0];
+    return sizeof *plan + plan->op_count * sizeof plan->ops[0] +
+           (plan->reverse == NULL ? 0 : plan_bytes(plan->reverse));
 }

@@ -44,6 +44,10 @@ struct plan *plan_new(const struct template *template, enum template_dialect dia
 void plan_free(struct plan *plan);
 size_t plan_bytes(const struct plan *plan);
 
+// What the reverse elements of the records say (biflow.h), as a plan of its own over the same
+// bytes: run it for the flow that was turned around. NULL when the template has none.
+const struct plan *plan_reverse(const struct plan *plan);
+
 // How many fields of the template mean nothing to schema and mapping.
 uint32_t plan_unused(const struct plan *plan);
 

@@ -92,6 +92,7 @@ struct plan {
     bool wireless;                         // known to need the whole way
     bool scratch;                          // the run needs a struct scratch
     uint8_t families;                      // of PLAN_FAMILY_FIELDS, those of both IP versions
+    struct plan *reverse;                  // of the way back; NULL: there is none
     struct plan_wire *wire;                // shared; NULL: not asked for, or there is none
     uint32_t op_count;
     struct op ops[];

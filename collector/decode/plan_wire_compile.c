@@ -435,7 +435,7 @@ struct plan_wire *plan_wire_compile(const struct plan *plan)
 {
     struct compiler c = {.own = 0};
     uint64_t etype;
-    if (plan->len == 0)
+    if (plan->len == 0 || plan->reverse != NULL)
         return NULL;
     for (unsigned i = 0; i < plan->op_count; i++)
         if (!compile(&c, &plan->ops[i]))

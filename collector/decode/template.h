@@ -44,6 +44,7 @@ struct template
     uint16_t field_count;
     uint16_t scope_count;       // options: the first fields, the record's scope
     bool variable;              // some field is of variable length
+    bool post_is_reverse;       // 23 and 24 count the way back (biflow.h); for template_map
     bool used;                  // lately; the mark of template_table.h
     uint32_t min_len;           // of a record: its very length unless variable
     uint64_t layout;            // the same for templates of the same layout

@@ -20,6 +20,7 @@ NTOP = re.compile(r'^ELEMENT_NAME_NTOP\("([^"]+)", (\d+), (\w+)\)', re.M)
 ELEMENT = re.compile(r"^(ELEMENT|ALSO)\((\d+), (\d+), (\w+), (\w+), (\d+), (\w+)\)", re.M)
 ROW = re.compile(r"^\| ([\d/]+) \| [\w.]+ \| [^|]+ \| [^|]* \| ([^|]*) \|$", re.M)
 TABLE_OF_FIELDS = re.compile(r"^\| element \| name \| field \|.*?\n\n", re.M | re.S)
+REVERSE = re.compile(r"^REVERSE\((\d+), (\d+)\)", re.M)
 LATER = re.compile(r"^LATER\(0, (\d+)\)", re.M)
 DECISIONS = re.compile(r"^Of IANA's other elements these wait.*?\n\n", re.M | re.S)
 FIELDS_HEAD = "| element | name | field | rank | how |\n| --- | --- | --- | --- | --- |\n"
@@ -107,13 +108,19 @@ def make_decisions(elements):
     """What becomes of the elements of IANA's registry that have no field."""
     names = {int(number): name for name, pen, number, _ in
              NAME.findall((DECODE / "mapping/element_name.def").read_text()) if pen == "0"}
-    later = {int(number) for number in LATER.findall((DECODE / "elements.def").read_text())}
-    unknown = later - set(names) | {number for pen, number in elements if pen == 0} & later
+    table = (DECODE / "elements.def").read_text()
+    later = {int(number) for number in LATER.findall(table)}
+    reverse = {int(number): int(forward) for number, forward in REVERSE.findall(table)}
+    known = {number for pen, number in elements if pen == 0} | set(reverse)
+    unknown = later - set(names) | known & later | set(reverse.values()) - known
     if unknown:
         sys.exit(f"elements.def: LATER of {sorted(unknown)}: not IANA's, or there already")
-    raw = set(names) - later - {number for pen, number in elements if pen == 0}
+    raw = set(names) - later - known
+    back = " and ".join(f"{number} {names[number]} (as {forward})"
+                        for number, forward in sorted(reverse.items()))
     waiting = ", ".join(f"{number} {names[number]}" for number in sorted(later))
-    text = f"Of IANA's other elements these wait for a field of their own: {waiting}. The rest are " \
+    text = f"What [comes back](#both-directions) is counted by {back}. Of IANA's other elements these wait " \
+           f"for a field of their own: {waiting}. The rest are " \
            f"shown [raw](raw.md) and can be [mapped](mapping.md): {ranges(raw)}."
     return textwrap.fill(text, 139, break_long_words=False, break_on_hyphens=False) + "\n\n"
 
