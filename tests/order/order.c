@@ -202,13 +202,18 @@ static bool try_orders(void)
     return true;
 }
 
-static const struct sent *find(uint16_t element)
+static const struct sent *find_of(uint32_t enterprise, uint16_t element)
 {
     for (unsigned i = 0; i < record.count; i++)
-        if (record.fields[i].enterprise == 0 && record.fields[i].element == element &&
+        if (record.fields[i].enterprise == enterprise && record.fields[i].element == element &&
             record.fields[i].length != 0)
             return &record.fields[i];
     return NULL;
+}
+
+static const struct sent *find(uint16_t element)
+{
+    return find_of(0, element);
 }
 
 static bool is_zero(const struct sent *field)
@@ -222,9 +227,12 @@ static bool is_zero(const struct sent *field)
 // The length of the record's addresses, 0 when it says none.
 static unsigned address_len(void)
 {
-    static const uint16_t elements[] = {8, 27, 44, 170, 12, 28, 45, 169};
-    for (unsigned i = 0; i < 8; i++) {
-        const struct sent *field = find(elements[i]);
+    enum { CISCO = 9 };
+    static const uint16_t elements[][2] = {
+        {0, 8},  {0, 27}, {0, 44}, {0, 170}, {CISCO, 12236}, {CISCO, 12238},
+        {0, 12}, {0, 28}, {0, 45}, {0, 169}, {CISCO, 12237}, {CISCO, 12239}};
+    for (unsigned i = 0; i < sizeof elements / sizeof elements[0]; i++) {
+        const struct sent *field = find_of(elements[i][0], elements[i][1]);
         if (field != NULL && field->length == (i % 2 == 0 ? 4 : 16) && !is_zero(field))
             return field->length;
     }
