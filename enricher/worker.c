@@ -48,6 +48,7 @@ struct worker {
     bool filter_enriched; // the filter needs what enrichment fills
     bool settles;         // the sink says itself up to where flows are safe
     bool invalid_told;
+    size_t bad_at; // in the block: where the frame begins that is no flow
     pthread_t thread;
     struct sink_writer *writer;
     struct ledger ledger;
@@ -241,6 +242,7 @@ static int process(struct worker *worker, const struct source_block *block)
             at = group->begins[good];
         if (good < ENRICH_GROUP_MAX && at < block->len) {
             note_invalid(worker, block->offset + at);
+            worker->bad_at = at;
             return -1;
         }
     }
@@ -318,8 +320,11 @@ static int take_block(struct worker *worker, const struct source_block *block)
     struct source *source = worker->options.source;
     enum source_answer answer = process(worker, block) == 0 ? SOURCE_DONE : SOURCE_BAD;
     if (!source->ops->acknowledges) {
+        bool goes_on = answer == SOURCE_DONE || source->ops->messages ||
+                       (source->ops->skip != NULL &&
+                        source->ops->skip(source, block, worker->bad_at));
         source_answer(source, block, answer);
-        return answer == SOURCE_DONE || source->ops->messages ? 0 : -1;
+        return goes_on ? 0 : -1;
     }
     unsigned at = (worker->pending_head + worker->pending_count++) % PENDING_MAX;
     worker->pending[at] = (struct pending){

@@ -43,6 +43,11 @@ struct wire_field {
 // Takes the next field: 1, 0 at the end, -1 when the body is not protobuf.
 int wire_next(struct cursor *body, struct wire_field *field);
 
+// Whether those bytes are the body of a flow, as far as one can tell: protobuf, known fields have
+// their types, and there is one of them. Of the beginning of a body (`whole` is false) what is
+// there is looked at.
+bool wire_is_flow(const uint8_t *body, size_t len, bool whole);
+
 // Pieces of encoding for who appends fields to a frame. Each returns the end of what it wrote.
 #define WIRE_VARINT_MAX 10
 uint8_t *wire_put_varint(uint8_t *out, uint64_t value);

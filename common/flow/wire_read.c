@@ -284,3 +284,22 @@ int wire_entry(struct span entry, struct span *key, struct span *value)
     }
     return more;
 }
+
+bool wire_is_flow(const uint8_t *body, size_t len, bool whole)
+{
+    struct cursor c = cursor_over(body, len);
+    struct wire_field field;
+    size_t known = 0;
+    int more;
+    while ((more = wire_next(&c, &field)) == 1) {
+        int id = field_of_number(field.number);
+        if (id < 0)
+            continue;
+        enum field_kind kind = FLOW_FIELDS[id].kind;
+        if (field.type != (kind == FIELD_NUM || kind == FIELD_NUM32 ? 0 : 2) &&
+            kind != FIELD_NUM_LIST)
+            return false;
+        known++;
+    }
+    return known != 0 && (more == 0 || !whole);
+}

@@ -1,6 +1,5 @@
 #include "common/sink/file_tail.h"
 
-#include "common/flow/fields.h"
 #include "common/flow/wire.h"
 
 #include <fcntl.h>
@@ -33,41 +32,16 @@ struct chain {
     bool begun;     // the beginning of another one
 };
 
-static bool is_body(const uint8_t *body, size_t len)
-{
-    struct cursor c = cursor_over(body, len);
-    struct wire_field field;
-    int more;
-    while ((more = wire_next(&c, &field)) == 1)
-        ;
-    return more == 0 && len != 0;
-}
-
-static bool is_known(const struct wire_field *field)
-{
-    int id = field_of_number(field->number);
-    if (id < 0)
-        return false;
-    enum field_kind kind = FLOW_FIELDS[id].kind;
-    return field->type == (kind == FIELD_NUM || kind == FIELD_NUM32 ? 0 : 2);
-}
-
-// What of a frame's body is there may be the beginning of one: it has fields of flows, or is too
-// short to have any.
+// What of a frame is there may be the beginning of one.
 static bool is_begun(const struct window *w, size_t at)
 {
     size_t head;
     size_t body;
-    struct wire_field field;
-    size_t fields = 0;
-    bool known = true;
     if (wire_frame(w->data + at, w->len - at, &head, &body) != WIRE_MORE)
         return false;
-    size_t here = w->len - at < WIRE_VARINT_MAX ? 0 : w->len - at - head;
-    struct cursor c = cursor_over(w->data + at + head, here);
-    for (; here != 0 && known && wire_next(&c, &field) == 1; fields++)
-        known = is_known(&field);
-    return known && (fields != 0 || here == 0);
+    // Too short to have a field.
+    return w->len - at < WIRE_VARINT_MAX ||
+           wire_is_flow(w->data + at + head, w->len - at - head, false);
 }
 
 static struct chain follow(const struct window *w, size_t at, bool lines)
@@ -79,7 +53,7 @@ static struct chain follow(const struct window *w, size_t at, bool lines)
         const uint8_t *frame = w->data + chain.end;
         enum wire_frame found = wire_frame(frame, w->len - chain.end, &head, &body);
         chain.begun = found == WIRE_MORE;
-        if (found != WIRE_FRAME || !is_body(frame + head, body))
+        if (found != WIRE_FRAME || !wire_is_flow(frame + head, body, true))
             return chain;
         size_t end = chain.end + head + body;
         chain.separated = !lines || (end < w->len && w->data[end] == '\n');

@@ -52,6 +52,9 @@ struct source_ops {
     void (*answer)(struct source *source, const struct source_block *block,
                    enum source_answer answer);
     int (*fd)(const struct source *source);
+    // Goes on where frames begin again, behind the one `at` bytes into the block, which is no flow;
+    // false: nowhere. NULL: the next block is as good as any.
+    bool (*skip)(struct source *source, const struct source_block *block, size_t at);
     int64_t (*unread)(const struct source *source);                      // NULL: always -1
     void (*report)(struct source *source, struct source_report *report); // NULL: nothing to say
     void (*close)(struct source *source);

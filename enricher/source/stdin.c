@@ -22,12 +22,18 @@ enum separation {
     SEPARATION_NEWLINE,
 };
 
+#define FRAMES_SURE 3          // in a row: chance hardly makes such a chain
+#define SEARCH_MAX  (8u << 20) // bytes without frames, from which on the input is something else
+
 struct stdin_source {
     struct source source;
     int fd;
     bool at_end;     // of the file
     bool past_first; // a frame was handed out: the bytes begin at a boundary between two
     enum separation separation;
+    bool damaged;    // some of it was no flows
+    bool searching;  // for frames, behind what is none
+    uint64_t lost;   // where that begins in the input
     uint64_t offset; // of the buffer's first byte in the input
     size_t begin;    // not handed out yet, from here on
     size_t end;
@@ -154,9 +160,88 @@ static enum source_result finish(struct stdin_source *in)
 {
     bool newline = in->end - in->begin == 1 && in->separation == SEPARATION_NEWLINE;
     if (in->end == in->begin || newline)
-        return SOURCE_END;
+        return in->damaged ? SOURCE_FAILED : SOURCE_END;
     source_log_invalid(&in->source, frame_offset(in), "the input ends inside a flow");
     return SOURCE_FAILED;
+}
+
+enum probe {
+    PROBE_FRAMES,
+    PROBE_NONE,
+    PROBE_MORE, // bytes are needed to say so
+};
+
+// What so many frames say when the bytes come to their end: more of them, as far as there is room.
+static enum probe judge(const struct stdin_source *in, unsigned frames)
+{
+    bool room = in->end - in->begin <= BUFFER_BYTES - READ_BYTES;
+    return !in->at_end && room ? PROBE_MORE : frames != 0 ? PROBE_FRAMES : PROBE_NONE;
+}
+
+// Whether frames begin there: some in a row, or as many as there are up to the end of the input.
+static enum probe probe(const struct stdin_source *in, size_t at)
+{
+    for (unsigned frames = 0; frames < FRAMES_SURE; frames++) {
+        size_t head = 0;
+        size_t body = 0;
+        if (frames != 0 && at < in->end && in->separation == SEPARATION_NEWLINE &&
+            in->buffer[at++] != '\n')
+            return PROBE_NONE;
+        if (at == in->end)
+            return judge(in, frames);
+        enum wire_frame found = wire_frame(in->buffer + at, in->end - at, &head, &body);
+        size_t here = found == WIRE_FRAME ? body : in->end - at - head;
+        bool begun = found == WIRE_MORE && in->end - at < WIRE_VARINT_MAX;
+        if (found == WIRE_INVALID ||
+            (!begun && !wire_is_flow(in->buffer + at + head, here, found == WIRE_FRAME)))
+            return PROBE_NONE;
+        if (found == WIRE_MORE)
+            return judge(in, frames);
+        at += head + body;
+    }
+    return PROBE_FRAMES;
+}
+
+// What is left out is said to the byte. False: there are no frames behind it, or none at all, and
+// then it is not ours to look for some.
+static bool begin_search(struct stdin_source *in, uint64_t from)
+{
+    in->begin = (size_t)(from - in->offset);
+    in->lost = from;
+    in->damaged = true;
+    in->searching = from != 0;
+    in->begin += in->searching;
+    return in->searching;
+}
+
+static void end_search(struct stdin_source *in)
+{
+    in->searching = false;
+    in->past_first = false; // no separator before the first of them
+    log_warn("stdin: bytes that are no flows were left out", "from", log_unsigned(in->lost).text,
+             "bytes", log_unsigned(in->offset + in->begin - in->lost).text);
+}
+
+// SOURCE_BLOCK: frames begin at in->begin.
+static enum source_result search(struct stdin_source *in)
+{
+    for (;;) {
+        enum probe found = PROBE_NONE;
+        while (in->begin < in->end && (found = probe(in, in->begin)) == PROBE_NONE)
+            in->begin++;
+        if (found == PROBE_FRAMES) {
+            end_search(in);
+            return SOURCE_BLOCK;
+        }
+        if (in->at_end || in->offset + in->begin - in->lost > SEARCH_MAX) {
+            log_warn("stdin: no flows behind it, the rest was left out", "from",
+                     log_unsigned(in->lost).text);
+            return SOURCE_FAILED;
+        }
+        enum source_result result = read_more(in);
+        if (result != SOURCE_BLOCK)
+            return result;
+    }
 }
 
 static enum source_result stdin_next(struct source *source, struct source_block *block)
@@ -164,6 +249,9 @@ static enum source_result stdin_next(struct source *source, struct source_block 
     struct stdin_source *in = (struct stdin_source *)source;
     for (;;) {
         size_t end;
+        enum source_result found = in->searching ? search(in) : SOURCE_BLOCK;
+        if (found != SOURCE_BLOCK)
+            return found;
         enum tail tail = scan(in, &end);
         if (end != in->begin) {
             *block = (struct source_block){
@@ -177,7 +265,9 @@ static enum source_result stdin_next(struct source *source, struct source_block 
         }
         if (tail == TAIL_INVALID) {
             source_log_invalid(source, frame_offset(in), "not a flow");
-            return SOURCE_FAILED;
+            if (!begin_search(in, frame_offset(in)))
+                return SOURCE_FAILED;
+            continue;
         }
         if (in->at_end)
             return finish(in);
@@ -194,6 +284,11 @@ static void stdin_answer(struct source *source, const struct source_block *block
     (void)source;
     (void)block;
     (void)answer;
+}
+
+static bool stdin_skip(struct source *source, const struct source_block *block, size_t at)
+{
+    return begin_search((struct stdin_source *)source, block->offset + at);
 }
 
 static int stdin_fd(const struct source *source)
@@ -223,6 +318,7 @@ static const struct source_ops STDIN = {
     .acknowledges = false,
     .next = stdin_next,
     .answer = stdin_answer,
+    .skip = stdin_skip,
     .fd = stdin_fd,
     .unread = stdin_unread,
     .close = stdin_close,

@@ -51,12 +51,13 @@ class StreamTest(unittest.TestCase):
         self.assertEqual(log.count("-transport.file.sep="), 1)
         self.assertNotIn("-transport.file.sep=", self.enrich(self.frames)[1])
 
-    def test_a_broken_frame_ends_the_input_with_its_offset(self):
+    def test_a_broken_frame_is_left_out_and_said_to_the_byte(self):
         whole = flow.join_frames(self.bodies[:5])
         output, log = self.enrich(whole + b"\x05hello" + self.frames, *WITHOUT_SEPARATOR, status=1)
-        self.assertEqual(output, whole)
+        self.assertEqual(output, whole + self.frames)
         self.assertIn(f"byte {len(whole)}:", log)
         self.assertIn("-format=bin", log)
+        self.assertIn(f"from={len(whole)} bytes=6\n", log)
 
     def test_a_cut_frame_is_an_error_too(self):
         whole = flow.join_frames(self.bodies[:5])

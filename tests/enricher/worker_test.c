@@ -60,15 +60,29 @@ static void begin(struct fixture *f, enum format_kind kind, struct snapshot *tak
     assert_non_null(f->worker);
 }
 
-static void feed(struct fixture *f, unsigned sequence)
+// As long as usual flows. Returns the frame's length.
+static size_t make_frame(uint8_t frame[static 256], unsigned sequence)
 {
     static const uint8_t addr[] = {192, 0, 2, 1};
-    uint8_t frame[256];
+    static const enum flow_field times[] = {FLOW_TIME_RECEIVED_NS, FLOW_TIME_FLOW_START_NS,
+                                            FLOW_TIME_FLOW_END_NS};
+    static const enum flow_field numbers[] = {FLOW_TYPE,     FLOW_BYTES,    FLOW_PACKETS,
+                                              FLOW_SRC_PORT, FLOW_DST_PORT, FLOW_PROTO};
     struct flow flow;
     flow_reset(&flow);
+    for (size_t i = 0; i < 3; i++)
+        flow_set_num(&flow, times[i], UINT64_C(1700000000123456789) + i);
+    for (size_t i = 0; i < 6; i++)
+        flow_set_num(&flow, numbers[i], 3 + 100 * i);
     flow_set_num(&flow, FLOW_SEQUENCE_NUM, sequence);
     flow_set_bytes(&flow, FLOW_SRC_ADDR, addr, sizeof addr);
-    size_t len = (size_t)(wire_write(frame, &flow) - frame);
+    return (size_t)(wire_write(frame, &flow) - frame);
+}
+
+static void feed(struct fixture *f, unsigned sequence)
+{
+    uint8_t frame[256];
+    size_t len = make_frame(frame, sequence);
     assert_int_equal(write(f->in[1], frame, len), len);
 }
 
@@ -206,13 +220,61 @@ static void fails_at_a_frame_that_is_no_flow(void **state)
         begin(&f, kinds[i], context("web"));
         feed(&f, 1);
         assert_int_equal(write(f.in[1], bad, sizeof bad), sizeof bad);
+        end_input(&f);
         assert_int_equal(finish(&f, &ledger), -1);
         assert_int_equal(ledger.flows_made, 1);
         assert_int_equal(ledger.flows_delivered, 1);
     }
 }
 
-// Wherever the bad frame stands among the others: all before it come out, none behind it.
+// A process that was killed left the beginning of a frame, and another one went on behind it. Torn
+// within its last value, a flow takes the rest of that from the next one.
+static void goes_on_behind_a_tear(void **state)
+{
+    (void)state;
+    uint8_t torn[256];
+    unsigned less = 0;
+    size_t len = make_frame(torn, 99);
+    for (size_t part = 1; part < len; part++) {
+        struct fixture f;
+        struct ledger ledger;
+        begin(&f, part % 2 != 0 ? FORMAT_BIN : FORMAT_JSON, context("web"));
+        for (unsigned i = 1; i <= 5; i++)
+            feed(&f, i);
+        assert_int_equal(write(f.in[1], torn, part), part);
+        for (unsigned i = 6; i <= 40; i++)
+            feed(&f, i);
+        end_input(&f);
+        assert_int_equal(finish(&f, &ledger), -1);
+        assert_in_range(ledger.flows_made, 39, 40);
+        assert_int_equal(ledger.flows_delivered, ledger.flows_made);
+        less += ledger.flows_made < 40;
+    }
+    assert_true(less < len / 4);
+}
+
+// Of a pipe that stays open the flows behind the tear come at once.
+static void goes_on_behind_a_tear_without_waiting_for_the_end(void **state)
+{
+    (void)state;
+    uint8_t torn[256];
+    struct fixture f;
+    struct ledger ledger;
+    (void)make_frame(torn, 99);
+    begin(&f, FORMAT_BIN, context("web"));
+    feed(&f, 1);
+    assert_comes(&f, 1, "web");
+    assert_int_equal(write(f.in[1], torn, 5), 5);
+    for (unsigned i = 2; i <= 20; i++)
+        feed(&f, i);
+    for (unsigned i = 2; i <= 20; i++)
+        assert_comes(&f, i, "web");
+    worker_stop(f.worker);
+    assert_int_equal(finish(&f, &ledger), 0);
+    assert_int_equal(ledger.flows_made, 20);
+}
+
+// Wherever the bad frame stands among the others: all before it come out, and the one behind it.
 static void hands_on_what_comes_before_a_bad_frame(void **state)
 {
     (void)state;
@@ -231,9 +293,11 @@ static void hands_on_what_comes_before_a_bad_frame(void **state)
                 feed(&f, n + 1);
             assert_int_equal(write(f.in[1], bad[i % 2], len[i % 2]), len[i % 2]);
             feed(&f, before + 1);
+            end_input(&f);
             assert_int_equal(finish(&f, &ledger), -1);
-            assert_int_equal(ledger.flows_made, before);
-            assert_int_equal(ledger.flows_delivered, before);
+            // What does not even begin with a flow is something else.
+            assert_int_equal(ledger.flows_made, before == 0 ? 0 : before + 1);
+            assert_int_equal(ledger.flows_delivered, ledger.flows_made);
         }
     }
 }
@@ -364,6 +428,8 @@ int main(void)
         cmocka_unit_test(stops_while_the_reader_of_its_output_stands_still),
         cmocka_unit_test(takes_up_an_offered_snapshot),
         cmocka_unit_test(fails_at_a_frame_that_is_no_flow),
+        cmocka_unit_test(goes_on_behind_a_tear),
+        cmocka_unit_test(goes_on_behind_a_tear_without_waiting_for_the_end),
         cmocka_unit_test(hands_on_what_comes_before_a_bad_frame),
         cmocka_unit_test(puts_out_the_largest_frame_with_the_largest_answers),
         cmocka_unit_test(fails_when_nobody_reads_its_output),
