@@ -44,6 +44,9 @@ struct collector {
     unsigned worker_count;
     struct capture *capture;
     struct reload *reload;
+    struct snapshot_facts facts; // of the first snapshot
+    struct reload_tally mapping_reloads;
+    struct reload_tally allow_reloads;
     struct monitor *monitor;
     struct keeper *keeper;
     struct share *share;
@@ -114,6 +117,7 @@ static int open_enrichment(struct collector *c)
     if (c->snapshot == NULL)
         return -1;
     reload_log("loaded context and databases", c->snapshot);
+    snapshot_facts(c->snapshot, &c->facts);
     return 0;
 }
 
@@ -229,8 +233,20 @@ static int start_watch(struct collector *c)
     return c->watch == NULL ? -1 : 0;
 }
 
+static int start_reload(struct collector *c)
+{
+    c->reload = reload_start(&c->options->snapshot, adopt, c);
+    return c->reload == NULL ? -1 : 0;
+}
+
 static int start_monitor(struct collector *c)
 {
+    const struct collector_options *o = c->options;
+    const struct reload_books reloads = {.reload = c->reload,
+                                         .facts = c->facts,
+                                         .mapping = given(o->mapping_path) ? &c->mapping_reloads
+                                                                           : NULL,
+                                         .allow = *o->allow == '@' ? &c->allow_reloads : NULL};
     const struct monitor_options options = {.address = c->options->address,
                                             .names = c->options->names,
                                             .templates_path = c->options->templates_path,
@@ -240,6 +256,7 @@ static int start_monitor(struct collector *c)
                                             .listener_count = c->listener_count,
                                             .sink = c->sink,
                                             .watch = c->watch,
+                                            .reloads = reloads,
                                             .capture = c->capture != NULL};
     if (!given(options.address))
         return 0;
@@ -288,18 +305,17 @@ static int start(struct collector *c)
         return -1;
     bool enriches = c->snapshot != NULL;
     if ((given(c->options->read) ? start_capture(c) : start_workers(c)) != 0 ||
-        start_watch(c) != 0 || start_monitor(c) != 0 ||
+        start_watch(c) != 0 || (enriches && start_reload(c) != 0) || start_monitor(c) != 0 ||
         (c->keeper != NULL && keeper_start(c->keeper) != 0) ||
         share_start(c->share, c->lanes, c->lane_count) != 0)
         return -1;
-    if (enriches)
-        c->reload = reload_start(&c->options->snapshot, adopt, c);
-    return enriches && c->reload == NULL ? -1 : 0;
+    return 0;
 }
 
 static void reload_mapping(struct collector *c)
 {
     struct layout *layout = load_layout(c);
+    reload_count(&c->mapping_reloads, layout == NULL);
     if (layout == NULL) {
         log_error("mapping not reloaded, what was loaded before stays", "file",
                   c->options->mapping_path);
@@ -316,6 +332,7 @@ static void reload_allow(struct collector *c)
 {
     struct fault fault = {.text = ""};
     struct allow *allow = allow_new(c->options->allow, &fault);
+    reload_count(&c->allow_reloads, allow == NULL);
     if (allow == NULL) {
         log_error("-allow not read again, what was read before stays", "error", fault.text);
         return;
@@ -470,10 +487,10 @@ static int finish(struct collector *c, bool started)
     stop_listening(c);
     keeper_end(c->keeper);
     share_end(c->share);
-    reload_end(c->reload);
     if (c->sink != NULL)
         (void)sink_drain(c->sink, left_ms(until_ns)); // what still waits is counted by the close
     monitor_stop(c->monitor);
+    reload_end(c->reload);
     if (c->sink != NULL)
         sink_close(c->sink);
     if (started && log_books(c) != 0 && c->capture != NULL)

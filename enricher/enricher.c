@@ -33,6 +33,7 @@ struct enricher {
     struct reload *reload;
     struct snapshot_facts facts; // of the first snapshot
     struct monitor *monitor;
+    struct reload_tally mapping; // of the reloads
     struct watch *watch;
     int signal_fd;
     int drain_ms;
@@ -61,14 +62,16 @@ static void adopt(void *user, struct snapshot *snapshot)
 
 static int start_monitor(struct enricher *e)
 {
-    const struct monitor_options options = {.address = e->options->address,
-                                            .names = e->options->names,
-                                            .worker = e->worker,
-                                            .source = e->source,
-                                            .reload = e->reload,
-                                            .sink = e->sink,
-                                            .watch = e->watch,
-                                            .facts = e->facts};
+    const struct monitor_options options = {
+        .address = e->options->address,
+        .names = e->options->names,
+        .worker = e->worker,
+        .source = e->source,
+        .reload = e->reload,
+        .mapping = *e->options->mapping_path == '\0' ? NULL : &e->mapping,
+        .sink = e->sink,
+        .watch = e->watch,
+        .facts = e->facts};
     if (*options.address == '\0')
         return 0;
     e->monitor = monitor_start(&options);
@@ -117,6 +120,7 @@ static int open_pipeline(struct enricher *e)
 static void reload_format(struct enricher *e)
 {
     struct formatting *formatting = formatting_new(e->options);
+    reload_count(&e->mapping, formatting == NULL);
     if (formatting == NULL) {
         log_error("mapping not reloaded, what was loaded before stays", "file",
                   e->options->mapping_path);

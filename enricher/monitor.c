@@ -26,25 +26,6 @@ static void put(struct metrics *m, const char *name, enum metrics_type type, con
     metrics_add(m, value);
 }
 
-static void put_snapshot(struct metrics *m, const struct reload_state *state)
-{
-    put(m, "goflow2plus_reloads_total", METRICS_COUNTER,
-        "Times that context and databases were read again.", (double)state->built);
-    put(m, "goflow2plus_reloads_failed_total", METRICS_COUNTER,
-        "Times that a file was broken and what was read before stayed.", (double)state->failed);
-    put(m, "goflow2plus_context_networks", METRICS_GAUGE, "Networks of the context file.",
-        (double)state->facts.networks);
-    metrics_family(m, "goflow2plus_database_prefixes", METRICS_GAUGE, "Prefixes of a database.");
-    metrics_add(m, (double)state->facts.asn_prefixes, "database", "asn");
-    metrics_add(m, (double)state->facts.country_prefixes, "database", "country");
-    metrics_family(m, "goflow2plus_database_build_timestamp_seconds", METRICS_GAUGE,
-                   "Unix time when a database was made, 0 without one.");
-    metrics_add(m, (double)state->facts.asn_built, "database", "asn");
-    metrics_add(m, (double)state->facts.country_built, "database", "country");
-    put(m, "goflow2plus_snapshot_bytes", METRICS_GAUGE, "Memory of context and databases.",
-        (double)state->facts.bytes);
-}
-
 static void put_source(struct metrics *m, struct source *source)
 {
     static const char *const answers[] = {
@@ -78,15 +59,16 @@ static void answer_metrics(void *user, const struct http_request *request,
                            struct http_answer *answer)
 {
     const struct monitor *monitor = user;
-    struct reload_state state = {.facts = monitor->options.facts};
+    const struct reload_books reloads = {.reload = monitor->options.reload,
+                                         .facts = monitor->options.facts,
+                                         .mapping = monitor->options.mapping};
     struct ledger ledger;
     struct metrics *m = metrics_new();
     (void)request;
     if (m != NULL) {
         worker_report(monitor->options.worker, &ledger);
-        reload_state(monitor->options.reload, &state);
         ledger_metrics_flows(m, &ledger);
-        put_snapshot(m, &state);
+        reload_put_metrics(m, &reloads);
         put_source(m, monitor->options.source);
         sink_put_metrics(m, monitor->options.sink);
         put_losses(m, monitor->options.watch);

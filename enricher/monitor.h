@@ -3,7 +3,7 @@
 // Handlers run in the server's thread, the functions below in the main thread.
 #pragma once
 
-#include "common/enrich/reload.h"
+#include "common/enrich/reload_metrics.h"
 #include "common/sink/sink.h"
 #include "enricher/watch.h"
 #include "enricher/worker.h"
@@ -14,6 +14,7 @@ struct monitor_options {
     struct worker *worker;
     struct source *source;
     struct reload *reload;
+    const struct reload_tally *mapping; // NULL: there is none
     struct sink *sink;
     struct watch *watch;
     struct snapshot_facts facts; // of the first snapshot

@@ -170,6 +170,7 @@ void monitor_metrics(const struct monitor_view *view, struct http_answer *answer
         ledger_metrics_flows(page.metrics, &page.sum.ledger);
         put_state(&page);
         put_losses(&page);
+        reload_put_metrics(page.metrics, &view->options->reloads);
         ledger_metrics_process(page.metrics);
         answer->body = metrics_finish(page.metrics, &answer->len);
     }

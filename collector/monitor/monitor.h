@@ -11,6 +11,7 @@
 #include "collector/lane.h"
 #include "collector/listener.h"
 #include "collector/monitor/watch.h"
+#include "common/enrich/reload_metrics.h"
 
 struct monitor_options {
     const char *address;        // -addr
@@ -22,6 +23,7 @@ struct monitor_options {
     int listener_count;
     struct sink *sink;
     struct watch *watch;
+    struct reload_books reloads;
     bool capture; // time is that of the latest datagram
 };
 

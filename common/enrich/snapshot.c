@@ -3,6 +3,7 @@
 #include "common/base/addr.h"
 #include "common/base/cursor.h"
 #include "common/base/log.h"
+#include "common/base/siphash.h"
 #include "common/enrich/context.h"
 #include "common/enrich/geo.h"
 #include "common/enrich/lpm.h"
@@ -11,6 +12,7 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,9 +138,30 @@ static int combine(struct snapshot *snapshot, struct files *files,
     return snapshot->lpm == NULL ? -1 : 0;
 }
 
-static void gather_facts(struct snapshot *snapshot, const struct files *files)
+// A number made of the bytes of a file; 0 when it cannot be read any more.
+static uint64_t revision_of(const char *path)
+{
+    uint64_t words[512];
+    uint64_t hash = 1;
+    size_t len;
+    FILE *in = fopen(path, "re");
+    if (in == NULL)
+        return 0;
+    do {
+        memset(words, 0, sizeof words);
+        len = fread(words, 1, sizeof words, in);
+        hash = siphash_words(hash ^ len, words, sizeof words / sizeof words[0]);
+    } while (len == sizeof words);
+    fclose(in);
+    return hash == 0 ? 1 : hash;
+}
+
+static void gather_facts(struct snapshot *snapshot, const struct files *files,
+                         const struct snapshot_options *options)
 {
     struct snapshot_facts *facts = &snapshot->facts;
+    if (snapshot->has_context)
+        facts->context_revision = revision_of(options->context_path);
     facts->networks = files->context.network_count;
     facts->asn_prefixes = files->asn.entry_count;
     facts->country_prefixes = files->country.entry_count;
@@ -159,7 +182,7 @@ struct snapshot *snapshot_new(const struct snapshot_options *options)
     atomic_init(&snapshot->references, 1);
     if (load(&files, options, &fault) != 0 || combine(snapshot, &files, options, &fault) != 0)
         goto out;
-    gather_facts(snapshot, &files);
+    gather_facts(snapshot, &files, options);
     done = true;
 out:
     context_fini(&files.context);

@@ -77,6 +77,7 @@ struct snapshot_facts {
     size_t country_prefixes;
     uint64_t asn_built; // build time of the database, Unix seconds
     uint64_t country_built;
-    size_t bytes; // memory of the look-up structures
+    uint64_t context_revision; // the same for the same file anywhere; 0: there is none
+    size_t bytes;              // memory of the look-up structures
 };
 void snapshot_facts(const struct snapshot *snapshot, struct snapshot_facts *facts);

@@ -22,6 +22,7 @@ TEMPLATE = netflow.v9_template(256, [(netflow.SRC_ADDR, 4), (netflow.IN_BYTES, 4
 OTHER_LAYOUT = netflow.v9_template(256, [(netflow.SRC_ADDR, 4), (netflow.DST_ADDR, 4),
                                          (netflow.IN_BYTES, 4)])
 DOMAIN = 7
+ENRICHMENT = (("what", "enrichment"),)
 # goflow2's metrics, but for flow_dropped_bytes_total, which the kernel does not tell.
 UPSTREAM = {
     "flow_dropped_packets_total", "flow_traffic_bytes_total", "flow_traffic_packets_total",
@@ -387,7 +388,7 @@ class EnricherTest(unittest.TestCase):
             process.wait_until(
                 lambda: metrics(port)["goflow2plus_flows_delivered_total"][()] == 5, "5 flows")
             enricher.send(signal.SIGHUP)
-            process.wait_until(lambda: metrics(port)["goflow2plus_reloads_total"][()] == 1,
+            process.wait_until(lambda: metrics(port)["goflow2plus_reloads_total"][ENRICHMENT] == 1,
                                "the reload")
             check_metrics(self, port)
             os.close(writer)

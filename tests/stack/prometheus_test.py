@@ -5,9 +5,12 @@ silent otherwise, and whatever a dashboard or an alert asks for is served by run
 import json
 import os
 import re
+import signal
 import socket
+import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import urllib.request
 
@@ -134,6 +137,99 @@ class ServedTest(unittest.TestCase):
             text = file.read()
         for expression in re.split(r"- alert: ", text)[1:]:
             self.assert_served(expression.split("\n", 1)[0], expression)
+
+
+class RealTest(unittest.TestCase):
+    """The alerts over what running programs serve: promtool is given their pages as series, of
+    counters with the pace at which they grew from one page to the next."""
+
+    MINUTES = 120
+    SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
+
+    def samples(self, text):
+        return {(name, labels or ""): float(value) for name, labels, value in
+                (self.SAMPLE.match(line).groups() for line in text.splitlines()
+                 if not line.startswith("#"))}
+
+    def series(self, job, before, after, later_seconds=0):
+        """Times count from the beginning of the test's: those of the pages are put on its end, or
+        so much before it."""
+        earlier = self.samples(before)
+        grows = {name for name, kind in re.findall(r"(?m)^# TYPE (\w+) (\w+)$", after)
+                 if kind == "counter"} | {"goflow2plus_flows_waiting"}
+        for (name, labels), value in self.samples(after).items():
+            if value != value:  # NaN: a quantile of nothing
+                continue
+            pace = value - earlier.get((name, labels), 0) if name in grows else 0
+            if name.endswith("timestamp_seconds"):
+                value -= time.time() + later_seconds - 60 * self.MINUTES
+            labels = ", ".join(filter(None, (labels, f'job="{job}", instance="{job}:8080"')))
+            yield {"series": f"{name}{{{labels}}}",
+                   "values": f"{value:f}{pace:+f}x{self.MINUTES}"}
+        yield {"series": f'up{{job="{job}", instance="{job}:8080"}}',
+               "values": f"1x{self.MINUTES}"}
+
+    def firing(self, *series):
+        """The names of the alerts that fire at the end."""
+        case = {"rule_files": [ALERTS], "evaluation_interval": "1m",
+                "tests": [{"interval": "1m", "input_series": [s for part in series for s in part],
+                           "promql_expr_test": [{
+                               "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
+                               "eval_time": f"{self.MINUTES}m", "exp_samples": [
+                                   {"labels": '{alertname="None"}', "value": 1}]}]}]}
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            json.dump(case, file)
+            file.flush()
+            done = promtool.run("test", "rules", file.name)
+        got = done.stdout.split("got:", 1)
+        self.assertEqual(len(got), 2, done.stdout)
+        return set(re.findall(r'alertname="(\w+)"', got[1]))
+
+    @NEEDS_PROMTOOL
+    def test_a_fresh_install_fires_nothing(self):
+        """Without databases, context and flows."""
+        with process.Collector("-addr=127.0.0.1:0") as collector, \
+                process.Process([process.ENRICHER, "-addr=127.0.0.1:0"],
+                                stdin=subprocess.PIPE) as enricher:
+            pages = {"collector": page(collector), "enricher": page(enricher)}
+            self.assertNotIn("database_build_timestamp_seconds{", pages["enricher"])
+            self.assertEqual(self.firing(*(self.series(job, text, text)
+                                           for job, text in pages.items())), set())
+
+    @NEEDS_PROMTOOL
+    def test_what_goes_wrong_fires(self):
+        """A reader that stands still, strangers, a broken mapping; no stream, an old database."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+        mapping = tempfile.NamedTemporaryFile("w", suffix=".yaml")
+        self.addCleanup(mapping.close)
+        mapping.write("formatter: {}\n")
+        mapping.flush()
+        with process.Collector("-addr=127.0.0.1:0", "-transport.file.buffer=5MiB", "-mapping",
+                               mapping.name, stdout=writer) as collector, \
+                process.Process([process.ENRICHER, "-addr=127.0.0.1:0", *ServedTest.enrichment(),
+                                 "-source=nats", "-source.nats.servers=nats://127.0.0.1:1"]
+                                ) as enricher:
+            before = page(collector)
+            mapping.write("broken: [\n")
+            mapping.flush()
+            collector.send(signal.SIGHUP)
+            collector.wait_for_log("mapping not reloaded")
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+                while "goflow2plus_output_up 0" not in page(collector):
+                    for n in range(500):
+                        out.sendto(netflow.v5(30 * n, ["10.0.0.1"] * 30),
+                                   ("127.0.0.1", collector.port))
+                    out.sendto(b"<34>syslog", ("127.0.0.1", collector.port))
+            other = page(enricher)
+            fired = self.firing(self.series("collector", before, page(collector)),
+                                self.series("enricher", other, other))
+            self.assertNotIn("DatabaseOld", fired)
+            fired |= self.firing(self.series("enricher", other, other, 61 * 86400))
+        self.assertGreaterEqual(fired, {"OutputDown", "FlowsLost", "DatagramsRefused",
+                                        "ReloadFailed", "SourceDown", "DatabaseOld"})
+        self.assertEqual(fired & {"ProgramDown", "ListenerDown", "RowsRefused", "BooksDoNotBalance"}, set())
 
 
 if __name__ == "__main__":
