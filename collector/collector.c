@@ -7,6 +7,7 @@
 #include "collector/listener.h"
 #include "collector/monitor/monitor.h"
 #include "collector/monitor/watch.h"
+#include "collector/reread.h"
 #include "collector/privilege.h"
 #include "collector/share/share.h"
 #include "collector/spread.h"
@@ -45,8 +46,7 @@ struct collector {
     struct capture *capture;
     struct reload *reload;
     struct snapshot_facts facts; // of the first snapshot
-    struct reload_tally mapping_reloads;
-    struct reload_tally allow_reloads;
+    struct reread reread;
     struct monitor *monitor;
     struct keeper *keeper;
     struct share *share;
@@ -242,11 +242,16 @@ static int start_reload(struct collector *c)
 static int start_monitor(struct collector *c)
 {
     const struct collector_options *o = c->options;
+    c->reread = (struct reread){.options = o,
+                                .sink = c->sink,
+                                .lanes = c->lanes,
+                                .lane_count = c->lane_count,
+                                .reload = c->reload};
     const struct reload_books reloads = {.reload = c->reload,
                                          .facts = c->facts,
-                                         .mapping = given(o->mapping_path) ? &c->mapping_reloads
+                                         .mapping = given(o->mapping_path) ? &c->reread.mapping
                                                                            : NULL,
-                                         .allow = *o->allow == '@' ? &c->allow_reloads : NULL};
+                                         .allow = *o->allow == '@' ? &c->reread.allow : NULL};
     const struct monitor_options options = {.address = c->options->address,
                                             .names = c->options->names,
                                             .templates_path = c->options->templates_path,
@@ -312,53 +317,6 @@ static int start(struct collector *c)
     return 0;
 }
 
-static void reload_mapping(struct collector *c)
-{
-    struct layout *layout = load_layout(c);
-    reload_count(&c->mapping_reloads, layout == NULL);
-    if (layout == NULL) {
-        log_error("mapping not reloaded, what was loaded before stays", "file",
-                  c->options->mapping_path);
-        return;
-    }
-    for (unsigned i = 0; i < c->lane_count; i++)
-        lane_lay_out(c->lanes[i], layout_ref(layout));
-    layout_unref(layout);
-    log_info("reloaded the mapping", "file", c->options->mapping_path);
-}
-
-// Only a file can have changed.
-static void reload_allow(struct collector *c)
-{
-    struct fault fault = {.text = ""};
-    struct allow *allow = allow_new(c->options->allow, &fault);
-    reload_count(&c->allow_reloads, allow == NULL);
-    if (allow == NULL) {
-        log_error("-allow not read again, what was read before stays", "error", fault.text);
-        return;
-    }
-    for (unsigned i = 0; i < c->lane_count; i++)
-        lane_allow(c->lanes[i], allow_ref(allow));
-    log_info("reloaded the allow-list", "networks", log_unsigned(allow_count(allow)).text);
-    allow_unref(allow);
-}
-
-static void hang_up(struct collector *c)
-{
-    int result = sink_reopen(c->sink);
-    if (result != 0)
-        log_error("cannot open the output again, the old one stays", "file", c->options->sink.path,
-                  "error", strerror(-result));
-    else if (given(c->options->sink.path))
-        log_info("opened the output again", "file", c->options->sink.path);
-    if (given(c->options->mapping_path))
-        reload_mapping(c);
-    if (*c->options->allow == '@')
-        reload_allow(c);
-    if (c->reload != NULL)
-        reload_request(c->reload);
-}
-
 // False when the signal ends the process.
 static bool take_signal(struct collector *c)
 {
@@ -366,7 +324,7 @@ static bool take_signal(struct collector *c)
     if (read(c->signal_fd, &info, sizeof info) != sizeof info)
         return true;
     if (info.ssi_signo == SIGHUP) {
-        hang_up(c);
+        reread_all(&c->reread);
         return true;
     }
     log_info("ending", "signal", info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");

@@ -1,6 +1,7 @@
 #include "collector/monitor/watch.h"
 
 #include "collector/alarm_log.h"
+#include "collector/monitor/exporter_log.h"
 #include "collector/monitor/stranger_list.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -11,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define EXPORTER_LOOKS_EVERY 10 // looks, between those at exporters
 
 #define ANSWER_MS 200 // how long the lanes are waited for, all together
 
@@ -26,6 +29,8 @@ enum {
 struct watch {
     struct watch_options options;
     struct alarm_log alarms;
+    struct exporter_log exporters;
+    unsigned looks;
     struct loss_watch *losses;
     uint64_t drops[LISTEN_URIS_MAX]; // of the kernel, seen by now
     pthread_mutex_t lock;            // guards all below
@@ -45,6 +50,8 @@ struct watch *watch_new(const struct watch_options *options)
     }
     watch->options = *options;
     watch->alarms.mute = options->mute;
+    watch->exporters = (struct exporter_log){.mute = options->mute,
+                                             .looked_ns = (uint64_t)clock_unix_ns()};
     pthread_mutex_init(&watch->lock, NULL);
     return watch;
 }
@@ -54,6 +61,7 @@ void watch_free(struct watch *watch)
     if (watch == NULL)
         return;
     loss_watch_free(watch->losses);
+    exporter_log_fini(&watch->exporters);
     pthread_mutex_destroy(&watch->lock);
     free(watch);
 }
@@ -181,6 +189,8 @@ void watch_look(struct watch *watch)
     watch->sum = sum;
     take_pace(watch, &sum, steady_ns);
     pthread_mutex_unlock(&watch->lock);
+    if (watch->options.listener_count != 0 && ++watch->looks % EXPORTER_LOOKS_EVERY == 0)
+        exporter_log_look(&watch->exporters, watch->options.lanes, watch->options.lane_count);
 }
 
 void watch_copy(struct watch *watch, struct watch_view *view)

@@ -65,5 +65,6 @@ void http_stop(struct http *http);
 // terminal may be given (utf8_mask), whoever answers there.
 int http_get(const char *address, const char *path, size_t max_len, char **body);
 
-// Asks the daemon at host:port whether it is well: 0, or 1 after one line on stderr.
+// Asks the daemon at host:port whether it is well: 0, or 1. What it says is on stderr, unless all
+// is well.
 int http_ask_health(const char *address);

@@ -131,10 +131,8 @@ int http_ask_health(const char *address)
 {
     char *body = NULL;
     int status = http_get(address, "/__health", CHUNK_LEN, &body);
+    if (status >= 0 && (status != 200 || strcmp(body, "OK\n") != 0))
+        dprintf(STDERR_FILENO, "%s: /__health answers with %d: %s", address, status, body);
     free(body);
-    if (status == 200)
-        return 0;
-    if (status >= 0)
-        dprintf(STDERR_FILENO, "%s: /__health answers with %d\n", address, status);
-    return 1;
+    return status == 200 ? 0 : 1;
 }

@@ -64,6 +64,11 @@ class Daemon:
         process.wait_until(lambda: self.losses().get(reason, {}).get("current"),
                            f"{reason} to be seen")
 
+    def ask_health(self):
+        """As -health does: exit status and what it prints."""
+        code, _, log = process.run([self.binary, "-health", f"-addr=127.0.0.1:{self.port}"])
+        return code, log
+
     def warnings(self, text):
         return [line for line in self.program.log().splitlines()
                 if "level=WARN" in line and text in line]
@@ -130,6 +135,7 @@ class LossTest(unittest.TestCase):
                            "flows")
         self.assertEqual(daemon.health(), (200, "OK\n"))
         self.assertIn("nothing is lost now, and nothing was since the start", daemon.status())
+        self.assertEqual(daemon.ask_health(), (0, ""))
         self.assertEqual(daemon.losses(), {})
         self.assertEqual(daemon.warnings(""), [])
         self.assertIsNone(daemon.metric("goflow2plus_loss_last_timestamp_seconds",
@@ -160,6 +166,9 @@ class LossTest(unittest.TestCase):
         flood(program.port)
         self.assert_down(daemon, "output_down", "the reader of stdout has taken nothing for")
         self.assertNotIn("output_blocked", daemon.losses())
+        code, said = daemon.ask_health()
+        self.assertEqual(code, 1)
+        self.assertIn("503: Not OK: output_down", said)
 
     def test_the_kernel_drops_datagrams(self):
         program, daemon = self.collector(query="?rcvbuf=4096")
@@ -170,6 +179,9 @@ class LossTest(unittest.TestCase):
         self.assertEqual(loss["detail"], f"flow://127.0.0.1:{program.port}")
         self.assertRegex(daemon.status(), rf"(?m)^input   flow://127\.0\.0\.1:{program.port} up, "
                                           rf".* {loss['total']} dropped by the kernel, 0 refused")
+        code, said = daemon.ask_health()
+        self.assertEqual(code, 0)
+        self.assertIn("200: degraded: kernel_drops", said)
         self.assertEqual(daemon.metric("goflow2plus_kernel_drops_total", worker="0"),
                          loss["total"])
 
@@ -227,6 +239,15 @@ class LossTest(unittest.TestCase):
         self.assertTrue(any(line in warned[0] for line in wanted), program.log())
         self.assertIn(wanted[4], warned[1])
         self.assertEqual(daemon.health(), (200, "OK\n"))
+
+    def test_new_exporters_are_told_of(self):
+        program, _ = self.collector("-loglevel=debug")
+        send(program.port, netflow.v9(1, 7, netflow.v9_template(256, [(netflow.SRC_ADDR, 4)])))
+        program.wait_for_log("exporter is new")
+        self.assertRegex(program.log(), r'level=INFO msg="exporter is new" exporter=127\.0\.0\.1 '
+                                        r'port=\d+ protocol="NetFlow v9" domain=7 templates=1')
+        send(program.port, netflow.v9(2, 7, netflow.v9_template(257, [(netflow.SRC_ADDR, 4)])))
+        program.wait_for_log("exporter has more templates")
 
     def test_senders_that_are_not_allowed_are_named(self):
         program, daemon = self.collector("-allow=192.0.2.0/24")
