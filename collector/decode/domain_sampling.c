@@ -157,7 +157,6 @@ void domain_sampling_look(struct domain_sampling *out, const struct domain_store
                           const struct domain_key *key, const struct domain *domain,
                           uint16_t template_id)
 {
-    static const struct sampling_terms nothing = {.has_selector = false};
     *out = (struct domain_sampling){.store = store, .key = key, .template_id = template_id};
     if (domain != NULL) {
         out->own = domain->sampling;
@@ -167,7 +166,6 @@ void domain_sampling_look(struct domain_sampling *out, const struct domain_store
         out->borrowed = find_borrowed(store, key, domain);
     out->by_interface = (out->own != NULL && sampling_has(out->own, SAMPLING_INTERFACES)) ||
                         (out->borrowed != NULL && sampling_has(out->borrowed, SAMPLING_INTERFACES));
-    out->plain = domain_sampling_find(out, &nothing, 0, 0);
 }
 
 // What other domains of the same address and port say; 0 when these differ.

@@ -19,6 +19,14 @@ struct sampling_found {
     enum exporter_sampling source; // of the rate, or why there is none
 };
 
+// What was found for records that say nothing, or a selector and nothing else.
+#define DOMAIN_SELECTORS_KEPT 4
+struct domain_selector {
+    bool kept;
+    uint64_t selector;
+    struct sampling_found found;
+};
+
 // What holds for the records of one template; valid as long as the domains are.
 struct domain_sampling {
     const struct domain_store *store;
@@ -26,9 +34,10 @@ struct domain_sampling {
     const struct sampling_table *own;      // NULL: it said nothing
     const struct sampling_table *borrowed; // NULL: there is nothing to be had
     uint16_t template_id;
-    bool samples;                // it announced that it would say something
-    bool by_interface;           // rates differ by interface: each record is to be looked up
-    struct sampling_found plain; // else: for records that say nothing themselves
+    bool samples;      // it announced that it would say something
+    bool by_interface; // rates differ by interface: each record is to be looked up
+    struct domain_selector plain;
+    struct domain_selector kept[DOMAIN_SELECTORS_KEPT];
 };
 
 // `domain` is domain_find's answer for the key, which is borrowed.
@@ -40,6 +49,24 @@ void domain_sampling_look(struct domain_sampling *out, const struct domain_store
 struct sampling_found domain_sampling_find(const struct domain_sampling *sampling,
                                            const struct sampling_terms *terms, uint32_t in_if,
                                            uint32_t out_if);
+
+// The same, quickly where records say the same as those before.
+static inline struct sampling_found domain_sampling_of(struct domain_sampling *sampling,
+                                                       const struct sampling_terms *terms,
+                                                       uint32_t in_if, uint32_t out_if)
+{
+    struct domain_selector *kept = !terms->has_selector
+                                       ? &sampling->plain
+                                       : &sampling->kept[terms->selector % DOMAIN_SELECTORS_KEPT];
+    if (sampling->by_interface || terms->has_rate || terms->has_card)
+        return domain_sampling_find(sampling, terms, in_if, out_if);
+    if (!kept->kept || kept->selector != terms->selector) {
+        kept->found = domain_sampling_find(sampling, terms, in_if, out_if);
+        kept->selector = terms->selector;
+        kept->kept = true;
+    }
+    return kept->found;
+}
 
 // The domain's own table, made when new, with room for so many rows more as far as there may be
 // more; NULL without memory.

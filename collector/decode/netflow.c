@@ -56,16 +56,12 @@ void walk_base(struct netflow_walk *walk)
     walk->base = flow->set;
 }
 
-static void set_sampling(struct netflow_walk *walk, const struct domain_sampling *sampling,
+static void set_sampling(struct netflow_walk *walk, struct domain_sampling *sampling,
                          const struct plan_result *result)
 {
     static const struct sampling_terms nothing = {.has_selector = false};
     const struct flow *flow = walk->run->flow;
-    if (!result->has_sampling && !sampling->by_interface) {
-        decode_sampling(walk->run, &sampling->plain);
-        return;
-    }
-    const struct sampling_found found = domain_sampling_find(
+    const struct sampling_found found = domain_sampling_of(
         sampling, result->has_sampling ? &result->sampling : &nothing,
         (uint32_t)flow_num(flow, FLOW_IN_IF), (uint32_t)flow_num(flow, FLOW_OUT_IF));
     decode_sampling(walk->run, &found);
@@ -96,7 +92,7 @@ static void decode_reverse(struct netflow_walk *walk, const struct plan *plan,
 
 // One record the whole way: its length, 0 when it is cut short.
 static size_t decode_record(struct netflow_walk *walk, const struct template *template,
-                            const struct cursor *body, const struct domain_sampling *sampling,
+                            const struct cursor *body, struct domain_sampling *sampling,
                             struct netflow_clock *clock)
 {
     struct decode_run *run = walk->run;

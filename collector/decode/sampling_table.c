@@ -48,13 +48,25 @@ static uint64_t rate_of(const struct sampling_table *table, const struct samplin
     return at < table->count && compare(&table->row[at], key) == 0 ? table->row[at].rate : 0;
 }
 
+// Those that name more go first, whatever the order they came in.
+static bool goes_before(uint8_t a, uint8_t b)
+{
+    int more = __builtin_popcount(a) - __builtin_popcount(b);
+    return more > 0 || (more == 0 && a < b);
+}
+
 static bool add_kind(struct sampling_table *table, uint8_t names)
 {
+    unsigned at = 0;
     if (memchr(table->kinds, names, table->kind_count) != NULL)
         return true;
     if (table->kind_count == SAMPLING_KINDS_MAX)
         return false;
-    table->kinds[table->kind_count++] = names;
+    while (at < table->kind_count && goes_before(table->kinds[at], names))
+        at++;
+    memmove(&table->kinds[at + 1], &table->kinds[at], table->kind_count - at);
+    table->kinds[at] = names;
+    table->kind_count++;
     return true;
 }
 
@@ -166,19 +178,14 @@ uint64_t sampling_find(const struct sampling_table *table, const struct sampling
     unsigned unnamed = unnamed_of(terms, place);
     bool by_selector = terms->has_selector && sampling_has(table, SAMPLING_SELECTOR);
     unsigned wanted = by_selector ? SAMPLING_SELECTOR : 0;
-    uint64_t found = 0;
-    int closest = -1;
     for (unsigned i = 0; i < table->kind_count; i++) {
         unsigned names = table->kinds[i];
-        int close = __builtin_popcount(names);
         if ((names & unnamed) != 0 || (names & wanted) != wanted ||
-            (names & SAMPLING_DOMAIN) != place->foreign || close <= closest)
+            (names & SAMPLING_DOMAIN) != place->foreign)
             continue;
         uint64_t rate = find_named(table, names, terms, place);
-        if (rate != 0) {
-            found = rate;
-            closest = close;
-        }
+        if (rate != 0)
+            return rate;
     }
-    return found != 0 ? found : find_common(table, wanted, unnamed, terms, place);
+    return find_common(table, wanted, unnamed, terms, place);
 }

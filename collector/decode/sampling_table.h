@@ -41,7 +41,7 @@ struct sampling_table {
     uint64_t told_ns; // to other decoders, Unix time
     bool borrowed;    // another collector says so; the exporter has not, to us
     uint8_t kind_count;
-    uint8_t kinds[SAMPLING_KINDS_MAX]; // the different `names` of rows
+    uint8_t kinds[SAMPLING_KINDS_MAX]; // the different `names` of rows, the closest ones first
     uint16_t count;
     uint16_t room;             // for so many rows
     struct sampling_row row[]; // in order

@@ -29,8 +29,7 @@ static void begin_with(struct straight *straight, const uint8_t *record)
     const struct sampling_terms terms = plan_wire_sampling(straight->wire, record);
     const struct sampling_found found = straight->sampling == NULL
                                             ? straight->header
-                                            : domain_sampling_find(straight->sampling, &terms, 0,
-                                                                   0);
+                                            : domain_sampling_of(straight->sampling, &terms, 0, 0);
     straight_end(straight);
     straight->open = true;
     flow_restart(straight->run->flow, straight->base);

@@ -10,8 +10,8 @@
 struct straight {
     struct decode_run *run;
     const struct netflow_clock *clock;
-    const struct domain_sampling *sampling; // NULL: the header says it,
-    struct sampling_found header;           // this
+    struct domain_sampling *sampling; // NULL: the header says it,
+    struct sampling_found header;     // this
 
     const struct plan_wire *wire; // NULL: all records take the whole way
     uint64_t base;                // the bits of what all flows have in common
