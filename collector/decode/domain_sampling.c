@@ -137,11 +137,11 @@ void domain_note_samples(struct domain *domain)
 }
 
 // The table of the ports of the address that sent data, while all of these that have one agree.
-static const struct sampling_table *find_borrowed(const struct domain_store *store,
-                                                  const struct domain_key *key,
-                                                  const struct domain *domain)
+static struct sampling_table *find_borrowed(const struct domain_store *store,
+                                            const struct domain_key *key,
+                                            const struct domain *domain)
 {
-    const struct sampling_table *found = NULL;
+    struct sampling_table *found = NULL;
     for (const struct domain *d = domain_members(store, key, domain); d != NULL;
          d = d->next_member) {
         if (d->sampling == NULL || d == domain || !d->proven)
@@ -157,7 +157,16 @@ void domain_sampling_look(struct domain_sampling *out, const struct domain_store
                           const struct domain_key *key, const struct domain *domain,
                           uint16_t template_id)
 {
-    *out = (struct domain_sampling){.store = store, .key = key, .template_id = template_id};
+    // Not initialised whole: this is done for each set.
+    out->store = store;
+    out->key = key;
+    out->own = out->borrowed = NULL;
+    out->template_id = template_id;
+    out->samples = false;
+    out->plain.kept = false;
+    out->plain.selector = 0;
+    for (int i = 0; i < DOMAIN_SELECTORS_KEPT; i++)
+        out->kept[i].kept = false;
     if (domain != NULL) {
         out->own = domain->sampling;
         out->samples = domain->samples || domain->sampling != NULL;
@@ -211,13 +220,16 @@ struct sampling_found domain_sampling_find(const struct domain_sampling *samplin
 {
     const struct sampling_place place = {
         .in_if = in_if, .out_if = out_if, .template_id = sampling->template_id};
-    const struct sampling_table *own = sampling->own;
+    const struct sampling_place here = {.in_if = sampling->by_interface ? in_if : 0,
+                                        .out_if = sampling->by_interface ? out_if : 0,
+                                        .template_id = sampling->template_id};
+    struct sampling_table *own = sampling->own;
     struct sampling_found found = {.rate = sampling_rate(terms),
                                    .source = EXPORTER_SAMPLING_RECORD};
     if (found.rate != 0)
         return found;
     found.source = EXPORTER_SAMPLING_OPTIONS;
-    found.rate = own == NULL ? 0 : sampling_find(own, terms, &place);
+    found.rate = own == NULL ? 0 : sampling_find(own, terms, &here);
     if (found.rate != 0)
         return found;
     found.source = EXPORTER_SAMPLING_DOMAIN;
@@ -227,6 +239,6 @@ struct sampling_found domain_sampling_find(const struct domain_sampling *samplin
         return found;
     found.source = why_none(sampling, terms);
     if (sampling->borrowed != NULL)
-        found.borrowed = sampling_find(sampling->borrowed, terms, &place);
+        found.borrowed = sampling_find(sampling->borrowed, terms, &here);
     return found;
 }

@@ -31,8 +31,8 @@ struct domain_selector {
 struct domain_sampling {
     const struct domain_store *store;
     const struct domain_key *key;
-    const struct sampling_table *own;      // NULL: it said nothing
-    const struct sampling_table *borrowed; // NULL: there is nothing to be had
+    struct sampling_table *own;      // NULL: it said nothing
+    struct sampling_table *borrowed; // NULL: there is nothing to be had
     uint16_t template_id;
     bool samples;      // it announced that it would say something
     bool by_interface; // rates differ by interface: each record is to be looked up

@@ -77,6 +77,7 @@ bool sampling_put(struct sampling_table *table, const struct sampling_row *row)
     bool news = known && table->row[at].rate != row->rate;
     assert(row->rate != 0);
     table->last = row->rate;
+    table->memo.valid = false;
     if (known)
         table->row[at].rate = row->rate;
     if (known || table->count == SAMPLING_ROWS_MAX || !add_kind(table, row->names))
@@ -172,8 +173,8 @@ static uint64_t find_common(const struct sampling_table *table, unsigned wanted,
     return rate;
 }
 
-uint64_t sampling_find(const struct sampling_table *table, const struct sampling_terms *terms,
-                       const struct sampling_place *place)
+static uint64_t find(const struct sampling_table *table, const struct sampling_terms *terms,
+                     const struct sampling_place *place)
 {
     unsigned unnamed = unnamed_of(terms, place);
     bool by_selector = terms->has_selector && sampling_has(table, SAMPLING_SELECTOR);
@@ -188,4 +189,20 @@ uint64_t sampling_find(const struct sampling_table *table, const struct sampling
             return rate;
     }
     return find_common(table, wanted, unnamed, terms, place);
+}
+
+uint64_t sampling_find(struct sampling_table *table, const struct sampling_terms *terms,
+                       const struct sampling_place *place)
+{
+    if (terms->has_card || (place->in_if | place->out_if | place->foreign) != 0)
+        return find(table, terms, place);
+    if (!table->memo.valid || table->memo.has_selector != terms->has_selector ||
+        table->memo.selector != terms->selector || table->memo.template_id != place->template_id) {
+        table->memo.rate = find(table, terms, place);
+        table->memo.valid = true;
+        table->memo.has_selector = terms->has_selector;
+        table->memo.selector = terms->selector;
+        table->memo.template_id = place->template_id;
+    }
+    return table->memo.rate;
 }

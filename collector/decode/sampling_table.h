@@ -43,7 +43,14 @@ struct sampling_table {
     uint8_t kind_count;
     uint8_t kinds[SAMPLING_KINDS_MAX]; // the different `names` of rows, the closest ones first
     uint16_t count;
-    uint16_t room;             // for so many rows
+    uint16_t room; // for so many rows
+    struct {
+        bool valid;
+        bool has_selector;
+        uint16_t template_id;
+        uint64_t selector;
+        uint64_t rate;
+    } memo;                    // what was found last for a record of no card and no interface
     struct sampling_row row[]; // in order
 };
 
@@ -78,5 +85,5 @@ struct sampling_place {
 // what the record is; 0 when none is known. A selector that the table does not have has no rate,
 // unless the table has no selectors; of what a record does not name (a selector, a line card,
 // interfaces), all rows have to agree.
-uint64_t sampling_find(const struct sampling_table *table, const struct sampling_terms *terms,
+uint64_t sampling_find(struct sampling_table *table, const struct sampling_terms *terms,
                        const struct sampling_place *place);
