@@ -5,8 +5,8 @@
 
 A case is a folder of the shared reports with case.pcap, expected.json (the fields that matter, flow
 by flow) and, where a flag is needed, args (one argument a line; {dir} is the folder). What a folder
-does not say itself stands in cases.json: flows that follow the expected ones (then), more runs with their
-arguments and flows (runs), and what is known to be wrong still (pending).
+does not say itself stands in cases.json: flows that follow the expected ones (then), and more runs with their
+arguments and flows (runs).
 
 The reports are read in place, from the shared folder (GOFLOW_SHARED, default ../shared beside the
 source tree); without it the run says so and passes.
@@ -85,9 +85,7 @@ def check_case(collector, folder, more, totals):
         wrong += [f"{' '.join(flags)}: {line}" if flags else line for line in found]
         totals["runs"] += 1
         totals["fields"] += sum(len(right) for right in expected)
-    if "pending" not in more:
-        return wrong
-    return [] if wrong else ["right, but listed as pending"]
+    return wrong
 
 
 def main():
