@@ -19,6 +19,7 @@
 #define BURST           2000 // puts at once,
 #define PUTS_A_SECOND   50   // and in the long run: what forged exporters can fill
 #define WATCH_MS        100
+#define HEARTBEAT_NS    INT64_C(5000000000) // of the server, when nothing is put
 #define IDLE_MS         200
 #define ANSWER_MS       3000
 #define EXPIRY_NS       (INT64_C(7) * 24 * 3600 * 1000000000)
@@ -39,9 +40,11 @@ struct share {
     uint64_t generation;
     jsCtx *js;
     kvStore *store;
-    kvWatcher *watcher;
-    int64_t filled_ms; // when the allowance was reckoned
-    int64_t allowance; // of puts
+    natsSubscription *watch; // to what is put, and first to what was
+    uint64_t watched;        // its messages so far
+    bool all_read;           // what was there when it began
+    int64_t filled_ms;       // when the allowance was reckoned
+    int64_t allowance;       // of puts
     uint64_t told_left_out;
     uint8_t entry[SHARE_ENTRY_MAX];
 };
@@ -61,12 +64,26 @@ void share_put(struct share *share, const struct datagram *announcement, bool pr
 
 static void forget(struct share *share)
 {
-    kvWatcher_Destroy(share->watcher);
+    natsSubscription_Destroy(share->watch);
     kvStore_Destroy(share->store);
     jsCtx_Destroy(share->js);
-    share->watcher = NULL;
+    share->watch = NULL;
     share->store = NULL;
     share->js = NULL;
+}
+
+// The stream of a bucket, and the subjects of its keys (ADR-8).
+struct names {
+    char stream[BUCKET_NAME_MAX];
+    char subject[BUCKET_NAME_MAX];
+};
+
+static struct names names_of(const struct share *share)
+{
+    struct names names;
+    snprintf(names.stream, sizeof names.stream, "KV_%s", share->bucket);
+    snprintf(names.subject, sizeof names.subject, "$KV.%s.>", share->bucket);
+    return names;
 }
 
 // A bucket as the library would make it (ADR-8), but for what happens when it is full: there the
@@ -74,14 +91,11 @@ static void forget(struct share *share)
 // or not for long.
 static natsStatus make(struct share *share)
 {
-    char stream[BUCKET_NAME_MAX];
-    char subject[BUCKET_NAME_MAX];
-    const char *subjects[] = {subject};
+    struct names names = names_of(share);
+    const char *subjects[] = {names.subject};
     jsStreamConfig config;
-    snprintf(stream, sizeof stream, "KV_%s", share->bucket);
-    snprintf(subject, sizeof subject, "$KV.%s.>", share->bucket);
     jsStreamConfig_Init(&config);
-    config.Name = stream;
+    config.Name = names.stream;
     config.Subjects = subjects;
     config.SubjectsLen = 1;
     config.MaxMsgsPerSubject = 1;
@@ -93,6 +107,40 @@ static natsStatus make(struct share *share)
     config.DenyDelete = true;
     natsStatus status = js_AddStream(NULL, share->js, &config, NULL, NULL);
     return status == NATS_OK ? js_KeyValue(&share->store, share->js, share->bucket) : status;
+}
+
+static void note_all_read(struct share *share)
+{
+    if (!share->all_read)
+        log_debug("templates of other collectors are read", "bucket", share->bucket);
+    share->all_read = true;
+}
+
+// Like the library's own watcher, but with a consumer that is made anew by us alone: that one makes
+// it anew in a thread of the library, and may then be destroyed meanwhile (nats.c 3.4.1).
+static natsStatus begin_watch(struct share *share)
+{
+    struct names names = names_of(share);
+    jsConsumerInfo *info = NULL;
+    jsSubOptions options;
+    jsSubOptions_Init(&options);
+    options.Stream = names.stream;
+    options.Config.DeliverPolicy = js_DeliverLastPerSubject;
+    options.Config.AckPolicy = js_AckNone;
+    options.Config.Heartbeat = HEARTBEAT_NS;
+    share->watched = 0;
+    share->all_read = false;
+    natsStatus status = js_SubscribeSync(&share->watch, share->js, names.subject, NULL, &options,
+                                         NULL);
+    // What is read is the bucket's, which is bounded.
+    if (status == NATS_OK)
+        status = natsSubscription_SetPendingLimits(share->watch, -1, -1);
+    if (status == NATS_OK)
+        status = natsSubscription_GetConsumerInfo(&info, share->watch, NULL, NULL);
+    if (status == NATS_OK && info->NumPending == 0 && info->Delivered.Consumer == 0)
+        note_all_read(share);
+    jsConsumerInfo_Destroy(info);
+    return status;
 }
 
 static natsStatus bind(struct share *share)
@@ -107,7 +155,7 @@ static natsStatus bind(struct share *share)
     if (status == NATS_NOT_FOUND)
         status = make(share);
     if (status == NATS_OK)
-        status = kvStore_WatchAll(&share->watcher, share->store, NULL);
+        status = begin_watch(share);
     return status;
 }
 
@@ -117,7 +165,7 @@ static bool ready(struct share *share)
     if (!nats_link_up(share->link))
         return false;
     uint64_t generation = nats_link_generation(share->link);
-    if (share->watcher != NULL && generation == share->generation)
+    if (share->watch != NULL && generation == share->generation)
         return true;
     forget(share);
     share->generation = generation;
@@ -155,33 +203,53 @@ static void put_waiting(struct share *share)
     }
 }
 
-static void take_entry(const struct share *share, kvEntry *entry)
+static void take_entry(const struct share *share, const natsMsg *entry)
 {
     struct datagram announcement = {.len = 0};
     uint64_t author;
-    if (kvEntry_Operation(entry) != kvOp_Put || kvEntry_ValueLen(entry) <= 0 ||
-        !share_read(kvEntry_Value(entry), (size_t)kvEntry_ValueLen(entry), &author,
-                    &announcement) ||
+    int len = natsMsg_GetDataLength(entry);
+    if (len <= 0 ||
+        !share_read((const uint8_t *)natsMsg_GetData(entry), (size_t)len, &author, &announcement) ||
         author == share->author)
         return;
     for (unsigned i = 0; i < share->lane_count; i++)
         lane_borrow(share->lanes[i], &announcement);
 }
 
-// Takes what others put, for at most a short time when there is nothing.
+// Takes what others put. False when some of it did not come.
+static bool take_message(struct share *share, natsMsg *message)
+{
+    const char *operation = NULL;
+    jsMsgMetaData *place = NULL;
+    bool next = natsMsg_GetMetaData(&place, message) == NATS_OK &&
+                place->Sequence.Consumer == ++share->watched;
+    if (next && natsMsgHeader_Get(message, "KV-Operation", &operation) != NATS_OK)
+        take_entry(share, message);
+    if (next && place->NumPending == 0)
+        note_all_read(share);
+    jsMsgMetaData_Destroy(place);
+    return next;
+}
+
+// For at most a short time when there is nothing. What is wrong with the subscription is mended by
+// a new one, which reads everything again.
 static void watch(struct share *share)
 {
-    kvEntry *entry = NULL;
-    while (kvWatcher_Next(&entry, share->watcher, WATCH_MS) == NATS_OK) {
-        if (entry != NULL)
-            take_entry(share, entry);
-        else // the end of what was there before
-            log_debug("templates of other collectors are read", "bucket", share->bucket);
-        kvEntry_Destroy(entry);
-        entry = NULL;
+    natsMsg *message = NULL;
+    natsStatus status;
+    while ((status = natsSubscription_NextMsg(&message, share->watch, WATCH_MS)) == NATS_OK) {
+        bool next = take_message(share, message);
+        natsMsg_Destroy(message);
+        message = NULL;
+        if (!next) {
+            forget(share);
+            return;
+        }
         if (!share_queue_empty(&share->queue))
             return;
     }
+    if (status != NATS_TIMEOUT)
+        forget(share);
 }
 
 static void tell_left_out(struct share *share)

@@ -3,6 +3,7 @@
 
 import ipaddress
 import os
+import signal
 import socket
 import struct
 import sys
@@ -89,6 +90,27 @@ class ShareTest(nats_case.NatsCase):
                 self.wait_decoded(late, b'"src_port":4711')
                 self.assertEqual(late.stop(), 0)
                 self.assertEqual(late.ledger()["flows"]["delivered"], 1)
+
+    def test_the_server_is_killed_again_and_again(self):
+        """Templates are shared after each, what was announced meanwhile included."""
+        server = self.server()
+        announced, other = self.shared(server), self.shared(server)
+        out = self.exporter()
+        for turn in range(5):
+            template = netflow.v9_template(256 + turn, [(netflow.SRC_PORT, 2)])
+            if turn % 2 == 0:
+                server.kill()
+            out.sendto(netflow.v9(2 * turn, 7, template), ("127.0.0.1", announced.port))
+            if turn % 2 == 0:
+                server.start()
+            else:
+                server.kill(signal.SIGTERM)
+                server.start()
+            out.sendto(netflow.v9(2 * turn + 1, 7, netflow.v9_data(256 + turn, (5000 + turn, 2))),
+                       ("127.0.0.1", other.port))
+            self.wait_decoded(other, f'"src_port":{5000 + turn},'.encode())
+        for collector in (announced, other):
+            self.assertEqual(collector.stop(), 0)
 
     def test_sampling_rates_are_shared(self):
         server = self.server()
