@@ -107,9 +107,12 @@ static bool take(struct rig *rig)
 
 static void release(struct rig *rig)
 {
+    uint64_t flows = 0; // one in each
     if (rig->end == 0)
         return;
-    spool_release(rig->spool, rig->end);
+    for (unsigned i = 0; i < rig->read; i++)
+        flows += !rig->items[i].cancelled;
+    spool_release(rig->spool, rig->end, flows);
     rig->end = 0;
     rig->count -= rig->read;
     memmove(rig->items, rig->items + rig->read, rig->count * sizeof rig->items[0]);
@@ -120,7 +123,7 @@ static void cancel(struct rig *rig)
 {
     if (rig->read == 0 || rig->damaged || rig->items[rig->read - 1].begin == 0)
         return;
-    spool_cancel(rig->spool, rig->items[rig->read - 1].begin);
+    spool_cancel(rig->spool, rig->items[rig->read - 1].begin, 1);
     rig->items[rig->read - 1].cancelled = true;
 }
 

@@ -95,10 +95,11 @@ static bool save(struct nats_sink *sink, struct window_slot *slot, bool moves)
     if (!stays)
         result = sink->spool == NULL ? -ENOENT : spool_push_front(sink->spool, slot->message);
     if (there && !stays && result == 0)
-        spool_cancel(sink->spool, slot->spool_at);
+        spool_cancel(sink->spool, slot->spool_at, slot->spool_flows);
     if (result != 0 && !there)
         nats_count(sink, slot->message->owner,
-                   result == -ENOSPC ? REASON_SPOOL_FULL : REASON_OUTPUT_FAILED,
+                   result == -ENOBUFS || result == -ENOSPC ? REASON_SPOOL_FULL
+                                                           : REASON_OUTPUT_FAILED,
                    slot->message->flows);
     return !stays && result == 0;
 }
@@ -204,6 +205,10 @@ static int open_spool(struct nats_sink *sink)
     }
     spool_facts(sink->spool, &facts);
     sink->inherited = facts.flows;
+    sink->damaged = facts.lost;
+    if (facts.lost != 0)
+        log_error("flows of an earlier run are lost: their spool is damaged", "directory",
+                  sink->options.spool, "flows", log_unsigned(facts.lost).text);
     if (facts.messages != 0)
         log_info("flows of an earlier run wait in the spool", "messages",
                  log_unsigned(facts.messages).text, "flows", log_unsigned(facts.flows).text);

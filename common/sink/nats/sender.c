@@ -27,7 +27,7 @@ bool nats_has_room(const struct nats_sink *sink)
 
 static void note_spool(struct nats_sink *sink, int result)
 {
-    bool failed = result != 0 && result != -ENOSPC;
+    bool failed = result != 0 && result != -ENOBUFS && result != -EFBIG;
     if (failed && !sink->spool_failed)
         log_error("the spool cannot be written", "directory", sink->options.spool, "error",
                   strerror(-result));
@@ -50,7 +50,8 @@ static enum reason place(struct nats_sink *sink, struct nats_message *message, b
     *placed = result == 0;
     if (result == 0)
         free(message);
-    return result == -ENOSPC || result == -EFBIG ? REASON_SPOOL_FULL : REASON_OUTPUT_FAILED;
+    return result == -ENOBUFS || result == -ENOSPC || result == -EFBIG ? REASON_SPOOL_FULL
+                                                                       : REASON_OUTPUT_FAILED;
 }
 
 static void wait_room(struct nats_sink *sink)
@@ -98,23 +99,6 @@ static int64_t take_parked(struct nats_sink *sink, int64_t now_ns)
     return next_ns;
 }
 
-static void refill(struct nats_sink *sink)
-{
-    while (sink->spool != NULL && !window_full(&sink->window) && !spool_all_read(sink->spool)) {
-        uint64_t begin;
-        uint64_t end;
-        uint64_t lost;
-        struct nats_message *message = spool_read(sink->spool, &begin, &end, &lost);
-        if (lost != 0)
-            nats_count(sink, 0, REASON_OUTPUT_FAILED, lost);
-        if (message == NULL)
-            return;
-        struct window_slot *slot = window_push(&sink->window, message);
-        slot->spool_at = begin;
-        slot->spool_end = end;
-    }
-}
-
 // Of those that came from the spool, the first that is not done: what stands before it there goes.
 static const struct window_slot *find_spooled(const struct nats_sink *sink)
 {
@@ -124,14 +108,44 @@ static const struct window_slot *find_spooled(const struct nats_sink *sink)
     return slot;
 }
 
+// The last that stood in the spool was damaged, and nothing of it is left to wait for.
+static void forget_damage(struct nats_sink *sink)
+{
+    if (spool_all_read(sink->spool) && find_spooled(sink) == NULL)
+        spool_release(sink->spool, spool_read_end(sink->spool), 0);
+}
+
+static void refill(struct nats_sink *sink)
+{
+    if (sink->writer_count == 0) // whose books it would stand in
+        return;
+    while (sink->spool != NULL && !window_full(&sink->window) && !spool_all_read(sink->spool)) {
+        uint64_t begin;
+        uint64_t end;
+        uint64_t lost;
+        struct nats_message *message = spool_read(sink->spool, &begin, &end, &lost);
+        if (lost != 0)
+            nats_count(sink, 0, REASON_SPOOL_DAMAGED, lost);
+        if (message == NULL) {
+            forget_damage(sink);
+            return;
+        }
+        struct window_slot *slot = window_push(&sink->window, message);
+        slot->spool_at = begin;
+        slot->spool_end = end;
+        slot->spool_flows = message->flows;
+    }
+}
+
 // What is done in the spool behind one that is not would otherwise come again after a kill.
 static void release_spool(struct nats_sink *sink, const struct window_slot *was)
 {
     const struct window_slot *first = find_spooled(sink);
     if (first != NULL && first->spool_at < was->spool_at)
-        spool_cancel(sink->spool, was->spool_at);
+        spool_cancel(sink->spool, was->spool_at, was->spool_flows);
     else
-        spool_release(sink->spool, first != NULL ? first->spool_at : spool_read_end(sink->spool));
+        spool_release(sink->spool, first != NULL ? first->spool_at : spool_read_end(sink->spool),
+                      was->spool_flows);
 }
 
 void nats_sender_reap(struct nats_sink *sink)
@@ -295,6 +309,15 @@ static int64_t send_due(struct nats_sink *sink)
     }
 }
 
+static void look_at_spool(struct nats_sink *sink)
+{
+    int64_t now_ns = clock_steady_ns();
+    if (sink->spool == NULL || now_ns < sink->spool_look_ns)
+        return;
+    sink->spool_look_ns = now_ns + IDLE_NS;
+    spool_look(sink->spool);
+}
+
 static void *run(void *user)
 {
     struct nats_sink *sink = user;
@@ -305,6 +328,7 @@ static void *run(void *user)
         bool up = nats_link_up(sink->link);
         bool ready = up && look_at_stream(sink);
         pthread_mutex_lock(&sink->lock);
+        look_at_spool(sink);
         if (sink->expired)
             window_expire(&sink->window);
         sink->expired = false;

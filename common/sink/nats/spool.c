@@ -3,36 +3,24 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/siphash.h"
+#include "common/sink/nats/spool_file.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#define HEADER_BYTES 4096 // of the file, before the ring
 #define MAGIC        "gf2spl01"
 #define POSITION     (UINT64_C(1) << 40) // of the first byte: there is room before it
 #define POSITION_MAX (UINT64_C(1) << 62)
 #define KEEP_BYTES   (UINT64_C(16) << 20) // an empty file larger than that gives its space back
-#define HASH_KEY     UINT64_C(0x676f666c6f773270) // finds damage, not malice
-
-// Positions only grow, but for what goes back to the front; the place in the ring is the position
-// modulo the capacity.
-struct header {
-    char magic[8];
-    uint64_t capacity;
-    uint64_t done; // before it nothing is needed any more
-    uint64_t next; // not read yet, from here on
-    uint64_t end;
-};
+#define OLD_KEY      UINT64_C(0x676f666c6f773270) // of files without one of their own
+#define SCAN_BYTES   (64u << 10)
+#define PIECE_BYTES  4096
 
 // Stands before subject, id and data of each message; the whole is a multiple of 8 bytes.
 struct record {
@@ -53,48 +41,21 @@ struct record {
 #define RECORD_MAX  (sizeof(struct record) + SUBJECT_TEXT_MAX + NATS_ID_MAX + NATS_PAYLOAD_MAX)
 
 struct spool {
-    int fd;
-    struct header *header;
+    struct spool_file file;
     uint64_t run;
     uint64_t capacity;   // when the file is empty next
     uint64_t maybe_sent; // what lies before this may have been sent by the process before
-    uint64_t peak;
+    uint64_t stock_end;  // damage before this was counted when it was opened
     struct spool_facts facts;
     uint64_t *scratch; // RECORD_MAX bytes, touched as far as needed
 };
 
-static ssize_t transfer(const struct spool *spool, bool out, uint8_t *bytes, size_t len,
-                        uint64_t offset)
+// Finds damage. The key and the place make sure that what was written in another place or at
+// another time is not taken for sound, and that nobody can write flows that are.
+static uint64_t hash_of(const struct spool *spool, size_t len, uint64_t position)
 {
-    size_t done = 0;
-    while (done < len) {
-        off_t at = (off_t)(HEADER_BYTES + offset + done);
-        ssize_t n = out ? pwrite(spool->fd, bytes + done, len - done, at)
-                        : pread(spool->fd, bytes + done, len - done, at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        done += (size_t)n;
-    }
-    return 0;
-}
-
-// Reads or writes at a position, round the ring's end.
-static int ring_io(const struct spool *spool, bool out, void *bytes, size_t len, uint64_t position)
-{
-    uint64_t offset = position % spool->header->capacity;
-    uint64_t room = spool->header->capacity - offset;
-    size_t first = room < len ? (size_t)room : len;
-    ssize_t result = transfer(spool, out, bytes, first, offset);
-    if (result == 0 && first < len)
-        result = transfer(spool, out, (uint8_t *)bytes + first, len - first, 0);
-    return (int)result;
-}
-
-static uint64_t hash_of(const uint64_t *record, size_t len)
-{
-    return siphash_words(HASH_KEY, record + HASHED_FROM / sizeof(uint64_t),
+    uint64_t key = spool->file.header.key == 0 ? OLD_KEY : spool->file.header.key ^ position;
+    return siphash_words(key, spool->scratch + HASHED_FROM / sizeof(uint64_t),
                          (len - HASHED_FROM) / sizeof(uint64_t));
 }
 
@@ -124,9 +85,14 @@ static size_t build(struct spool *spool, const struct nats_message *message)
     size_t len = (size_t)(at - begin);
     record.len = (uint32_t)len;
     memcpy(spool->scratch, &record, sizeof record);
-    record.hash = hash_of(spool->scratch, len);
-    memcpy(spool->scratch, &record, sizeof record);
     return len;
+}
+
+// The record of the scratch is to stand at that position.
+static void seal(struct spool *spool, size_t len, uint64_t position)
+{
+    uint64_t hash = hash_of(spool, len, position);
+    memcpy(spool->scratch, &hash, sizeof hash);
 }
 
 static bool is_sound(const struct record *r, uint64_t left)
@@ -137,49 +103,106 @@ static bool is_sound(const struct record *r, uint64_t left)
            sizeof *r + r->subject_len + r->id_len + r->data_len <= r->len;
 }
 
-// Brings the record at a position into the scratch. 0, or a negative errno.
+// Brings the record at a position into the scratch. 0, or a negative errno: -EBADMSG when only its
+// hash is wrong.
 static int load(struct spool *spool, uint64_t position, struct record *record)
 {
-    int result = ring_io(spool, false, record, sizeof *record, position);
+    uint64_t end = spool->file.header.end;
+    if (end - position < sizeof *record)
+        return -ENODATA;
+    int result = spool_file_read(&spool->file, record, sizeof *record, position);
     if (result != 0)
         return result;
-    if (!is_sound(record, spool->header->end - position))
-        return -EBADMSG;
-    result = ring_io(spool, false, spool->scratch, record->len, position);
-    if (result == 0 && hash_of(spool->scratch, record->len) != record->hash)
+    if (!is_sound(record, end - position))
+        return -EINVAL;
+    result = spool_file_read(&spool->file, spool->scratch, record->len, position);
+    if (result == 0 && hash_of(spool, record->len, position) != record->hash)
         result = -EBADMSG;
     return result;
 }
 
+// The first sound record in some bytes of the ring, or 0.
+static uint64_t scan(struct spool *spool, const uint8_t *bytes, size_t len, uint64_t position)
+{
+    struct record record;
+    for (size_t i = 0; i + sizeof record <= len; i += 8) {
+        memcpy(&record, bytes + i, sizeof record);
+        if (is_sound(&record, spool->file.header.end - position - i) &&
+            load(spool, position + i, &record) == 0)
+            return position + i;
+    }
+    return 0;
+}
+
+// Reads what can be read of that piece of the ring, and zeros for the rest.
+static void read_pieces(const struct spool *spool, uint8_t *bytes, size_t len, uint64_t position)
+{
+    for (size_t at = 0; at < len; at += PIECE_BYTES) {
+        size_t some = len - at < PIECE_BYTES ? len - at : PIECE_BYTES;
+        if (spool_file_read(&spool->file, bytes + at, some, position + at) != 0)
+            memset(bytes + at, 0, some);
+    }
+}
+
+// Where reading can go on behind a record that is damaged: at a sound one, or at the end.
+static uint64_t resync(struct spool *spool, uint64_t position)
+{
+    static const size_t step = SCAN_BYTES - sizeof(struct record);
+    uint64_t end = spool->file.header.end;
+    uint8_t *bytes = malloc(SCAN_BYTES);
+    uint64_t found = 0;
+    uint64_t at = spool_file_skip(&spool->file, position + 8);
+    while (bytes != NULL && at < end && found == 0) {
+        size_t len = end - at < SCAN_BYTES ? (size_t)(end - at) : SCAN_BYTES;
+        read_pieces(spool, bytes, len, at);
+        found = scan(spool, bytes, len, at);
+        at = spool_file_skip(&spool->file, at + step);
+    }
+    free(bytes);
+    return found == 0 ? end : found;
+}
+
+static void tell_damage(const struct spool *spool, uint64_t bytes)
+{
+    log_error("the spool is damaged: some messages in it are lost, the others are read", "file",
+              spool->file.path, "bytes", log_unsigned(bytes).text);
+}
+
 static uint64_t size_of(const struct spool *spool)
 {
-    return spool->header->end - spool->header->done;
+    return spool->file.header.end - spool->file.header.done;
 }
 
 static void start_over(struct spool *spool)
 {
-    struct header *header = spool->header;
-    header->done = header->next = header->end = POSITION;
-    header->capacity = spool->capacity;
-    spool->maybe_sent = 0;
-    spool->facts = (struct spool_facts){.messages = 0};
-    if (spool->peak > KEEP_BYTES && ftruncate(spool->fd, HEADER_BYTES) == 0)
-        spool->peak = 0;
+    struct spool_header *header = &spool->file.header;
+    uint64_t key = header->key;
+    (void)!getrandom(&key, sizeof key, GRND_NONBLOCK);
+    *header = (struct spool_header){.magic = MAGIC,
+                                    .capacity = spool->capacity,
+                                    .done = POSITION,
+                                    .next = POSITION,
+                                    .end = POSITION,
+                                    .key = key | 1};
+    spool->maybe_sent = spool->stock_end = 0;
+    spool->facts = (struct spool_facts){.lost = spool->facts.lost};
+    (void)spool_file_store(&spool->file); // else what was delivered comes again under its ids
+    if (spool->file.peak > KEEP_BYTES)
+        spool_file_shrink(&spool->file);
 }
 
-// Looks at every record that the process before left; the first bad one is the end.
+// Looks at every record that the process before left.
 static void take_stock(struct spool *spool)
 {
-    struct header *header = spool->header;
+    struct spool_header *header = &spool->file.header;
     struct record record;
-    uint64_t at = header->done;
-    while (at < header->end) {
-        int result = load(spool, at, &record);
-        if (result != 0) {
-            log_error("the spool is damaged, what follows in it is lost", "error",
-                      strerror(-result), "bytes", log_unsigned(header->end - at).text);
-            header->end = at;
-            break;
+    uint64_t damaged = 0; // bytes
+    for (uint64_t at = header->done; at < header->end;) {
+        if (load(spool, at, &record) != 0) {
+            uint64_t from = at;
+            at = resync(spool, at);
+            damaged += at - from;
+            continue;
         }
         if (record.cancelled == 0) {
             spool->facts.messages++;
@@ -187,54 +210,42 @@ static void take_stock(struct spool *spool)
         }
         at += record.len;
     }
+    if (damaged != 0)
+        tell_damage(spool, damaged);
+    // The header may be damaged too: a flow has at least two bytes.
+    uint64_t lost = header->flows > spool->facts.flows ? header->flows - spool->facts.flows : 0;
+    spool->facts.lost = lost < damaged / 2 ? lost : damaged / 2;
+    header->flows = spool->facts.flows;
     spool->maybe_sent = header->next;
+    spool->stock_end = header->end;
     header->next = header->done;
     if (header->end == header->done || spool->facts.messages == 0)
         start_over(spool);
 }
 
 // Positions outside the bounds could wrap when the spool goes on from there.
-static bool is_valid(const struct header *h, uint64_t file_len)
+static bool is_valid(const struct spool_header *h, uint64_t file_len)
 {
     return memcmp(h->magic, MAGIC, sizeof h->magic) == 0 && h->capacity >= SPOOL_BYTES_MIN &&
            h->capacity < POSITION && h->done <= h->next && h->next <= h->end &&
            h->end - h->done <= h->capacity && h->done >= POSITION - h->capacity &&
-           h->end < POSITION_MAX && (h->end == h->done || file_len > HEADER_BYTES);
+           h->end < POSITION_MAX && (h->end == h->done || file_len > SPOOL_HEADER_BYTES);
 }
 
-static int map_header(struct spool *spool, uint64_t file_len)
+static int begin(struct spool *spool, const char *path, struct fault *fault)
 {
-    static const uint8_t zeros[HEADER_BYTES];
-    // The page must have its place on the disk before it is written to as memory.
-    if (file_len < HEADER_BYTES && pwrite(spool->fd, zeros, HEADER_BYTES, 0) != HEADER_BYTES)
-        return -errno;
-    void *page = mmap(NULL, HEADER_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, spool->fd, 0);
-    if (page == MAP_FAILED)
-        return -errno;
-    spool->header = page;
-    return 0;
-}
-
-static int open_file(struct spool *spool, const char *path, struct fault *fault)
-{
-    struct stat status;
-    spool->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (spool->fd < 0)
-        return fault_set(fault, "%s: %s, wanted a file to write to", path, strerror(errno));
-    if (flock(spool->fd, LOCK_EX | LOCK_NB) != 0)
-        return fault_set(fault, "%s: used by another process, wanted a directory for each", path);
-    if (fstat(spool->fd, &status) != 0 || map_header(spool, (uint64_t)status.st_size) != 0)
-        return fault_set(fault, "%s: %s", path, strerror(errno));
-    spool->peak = (uint64_t)status.st_size;
-    if (is_valid(spool->header, spool->peak)) {
+    uint64_t len;
+    if (spool_file_open(&spool->file, path, &len, fault) != 0)
+        return -1;
+    if (is_valid(&spool->file.header, len)) {
         take_stock(spool);
         return 0;
     }
-    if (status.st_size >= HEADER_BYTES)
+    if (len >= SPOOL_HEADER_BYTES)
         return fault_set(fault, "%s: no spool of this program, wanted one or no file", path);
-    memcpy(spool->header->magic, MAGIC, sizeof spool->header->magic);
     start_over(spool);
-    return 0;
+    int result = spool_file_store(&spool->file);
+    return result == 0 ? 0 : fault_set(fault, "%s: %s", path, strerror(-result));
 }
 
 struct spool *spool_open(const char *directory, const char *name, uint64_t bytes,
@@ -254,12 +265,12 @@ struct spool *spool_open(const char *directory, const char *name, uint64_t bytes
         fault_set(fault, "%s: out of memory", path);
         return NULL;
     }
-    spool->fd = -1;
+    spool->file.fd = -1;
     spool->capacity = (bytes < SPOOL_BYTES_MIN ? SPOOL_BYTES_MIN : bytes) & ~UINT64_C(7);
     spool->scratch = malloc(RECORD_MAX + sizeof(uint64_t));
     if (spool->scratch == NULL || getrandom(&spool->run, sizeof spool->run, 0) < 0)
         fault_set(fault, "%s: out of memory", path);
-    else if (open_file(spool, path, fault) == 0)
+    else if (begin(spool, path, fault) == 0)
         return spool;
     spool_close(spool);
     return NULL;
@@ -269,10 +280,7 @@ void spool_close(struct spool *spool)
 {
     if (spool == NULL)
         return;
-    if (spool->header != NULL)
-        munmap(spool->header, HEADER_BYTES);
-    if (spool->fd >= 0)
-        close(spool->fd);
+    spool_file_close(&spool->file);
     free(spool->scratch);
     free(spool);
 }
@@ -285,22 +293,31 @@ void spool_facts(const struct spool *spool, struct spool_facts *facts)
 
 uint64_t spool_capacity(const struct spool *spool)
 {
-    return spool->header->capacity;
+    return spool->file.header.capacity;
 }
 
-// Writes a record of the scratch at the position, unless it does not fit.
-static int put(struct spool *spool, size_t len, uint64_t position, uint32_t flows)
+// Writes the record of the scratch at the position, unless it does not fit.
+static int put(struct spool *spool, size_t len, uint64_t position)
 {
-    struct header *header = spool->header;
+    const struct spool_header *header = &spool->file.header;
     if (len > header->capacity / 4)
         return -EFBIG;
     if (size_of(spool) + len > header->capacity)
-        return -ENOSPC;
-    int result = ring_io(spool, true, spool->scratch, len, position);
-    if (result != 0)
-        return result == -ENOSPC ? -EIO : result; // -ENOSPC is the bound's
-    uint64_t reached = HEADER_BYTES + position % header->capacity + len;
-    spool->peak = reached > spool->peak ? reached : spool->peak;
+        return -ENOBUFS;
+    seal(spool, len, position);
+    return spool_file_write(&spool->file, spool->scratch, len, position);
+}
+
+// From here on it is there, whatever happens to the process: or it is not, when that cannot be
+// said.
+static int commit(struct spool *spool, const struct spool_header *before, uint32_t flows)
+{
+    spool->file.header.flows += flows;
+    int result = spool_file_store(&spool->file);
+    if (result != 0) {
+        spool->file.header = *before;
+        return result;
+    }
     spool->facts.messages++;
     spool->facts.flows += flows;
     return 0;
@@ -308,29 +325,31 @@ static int put(struct spool *spool, size_t len, uint64_t position, uint32_t flow
 
 int spool_push(struct spool *spool, const struct nats_message *message)
 {
+    const struct spool_header before = spool->file.header;
     size_t len = build(spool, message);
-    int result = put(spool, len, spool->header->end, message->flows);
-    if (result == 0) // from here on it is there, whatever happens to the process
-        __atomic_store_n(&spool->header->end, spool->header->end + len, __ATOMIC_RELEASE);
-    return result;
+    int result = put(spool, len, before.end);
+    if (result != 0)
+        return result;
+    spool->file.header.end += len;
+    return commit(spool, &before, message->flows);
 }
 
 int spool_push_front(struct spool *spool, const struct nats_message *message)
 {
-    struct header *header = spool->header;
+    const struct spool_header before = spool->file.header;
     size_t len = build(spool, message);
-    int result = put(spool, len, header->done - len, message->flows);
+    int result = put(spool, len, before.done - len);
     if (result != 0)
         return result;
-    if (header->next == header->done)
-        header->next -= len;
-    __atomic_store_n(&header->done, header->done - len, __ATOMIC_RELEASE);
-    return 0;
+    if (before.next == before.done)
+        spool->file.header.next -= len;
+    spool->file.header.done -= len;
+    return commit(spool, &before, message->flows);
 }
 
 bool spool_all_read(const struct spool *spool)
 {
-    return spool->header->next == spool->header->end;
+    return spool->file.header.next == spool->file.header.end;
 }
 
 static struct nats_message *message_of(struct spool *spool, const struct record *record,
@@ -354,60 +373,88 @@ static struct nats_message *message_of(struct spool *spool, const struct record 
     return message;
 }
 
-static void give_up(struct spool *spool, int error, uint64_t *lost)
+// Of a record whose hash alone is wrong it is believed how many flows it had, as far as there are
+// so many; of the others it is known when all is read. Returns how many flows are lost.
+static uint64_t pass_over(struct spool *spool, int error, const struct record *record)
 {
-    *lost = spool->facts.flows;
-    log_error("the spool cannot be read, what waits in it is lost", "error", strerror(-error),
-              "flows", log_unsigned(*lost).text);
-    spool->facts = (struct spool_facts){.messages = 0};
-    spool->header->next = spool->header->end;
+    uint64_t from = spool->file.header.next;
+    bool told = error == -EBADMSG && from >= spool->stock_end && record->cancelled == 0 &&
+                spool->facts.messages != 0 && record->flows <= spool->facts.flows &&
+                record->flows <= record->data_len;
+    spool->file.header.next = resync(spool, from);
+    tell_damage(spool, spool->file.header.next - from);
+    spool->facts.flows -= told ? record->flows : 0;
+    spool->facts.messages -= told;
+    return told ? record->flows : 0;
+}
+
+// What was not found up to the end is lost.
+static uint64_t take_missing(struct spool *spool)
+{
+    uint64_t missing = spool_all_read(spool) ? spool->facts.flows : 0;
+    if (spool_all_read(spool))
+        spool->facts.messages = spool->facts.flows = 0;
+    return missing;
 }
 
 struct nats_message *spool_read(struct spool *spool, uint64_t *begin, uint64_t *end, uint64_t *lost)
 {
-    struct header *header = spool->header;
+    struct spool_header *header = &spool->file.header;
+    struct nats_message *message = NULL;
     struct record record;
     *lost = 0;
-    while (header->next < header->end) {
+    while (message == NULL && header->next < header->end) {
         *begin = header->next;
         int result = load(spool, header->next, &record);
         if (result != 0) {
-            give_up(spool, result, lost);
-            return NULL;
+            *lost += pass_over(spool, result, &record);
+            continue;
         }
         *end = header->next + record.len;
-        struct nats_message *message = NULL;
         if (record.cancelled == 0) {
             message = message_of(spool, &record, header->next);
             if (message == NULL)
-                return NULL; // no memory now: it stays
+                break; // no memory now: it stays
             spool->facts.messages--;
             spool->facts.flows -= record.flows;
         }
         header->next = *end;
-        if (message != NULL)
-            return message;
     }
-    return NULL;
+    *lost += take_missing(spool);
+    header->flows -= *lost < header->flows ? *lost : header->flows;
+    (void)spool_file_store(&spool->file); // else messages that were sent are not known as that
+    return message;
 }
 
-void spool_release(struct spool *spool, uint64_t end)
+void spool_release(struct spool *spool, uint64_t end, uint64_t flows)
 {
-    assert(end >= spool->header->done && end <= spool->header->next);
-    spool->header->done = end;
-    if (end == spool->header->end)
+    struct spool_header *header = &spool->file.header;
+    assert(end >= header->done && end <= header->next);
+    header->done = end;
+    header->flows -= flows < header->flows ? flows : header->flows;
+    if (end == header->end)
         start_over(spool);
+    else
+        (void)spool_file_store(&spool->file);
 }
 
 uint64_t spool_read_end(const struct spool *spool)
 {
-    return spool->header->next;
+    return spool->file.header.next;
 }
 
-void spool_cancel(struct spool *spool, uint64_t begin)
+void spool_cancel(struct spool *spool, uint64_t begin, uint64_t flows)
 {
+    struct spool_header *header = &spool->file.header;
     uint64_t cancelled = 1;
     // What fails here only makes a message come twice under the same id.
-    (void)ring_io(spool, true, &cancelled, sizeof cancelled,
-                  begin + offsetof(struct record, cancelled));
+    (void)spool_file_write(&spool->file, &cancelled, sizeof cancelled,
+                           begin + offsetof(struct record, cancelled));
+    header->flows -= flows < header->flows ? flows : header->flows;
+    (void)spool_file_store(&spool->file);
+}
+
+void spool_look(struct spool *spool)
+{
+    spool_file_look(&spool->file);
 }

@@ -1,5 +1,4 @@
-// What nats.c (the sink), writer.c (its writers), sender.c (its thread) and outcome.c share; for
-// these only.
+// What nats.c (the sink), writer.c (its writers), sender.c (its thread) and outcome.c share.
 #pragma once
 
 #include "common/sink/nats/nats.h"
@@ -50,7 +49,8 @@ struct nats_sink {
     struct nats_refusals refusals;
     struct nats_complaint given_up; // the last one, until it is logged
     struct spool *spool;            // NULL: none
-    uint64_t inherited;             // flows that were in it at the start
+    uint64_t inherited;             // flows that were in it at the start,
+    uint64_t damaged;               // and that should have been
     struct nats_writer **writers;
     uint32_t writer_count;
     bool ending;
@@ -69,6 +69,7 @@ struct nats_sink {
     bool stream_checked; // since the connection or the stream is new
     struct mute given_up_mute;
     int64_t look_ns; // when it is looked up next
+    int64_t spool_look_ns;
 };
 
 // What became of a writer's flows since it last looked, by reason.

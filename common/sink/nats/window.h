@@ -14,20 +14,21 @@ struct window_slot {
     uint64_t number;
     uint32_t before; // its neighbours in the order of coming: places in `slots`
     uint32_t after;
-    bool done;           // acknowledged or given up: window_settle
-    bool answered;       // with a refusal, since it was sent last
-    uint32_t sends;      // how often it was sent
-    uint32_t refusals;   // how often it was refused, or not answered in time
-    int64_t refused_ns;  // for the first time
-    int64_t due_ns;      // when it is to be sent (again), monotonic
-    size_t from;         // what was sent in parts (part.h) ends here in its data,
-    uint32_t passed;     // with so many flows,
-    uint32_t too_large;  // of which no message could take so many
-    uint32_t part_flows; // in the part that is being sent,
-    size_t part_len;     // and its bytes; 0: none is chosen
-    size_t part_max;     // larger ones were refused; 0: none was
-    uint64_t spool_at;   // where its record begins and ends in the spool;
-    uint64_t spool_end;  // 0: it is not there
+    bool done;            // acknowledged or given up: window_settle
+    bool answered;        // with a refusal, since it was sent last
+    uint32_t sends;       // how often it was sent
+    uint32_t refusals;    // how often it was refused, or not answered in time
+    int64_t refused_ns;   // for the first time
+    int64_t due_ns;       // when it is to be sent (again), monotonic
+    size_t from;          // what was sent in parts (part.h) ends here in its data,
+    uint32_t passed;      // with so many flows,
+    uint32_t too_large;   // of which no message could take so many
+    uint32_t part_flows;  // in the part that is being sent,
+    size_t part_len;      // and its bytes; 0: none is chosen
+    size_t part_max;      // larger ones were refused; 0: none was
+    uint64_t spool_at;    // where its record begins and ends in the spool;
+    uint64_t spool_end;   // 0: it is not there
+    uint64_t spool_flows; // in that record
 };
 
 struct window {

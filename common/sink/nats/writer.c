@@ -317,7 +317,8 @@ static int enlist(struct nats_sink *sink, struct nats_writer *writer)
     writer->number = sink->writer_count;
     sink->writers[sink->writer_count++] = writer;
     if (writer->number == 0) {
-        writer->writer.ledger->flows_made += sink->inherited;
+        writer->writer.ledger->flows_made += sink->inherited + sink->damaged;
+        ledger_count(writer->writer.ledger, REASON_SPOOL_DAMAGED, sink->damaged);
         writer->writer.ledger->flows_waiting += sink->inherited;
     }
     pthread_cond_signal(&sink->work);
