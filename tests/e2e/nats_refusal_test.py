@@ -200,6 +200,7 @@ class RefusalTest(nats_case.NatsCase):
         self.sender.send(collector.port, FEW)
         collector.wait_for_log(said)
         self.wait_health(collector, 503)
+        process.wait_until(lambda: said in page(collector, "/status")[1], "the reason in -status")
         mend()
         self.assert_honest_once(server)
         self.wait_health(collector, 200)

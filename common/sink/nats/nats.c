@@ -77,9 +77,13 @@ static void nats_state(struct sink *base, struct sink_state *state)
         spool_facts(sink->spool, &facts);
         state->spool.limit = spool_capacity(sink->spool);
     }
+    const struct window_slot *oldest = window_oldest(&sink->window);
+    if (oldest != NULL && oldest->refusals != 0)
+        fault_set(&state->trouble, "%s: messages are not stored: %s", nats_link_servers(sink->link),
+                  sink->refusals.said);
     pthread_mutex_unlock(&sink->lock);
     state->spool.bytes = facts.bytes;
-    if (!atomic_load(&sink->up))
+    if (!atomic_load(&sink->up) && state->trouble.text[0] == '\0')
         fault_set(&state->trouble, "%s: no connection, or no stream: the log says which",
                   nats_link_servers(sink->link));
 }

@@ -107,6 +107,7 @@ static bool note_refused(struct nats_sink *sink, struct window_slot *slot,
     sink->refusals.republishes = atomic_load_explicit(&sink->republishes, memory_order_relaxed);
     enum nats_verdict verdict = nats_refusals_judge(&sink->refusals, slot, refusal, now_ns);
     snprintf(sink->refusal, sizeof sink->refusal, "%s", error);
+    snprintf(sink->refusals.said, sizeof sink->refusals.said, "%s", error);
     pthread_cond_signal(&sink->work);
     slot->answered = true;
     if (verdict == NATS_HOLD) {

@@ -10,6 +10,7 @@
 // sink's mutex guards it.
 #pragma once
 
+#include "common/sink/nats/answer.h"
 #include "common/sink/nats/subject.h"
 #include "common/sink/nats/window.h"
 
@@ -43,11 +44,12 @@ struct nats_moment {
 };
 
 struct nats_refusals {
-    const struct subject *subject; // the sink's: borrowed
-    size_t cap;                    // of the window
-    bool republishes;              // what it sends is made of messages of another stream
-    size_t held;                   // messages in the window that were refused and are not done
-    int64_t gave_up_ns;            // when one was last; 0: none
+    const struct subject *subject;   // the sink's: borrowed
+    size_t cap;                      // of the window
+    bool republishes;                // what it sends is made of messages of another stream
+    size_t held;                     // messages in the window that were refused and are not done
+    int64_t gave_up_ns;              // when one was last; 0: none
+    char said[NATS_ANSWER_TEXT_MAX]; // of the last refusal
     struct nats_bound bound;
     int64_t looked_ns;            // when that was
     bool look_again;              // that may have changed

@@ -243,6 +243,9 @@ static int begin(struct spool *spool, const char *path, struct fault *fault)
     }
     if (len >= SPOOL_HEADER_BYTES)
         return fault_set(fault, "%s: no spool of this program, wanted one or no file", path);
+    if (len != 0)
+        log_error("the spool was cut off in its header: what it held is lost", "file", path,
+                  "bytes", log_unsigned(len).text);
     start_over(spool);
     int result = spool_file_store(&spool->file);
     return result == 0 ? 0 : fault_set(fault, "%s: %s", path, strerror(-result));
