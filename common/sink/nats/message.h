@@ -12,11 +12,12 @@
 #define NATS_PAYLOAD_MAX (8u << 20) // no message is larger, whatever a server allows
 
 struct nats_message {
-    uint32_t owner;       // number of the writer whose books it stands in
-    uint32_t flows;       // in the data
-    uint32_t first;       // index of the first in the message it comes from
-    int64_t sent_ms;      // Unix time when it may have reached the server first; 0: it cannot have
-    char id[NATS_ID_MAX]; // Nats-Msg-Id: the same at each sending
+    uint32_t owner;  // number of the writer whose books it stands in
+    uint32_t flows;  // in the data
+    uint32_t first;  // index of the first in the message it comes from
+    int64_t sent_ms; // Unix time when it may have reached the server first; 0: it cannot have
+    int64_t sent_steady_ms; // the same by a clock that is never set; 0: not by this process
+    char id[NATS_ID_MAX];   // Nats-Msg-Id: the same at each sending
     char subject[SUBJECT_TEXT_MAX];
     size_t len;
     size_t cap;

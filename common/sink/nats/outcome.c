@@ -38,16 +38,26 @@ static void note_moved(struct nats_sink *sink, const struct nats_message *messag
         pthread_cond_broadcast(&sink->moved);
 }
 
+// Clocks are set while the process runs, and between two of them. One that was set back says
+// nothing of what another process sent: that may be long ago.
+static bool is_long_ago(const struct nats_message *message, int64_t ms)
+{
+    int64_t ago_ms = clock_unix_ms() - message->sent_ms;
+    if (message->sent_steady_ms != 0)
+        return clock_steady_ms() - message->sent_steady_ms >= ms;
+    return ago_ms < 0 || ago_ms >= ms;
+}
+
 // The server recognises a message for as long as its duplicates window, counted from when it came
 // there first. A quarter is left for clocks and ways. Stored once more it is recognised for as long
 // again.
 void nats_outcome_uncertain(struct nats_sink *sink, struct window_slot *slot)
 {
     struct nats_message *message = slot->message;
-    int64_t now_ms = clock_unix_ms();
-    if (message->sent_ms == 0 || now_ms - message->sent_ms < sink->duplicates_ms * 3 / 4)
+    if (message->sent_ms == 0 || !is_long_ago(message, sink->duplicates_ms * 3 / 4))
         return;
-    message->sent_ms = now_ms;
+    message->sent_ms = clock_unix_ms();
+    message->sent_steady_ms = clock_steady_ms();
     nats_count(sink, message->owner, REASON_DELIVERY_UNCERTAIN, message->flows);
 }
 

@@ -205,8 +205,10 @@ static void send_one(struct nats_sink *sink, struct window_slot *slot, int64_t n
     nats_outcome_uncertain(sink, slot);
     slot->sends++;
     slot->answered = false;
-    if (slot->message->sent_ms == 0)
+    if (slot->message->sent_ms == 0) {
         slot->message->sent_ms = clock_unix_ms();
+        slot->message->sent_steady_ms = clock_steady_ms();
+    }
     window_delay(&sink->window, slot, now_ns + steps * ANSWER_NS);
     pthread_mutex_unlock(&sink->lock);
     natsStatus status = publish(sink, message, number, from, len);
