@@ -99,8 +99,11 @@ class SpoolTest(nats_case.NatsCase):
         collector = self.spooling(self.away)
         self.sender.send(collector.port, FEW)
         process.wait_until(lambda: os.path.getsize(self.file) > HEADER_BYTES, "the spool to fill")
-        os.truncate(self.file, 0)
-        collector.wait_for_log("the spool was cut short while it was in use")
+
+        def cut_short():  # again and again, until it is not written to any more
+            os.truncate(self.file, 0)
+            return "the spool was cut short while it was in use" in collector.log()
+        process.wait_until(cut_short, "it to be noticed")
         self.sender.send(collector.port, FEW)
         self.away.start()
         process.wait_until(lambda: set(nats_case.stored(self.away, "goflow2")) >=
