@@ -19,6 +19,25 @@ static uint64_t said_fields(const struct flow *flow)
     return said;
 }
 
+// The length of a section's packet, which may be cut: what its outermost IP header says, unless
+// there is more (the padding of a short frame).
+static size_t packet_len(const struct flow *flow, struct span section)
+{
+    enum { IPV4_TOTAL_AT = 2, IPV6_PAYLOAD_AT = 4, IPV6_LEN = 40, FIXED_LEN = 20 };
+    size_t at = 0;
+    size_t len = 0;
+    for (size_t i = 0; i < flow_num(flow, FLOW_LAYER_STACK) && at + FIXED_LEN <= section.len; i++) {
+        if (flow->layer_stack[i] == FLOW_LAYER_IPV4)
+            len = at + bytes_u16(section.data + at + IPV4_TOTAL_AT);
+        else if (flow->layer_stack[i] == FLOW_LAYER_IPV6)
+            len = at + IPV6_LEN + bytes_u16(section.data + at + IPV6_PAYLOAD_AT);
+        if (len != 0)
+            break;
+        at += flow->layer_size[i];
+    }
+    return len > section.len ? len : section.len;
+}
+
 // The packet behind the elements: what they say of it, its volume most of all, stands.
 static void put_packet(const struct plan_run *run)
 {
@@ -43,7 +62,7 @@ static void put_packet(const struct plan_run *run)
     if (!flow_has(flow, FLOW_PACKETS))
         flow_set_num(flow, FLOW_PACKETS, 1);
     if (!flow_has(flow, FLOW_BYTES) && flow->num[FLOW_PACKETS] == 1)
-        flow_set_num(flow, FLOW_BYTES, scratch->section.len);
+        flow_set_num(flow, FLOW_BYTES, packet_len(flow, scratch->section));
 }
 
 static bool is_address(const struct flow *flow, enum flow_field field)

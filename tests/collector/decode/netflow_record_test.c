@@ -336,9 +336,40 @@ static void an_ip_section_is_parsed(void **state)
     assert_int_equal(flow_num(&rig->flows[0], FLOW_DST_PORT), 0x8235);
 }
 
+// What is cut is as long as its IP header says; padding of a short frame belongs to the frame.
+static void a_cut_section_is_as_long_as_its_packet(void **state)
+{
+    static const char headers[] = "\2\0\0\0\0\2\2\0\0\0\0\1\x81\0\0\7\x08\0"
+                                  "\x45\0\x05\xdc\0\0\0\0\x40\x06\0\0\x0a\0\0\1\x0a\0\0\2";
+    static const char ipv6[] = "\x60\0\0\0\x05\xa0\x06\x40\x20\1\x0d\xb8\0\0\0\0\0\0\0\0"
+                               "\0\0\0\1\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\2";
+    static const struct {
+        uint16_t element;
+        uint16_t len;
+        const char *bytes;
+        uint64_t wanted;
+    } cases[] = {
+        {315, 38, headers, 18 + 1500}, {315, 37, headers, 37}, {104, 38, headers, 18 + 1500},
+        {313, 20, headers + 18, 1500}, {313, 40, ipv6, 1480},
+    };
+    struct rig *rig = *state;
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const uint16_t fields[][2] = {{cases[i].element, cases[i].len}, {0, 0}};
+        message_ipfix(&m);
+        put_template(2, 256 + i, fields);
+        message_open(&m, 256 + i);
+        message_bytes(&m, cases[i].bytes, cases[i].len);
+        message_close(&m);
+        assert_int_equal(rig_message(rig, 1, &m), 1);
+        assert_int_equal(flow_num(&rig->flows[0], FLOW_BYTES), cases[i].wanted);
+        assert_int_equal(flow_num(&rig->flows[0], FLOW_PACKETS), 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        RIG_TEST(a_cut_section_is_as_long_as_its_packet),
         RIG_TEST(padding_is_no_record),
         RIG_TEST(variable_lengths),
         RIG_TEST(records_of_variable_length_alone),
