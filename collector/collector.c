@@ -109,16 +109,14 @@ static struct layout *load_layout(const struct collector *c)
 static int open_enrichment(struct collector *c)
 {
     c->layout = load_layout(c);
-    if (c->layout == NULL)
-        return -1;
-    if (collector_options_layout(c->options).columns == 0)
-        return 0;
-    c->snapshot = snapshot_new(&c->options->snapshot);
-    if (c->snapshot == NULL)
-        return -1;
-    reload_log("loaded context and databases", c->snapshot);
-    snapshot_facts(c->snapshot, &c->facts);
-    return 0;
+    if (collector_options_layout(c->options).columns != 0) {
+        c->snapshot = snapshot_new(&c->options->snapshot);
+        if (c->snapshot == NULL)
+            return -1;
+        reload_log("loaded context and databases", c->snapshot);
+        snapshot_facts(c->snapshot, &c->facts);
+    }
+    return c->layout == NULL ? -1 : 0;
 }
 
 static int open_listeners(void *user)
@@ -305,8 +303,10 @@ static int start_workers(struct collector *c)
 
 static int start(struct collector *c)
 {
-    if (open_output(c) != 0 || open_enrichment(c) != 0 || open_allow(c) != 0 ||
-        share_open(&c->share, &c->options->nats, c->options->bucket) != 0)
+    int wrong = open_output(c); // all that is wrong is said at once
+    wrong |= open_enrichment(c);
+    wrong |= open_allow(c);
+    if (wrong != 0 || share_open(&c->share, &c->options->nats, c->options->bucket) != 0)
         return -1;
     bool enriches = c->snapshot != NULL;
     if ((given(c->options->read) ? start_capture(c) : start_workers(c)) != 0 ||

@@ -37,43 +37,49 @@ static void warn_unfilled(const struct filter *filter, unsigned columns)
                      kinds[i].flag);
 }
 
-static int load(struct layout *layout, const struct layout_options *options,
-                const struct formatter *formatter)
+// The rest of the file is looked at with what there is of the formatter.
+static int load_mapping(struct layout *layout, const struct layout_options *options,
+                        struct formatter **formatter)
 {
     struct fault fault = {.text = ""};
-    if (given(options->path)) {
-        layout->mapping = mapping_load(options->path, formatter, &fault);
-        if (layout->mapping == NULL) {
-            log_error(fault.text);
-            return -1;
-        }
-    }
-    if (given(options->filter)) {
-        layout->filter = filter_open(options->filter, formatter);
-        if (layout->filter == NULL)
-            return -1;
-        warn_unfilled(layout->filter, options->columns);
-    }
-    layout->format = format_compile(options->kind, options->columns, formatter);
-    if (layout->format == NULL)
-        log_error("out of memory");
-    return layout->format == NULL ? -1 : 0;
+    int result = formatter_load(formatter, options->path, options->columns, &fault);
+    if (result != 0)
+        log_error(fault.text);
+    if (*formatter == NULL)
+        return -1;
+    (void)formatter_customs(*formatter, &layout->custom_count);
+    (void)formatter_key(*formatter, &layout->key_count);
+    layout->mapping = mapping_load(options->path, *formatter, &fault);
+    if (layout->mapping != NULL)
+        return result;
+    log_error(fault.text);
+    return -1;
 }
 
+static int load_filter(struct layout *layout, const struct layout_options *options,
+                       const struct formatter *formatter)
+{
+    layout->filter = filter_open(options->filter, formatter);
+    if (layout->filter == NULL)
+        return -1;
+    warn_unfilled(layout->filter, options->columns);
+    return 0;
+}
+
+// The filter is looked at even where the mapping is wrong.
 static int fill(struct layout *layout, const struct layout_options *options)
 {
-    struct fault fault = {.text = ""};
     struct formatter *formatter = NULL;
-    if (given(options->path)) {
-        formatter = formatter_load(options->path, options->columns, &fault);
-        if (formatter == NULL) {
-            log_error(fault.text);
-            return -1;
+    int result = given(options->path) ? load_mapping(layout, options, &formatter) : 0;
+    if (given(options->filter))
+        result |= load_filter(layout, options, formatter);
+    if (result == 0) {
+        layout->format = format_compile(options->kind, options->columns, formatter);
+        if (layout->format == NULL) {
+            log_error("out of memory");
+            result = -1;
         }
-        (void)formatter_customs(formatter, &layout->custom_count);
-        (void)formatter_key(formatter, &layout->key_count);
     }
-    int result = load(layout, options, formatter);
     formatter_free(formatter);
     return result;
 }

@@ -84,14 +84,16 @@ static int open_pipeline(struct enricher *e)
 {
     const struct enricher_options *o = e->options;
     struct snapshot *snapshot = snapshot_new(&o->snapshot);
-    if (snapshot == NULL)
+    e->formatting = formatting_new(o); // all that is wrong is said at once
+    if (snapshot == NULL || e->formatting == NULL) {
+        snapshot_unref(snapshot);
         return -1;
+    }
     reload_log("starting enricher", snapshot);
     snapshot_facts(snapshot, &e->facts);
-    e->formatting = formatting_new(o);
     e->source = o->from_nats ? nats_source_open(&o->nats_source) : stdin_open(STDIN_FILENO);
     e->sink = o->sink_ops->open(&o->sink);
-    if (e->formatting == NULL || e->source == NULL || e->sink == NULL) {
+    if (e->source == NULL || e->sink == NULL) {
         snapshot_unref(snapshot);
         return -1;
     }

@@ -35,7 +35,7 @@ static void *allocate(struct conf *conf, size_t len)
         size_t cap = len > CHUNK_BYTES ? len : CHUNK_BYTES;
         chunk = malloc(sizeof *chunk + cap);
         if (chunk == NULL) {
-            fault_set(conf->fault, "%s: out of memory", conf->path);
+            conf_no_memory(conf);
             return NULL;
         }
         *chunk = (struct chunk){.before = conf->chunk, .used = 0, .cap = cap};
@@ -185,30 +185,17 @@ static int read_objects(struct conf *conf, const char *name, const struct conf_s
     if (item == NULL)
         return -1;
     struct mark start = mark(conf);
+    unsigned depth = conf->depth;
     for (;;) {
         if (conf_next(conf) != 0)
             return -1;
         if (conf->event.type == YAML_SEQUENCE_END_EVENT)
             return 0;
         memset(item, 0, schema->size);
-        if (read_object(conf, schema->what, schema, item) != 0)
+        (void)read_object(conf, schema->what, schema, item); // the next one may be right
+        if (conf_end_value(conf, depth) != 0)
             return -1;
         release(conf, start);
-    }
-}
-
-// Passes over the value that begins at the current event.
-static int skip(struct conf *conf)
-{
-    int depth = 0;
-    for (;;) {
-        yaml_event_type_t type = conf->event.type;
-        depth += type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT;
-        depth -= type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT;
-        if (depth == 0)
-            return 0;
-        if (conf_next(conf) != 0)
-            return -1;
     }
 }
 
@@ -231,7 +218,7 @@ static int read_field(struct conf *conf, const struct conf_field *field, void *o
     case CONF_OBJECTS:
         return read_objects(conf, field->name, field->of);
     case CONF_SKIP:
-        return skip(conf);
+        return 0;
     }
     assert(0 && "not a kind of field");
     return -1;
@@ -254,7 +241,7 @@ static void describe_unknown(const struct conf_schema *schema, const char *key, 
                                 schema->fields[i].name);
 }
 
-// Takes a key that the schema does not have, with its value where that is allowed.
+// A key that the schema does not have: 0 when it is passed over.
 static int take_unknown(struct conf *conf, const struct conf_schema *schema)
 {
     char what[FAULT_TEXT_MAX];
@@ -263,7 +250,7 @@ static int take_unknown(struct conf *conf, const struct conf_schema *schema)
         return conf_fail(conf, conf_line(conf), "%s", what);
     if (schema->unknown == CONF_UNKNOWN_WARNS)
         conf_warn(conf, conf_line(conf), "%s", what);
-    return conf_next(conf) != 0 ? -1 : skip(conf);
+    return 0;
 }
 
 // The index of the field of that name, or the count of all.
@@ -276,33 +263,49 @@ static size_t find_field(const struct conf_schema *schema, const char *key)
     return i;
 }
 
-// One key with its value; `seen_line` has a line for each field that was given.
-static int read_pair(struct conf *conf, const struct conf_schema *schema, void *object,
-                     unsigned *seen_line)
+// Finds the field of the key at the current event, NULL when its value is passed over. `seen_line`
+// has a line for each field that was given.
+static int take_key(struct conf *conf, const struct conf_schema *schema, unsigned *seen_line,
+                    const struct conf_field **out)
 {
+    *out = NULL;
     if (conf->event.type != YAML_SCALAR_EVENT)
         return conf_wrong_type(conf, schema->what, "text as the key");
     size_t at = find_field(schema, (const char *)conf->event.data.scalar.value);
     if (at == schema->field_count)
         return take_unknown(conf, schema);
-    const struct conf_field *field = &schema->fields[at];
     if (seen_line[at] != 0)
         return conf_fail(conf, conf_line(conf), "key \"%s\" given twice, first on line %u",
-                         field->name, seen_line[at]);
+                         schema->fields[at].name, seen_line[at]);
     seen_line[at] = conf_line(conf);
-    if (conf_next(conf) != 0)
-        return -1;
-    if (schema->unknown != CONF_UNKNOWN_FAILS && conf_is_nothing(&conf->event))
-        return 0;
-    return read_field(conf, field, object);
+    *out = &schema->fields[at];
+    return 0;
 }
 
-// Recursion ends: each step goes one schema down, and schemas are constant trees.
+// One key with its value, `depth` is that of the object. Ends at the last event of the value,
+// whatever is wrong with it.
+static int read_pair(struct conf *conf, const struct conf_schema *schema, void *object,
+                     unsigned *seen_line, unsigned depth)
+{
+    const struct conf_field *field;
+    int result = take_key(conf, schema, seen_line, &field);
+    if (conf_end_value(conf, depth) != 0 || conf_next(conf) != 0)
+        return -1;
+    bool nothing = schema->unknown != CONF_UNKNOWN_FAILS && conf_is_nothing(&conf->event);
+    if (field != NULL && !nothing)
+        result = read_field(conf, field, object);
+    return conf_end_value(conf, depth) != 0 ? -1 : result;
+}
+
+// 0 also when something in it is wrong, so long as it is an object. Recursion ends: each step goes
+// one schema down, and schemas are constant trees.
 static int read_object(struct conf *conf, const char *name, const struct conf_schema *schema,
                        void *object)
 {
     unsigned seen_line[FIELD_MAX] = {0};
     unsigned begin = conf_line(conf);
+    unsigned depth = conf->depth;
+    bool whole = true;
     assert(schema->field_count <= FIELD_MAX);
     if (conf->event.type != YAML_MAPPING_START_EVENT)
         return conf_wrong_type(conf, name, "a mapping");
@@ -311,10 +314,12 @@ static int read_object(struct conf *conf, const char *name, const struct conf_sc
             return -1;
         if (conf->event.type == YAML_MAPPING_END_EVENT)
             break;
-        if (read_pair(conf, schema, object, seen_line) != 0)
-            return -1;
+        if (read_pair(conf, schema, object, seen_line, depth) != 0)
+            whole = false;
     }
-    return schema->done == NULL ? 0 : schema->done(conf, object, begin);
+    if (whole && schema->done != NULL)
+        (void)schema->done(conf, object, begin); // what it finds is counted as it is said
+    return 0;
 }
 
 struct root {

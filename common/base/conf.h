@@ -1,12 +1,17 @@
 // YAML files read through a schema table, one object at a time: nothing but the current item of a
 // list is held in memory, and every error says file:line.
 //
+// A fault of a value does not end the reading: the value is passed over, and so is the object that
+// it stands in, so that one look at a file finds all of its faults. What is no YAML ends it. The
+// last fault is handed back, the ones before it are errors in the log.
+//
 // Mappings with fixed keys have a conf_schema; a key that is in none is an error unless it says so.
 // Anchors, aliases and more than one document are refused. One thread at a time.
 #pragma once
 
 #include "common/base/fault.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,7 +43,8 @@ struct conf_map {
     size_t count;
 };
 
-#define CONF_MAP_MAX 1024 // keys of one CONF_MAP
+#define CONF_MAP_MAX    1024 // keys of one CONF_MAP
+#define CONF_FAULTS_MAX 20   // faults of a file that are said one by one
 
 enum conf_kind {
     CONF_TEXT,    // struct conf_text
@@ -74,8 +80,9 @@ struct conf_schema {
     const struct conf_field *fields;
     size_t field_count; // at most 64
     size_t size;        // of the object
-    // Called when an object is complete, with the line it begins on. All that the object points to
-    // is borrowed for this call. 0, or -1 after conf_fail. May be NULL.
+    // Called when an object is complete and no value of its own has a fault (that of an object in
+    // it is the other one's), with the line it begins on. All that the object points to is
+    // borrowed for this call. 0, or -1 after conf_fail, once for each fault. May be NULL.
     int (*done)(struct conf *conf, void *object, unsigned line);
     // Where unknown keys do not fail, as in files that were made for another program, a key without
     // a value counts as not given.
@@ -89,9 +96,16 @@ int conf_read(const char *path, const struct conf_schema *schema, void *object, 
 
 void *conf_context(const struct conf *conf);
 const struct fault *conf_fault(const struct conf *conf);
+
+// Whether there was a fault so far.
+bool conf_failed(const struct conf *conf);
+
+// Takes the fault back that was filled last: it was said otherwise, and is none.
+void conf_withdraw(struct conf *conf);
+
 const char *conf_path(const struct conf *conf);
 
-// Fills the fault with "path:line: ...". Always returns -1.
+// Fills the fault with "path:line: ...", the one that was there is logged. Always returns -1.
 int conf_fail(struct conf *conf, unsigned line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -24,6 +24,21 @@ const char *conf_path(const struct conf *conf)
     return conf->path;
 }
 
+// Makes room for one more fault: false when so many were said that the file is given up.
+static bool begin_fault(struct conf *conf)
+{
+    if (conf->fault_count > CONF_FAULTS_MAX)
+        return false;
+    if (conf->fault_count != 0)
+        log_error(conf->fault->text);
+    if (conf->fault_count++ < CONF_FAULTS_MAX)
+        return true;
+    conf->broken = true;
+    fault_set(conf->fault, "%s: more than %d errors, the rest is not looked at", conf->path,
+              CONF_FAULTS_MAX);
+    return false;
+}
+
 int conf_fail(struct conf *conf, unsigned line, const char *format, ...)
 {
     char what[FAULT_TEXT_MAX];
@@ -31,7 +46,24 @@ int conf_fail(struct conf *conf, unsigned line, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    return fault_set(conf->fault, "%s:%u: %s", conf->path, line, what);
+    return begin_fault(conf) ? fault_set(conf->fault, "%s:%u: %s", conf->path, line, what) : -1;
+}
+
+int conf_no_memory(struct conf *conf)
+{
+    conf->broken = true;
+    return begin_fault(conf) ? fault_set(conf->fault, "%s: out of memory", conf->path) : -1;
+}
+
+bool conf_failed(const struct conf *conf)
+{
+    return conf->fault_count != 0;
+}
+
+void conf_withdraw(struct conf *conf)
+{
+    conf->fault_count--;
+    conf->fault->text[0] = '\0';
 }
 
 void conf_warn(const struct conf *conf, unsigned line, const char *format, ...)
@@ -58,11 +90,11 @@ static int parser_failed(struct conf *conf)
     size_t at = parser->problem_mark.line > parser->mark.line ? parser->problem_mark.line
                                                               : parser->mark.line;
     if (parser->error == YAML_MEMORY_ERROR)
-        return fault_set(conf->fault, "%s: out of memory", conf->path);
+        return conf_no_memory(conf);
     return conf_fail(conf, (unsigned)at + 1, "not valid YAML: %s", problem);
 }
 
-int conf_next(struct conf *conf)
+static int read_event(struct conf *conf)
 {
     yaml_event_delete(&conf->event);
     if (!yaml_parser_parse(&conf->parser, &conf->event))
@@ -76,6 +108,20 @@ int conf_next(struct conf *conf)
         return conf_fail(conf, conf_line(conf), "more than %d lists and mappings in each other",
                          CONF_DEPTH_MAX);
     return 0;
+}
+
+int conf_next(struct conf *conf)
+{
+    if (!conf->broken && read_event(conf) != 0)
+        conf->broken = true;
+    return conf->broken ? -1 : 0;
+}
+
+int conf_end_value(struct conf *conf, unsigned depth)
+{
+    while (!conf->broken && conf->depth > depth)
+        (void)conf_next(conf);
+    return conf->broken ? -1 : 0;
 }
 
 bool conf_is_nothing(const yaml_event_t *event)
@@ -117,12 +163,12 @@ static int run_document(struct conf *conf, bool may_be_empty, conf_body *body, v
 static int run_file(struct conf *conf, FILE *file, bool may_be_empty, conf_body *body, void *user)
 {
     if (!yaml_parser_initialize(&conf->parser))
-        return fault_set(conf->fault, "%s: out of memory", conf->path);
+        return conf_no_memory(conf);
     yaml_parser_set_input_file(&conf->parser, file);
     int result = run_document(conf, may_be_empty, body, user);
     yaml_event_delete(&conf->event);
     yaml_parser_delete(&conf->parser);
-    return result;
+    return conf_failed(conf) ? -1 : result;
 }
 
 int conf_run(struct conf *conf, bool may_be_empty, conf_body *body, void *user)

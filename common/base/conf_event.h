@@ -17,18 +17,28 @@ struct conf {
     const char *path;
     struct fault *fault;
     void *context;
-    unsigned depth;      // lists and mappings begun and not ended
-    struct chunk *chunk; // memory of the objects that are read, see conf.c
+    unsigned depth;       // lists and mappings begun and not ended
+    unsigned fault_count; // the last one is in the fault, those before it were logged
+    bool broken;          // nothing behind the current event can be read
+    struct chunk *chunk;  // memory of the objects that are read, see conf.c
 };
 
 // Opens the file and calls `body` at the first event of its only document; the body ends at the
-// last one. It is not called for a file that `may_be_empty`. 0, or -1 with the fault filled.
+// last one, or returns -1. It is not called for a file that `may_be_empty`. 0, or -1 with the fault
+// filled: then there was one, whatever the body returned.
 typedef int conf_body(struct conf *conf, void *user);
 int conf_run(struct conf *conf, bool may_be_empty, conf_body *body, void *user);
 
-// Moves on to the next event: 0, or -1 with the fault filled. Deep nesting is a fault: the time
-// that the parser takes grows with its square.
+// Moves on to the next event: 0, or -1 with the fault filled, and so ever after. Deep nesting is a
+// fault: the time that the parser takes grows with its square.
 int conf_next(struct conf *conf);
+
+// Moves on to the end of the value that stands at that depth, wherever in it the current event is.
+// 0, or -1 when the file is broken.
+int conf_end_value(struct conf *conf, unsigned depth);
+
+// Fails because there is no memory; nothing behind it is read. Always returns -1.
+int conf_no_memory(struct conf *conf);
 
 // The line of the current event.
 unsigned conf_line(const struct conf *conf);

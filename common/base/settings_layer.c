@@ -109,6 +109,7 @@ struct file_pass {
 static int say_line(struct conf *conf, struct file_pass *pass, enum options_result result)
 {
     dprintf(STDERR_FILENO, "%s\n", conf_fault(conf)->text);
+    conf_withdraw(conf);
     if (pass->result != OPTIONS_BAD)
         pass->result = result;
     return 0;

@@ -143,17 +143,19 @@ static int read_tags(struct conf *conf, const struct conf_map *map, unsigned lin
 {
     struct loader *loader = conf_context(conf);
     struct tag tags[FLOW_LIST_MAX];
+    int wrong = 0;
     if (map->count > FLOW_LIST_MAX)
         return conf_fail(conf, line, "%zu tags, at most %d", map->count, FLOW_LIST_MAX);
     for (size_t i = 0; i < map->count; i++) {
         const struct conf_text *key = &map->items[i].key;
         const struct conf_text *value = &map->items[i].value;
-        if (check_length(conf, "key of a tag", key, 1, CONTEXT_NAME_MAX) != 0 ||
-            check_length(conf, "value of a tag", value, 0, CONTEXT_VALUE_MAX) != 0)
-            return -1;
+        wrong |= check_length(conf, "key of a tag", key, 1, CONTEXT_NAME_MAX);
+        wrong |= check_length(conf, "value of a tag", value, 0, CONTEXT_VALUE_MAX);
         tags[i].key = (struct span){(const uint8_t *)key->text, key->len};
         tags[i].value = (struct span){(const uint8_t *)value->text, value->len};
     }
+    if (wrong != 0)
+        return -1;
     uint32_t *list = list_room(&loader->tag_lists, FLOW_LIST_MAX, sizeof *list);
     if (list == NULL || tags_put(loader->tags, tags, map->count, list) != 0)
         return no_memory(conf, line);
@@ -181,36 +183,76 @@ static int put_network(struct loader *loader, const struct conf_text *name, size
     return 0;
 }
 
+static int check_network(struct conf *conf, const struct item *item, unsigned line)
+{
+    int wrong = 0;
+    if (item->name.text == NULL)
+        wrong |= conf_fail(conf, line, "network without \"name\"");
+    else
+        wrong |= check_length(conf, "name", &item->name, 1, CONTEXT_NAME_MAX);
+    if (item->cidr.text == NULL && item->cidrs.count == 0)
+        wrong |= conf_fail(conf, line, "network \"%.60s\" without \"cidr\" or \"cidrs\"",
+                           item->name.text == NULL ? "" : item->name.text);
+    return wrong | read_tags(conf, &item->tags, line);
+}
+
+// Prefixes of a network that is wrong are looked at all the same, nothing is made of them.
 static int add_network(struct conf *conf, void *object, unsigned line)
 {
     struct loader *loader = conf_context(conf);
     const struct item *item = object;
-    uint32_t number;
-    if (item->name.text == NULL)
-        return conf_fail(conf, line, "network without \"name\"");
-    if (check_length(conf, "name", &item->name, 1, CONTEXT_NAME_MAX) != 0 ||
-        read_tags(conf, &item->tags, line) != 0)
-        return -1;
-    if (item->cidr.text == NULL && item->cidrs.count == 0)
-        return conf_fail(conf, line, "network \"%.60s\" without \"cidr\" or \"cidrs\"",
-                         item->name.text);
-    if (put_network(loader, &item->name, item->tags.count, &number) != 0)
+    uint32_t number = 0;
+    int wrong = check_network(conf, item, line);
+    if (wrong == 0 && put_network(loader, &item->name, item->tags.count, &number) != 0)
         return no_memory(conf, line);
-    if (item->cidr.text != NULL && add_cidr(conf, &item->cidr, number) != 0)
-        return -1;
+    if (item->cidr.text != NULL)
+        wrong |= add_cidr(conf, &item->cidr, number);
     for (size_t i = 0; i < item->cidrs.count; i++)
-        if (add_cidr(conf, &item->cidrs.items[i], number) != 0)
-            return -1;
-    return 0;
+        wrong |= add_cidr(conf, &item->cidrs.items[i], number);
+    return wrong;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+    const struct line *left = a;
+    const struct line *right = b;
+    int order = lpm_compare(&left->prefix, &right->prefix);
+    if (order != 0)
+        return order;
+    return left->number < right->number ? -1 : left->number > right->number;
+}
+
+static bool is_sorted(const struct line *lines, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (compare_lines(&lines[i - 1], &lines[i]) > 0)
+            return false;
+    return true;
+}
+
+static int sort(struct conf *conf, struct list *list)
+{
+    struct line *lines = list->items;
+    int wrong = 0;
+    if (!is_sorted(lines, list->count)) // files made by a program often are
+        qsort(lines, list->count, sizeof *lines, compare_lines);
+    for (size_t i = 1; i < list->count; i++) {
+        const struct line *line = &lines[i];
+        char text[PREFIX_TEXT_MAX];
+        if (lpm_compare(&line[-1].prefix, &line->prefix) == 0)
+            wrong |= conf_fail(conf, line->number, "duplicate CIDR %s, first on line %u",
+                               prefix_string(text, &line->prefix), line[-1].number);
+    }
+    return wrong;
 }
 
 static int check_file(struct conf *conf, void *object, unsigned line)
 {
-    const struct loader *loader = conf_context(conf);
+    struct loader *loader = conf_context(conf);
     (void)object;
-    if (loader->lines.count == 0)
+    if (loader->lines.count == 0 && !conf_failed(conf))
         return conf_fail(conf, line, "no networks, expected networks: [{name, cidr, context}]");
-    return 0;
+    return sort(conf, &loader->lines);
 }
 
 static const struct conf_field NETWORK_FIELDS[] = {
@@ -239,40 +281,6 @@ static const struct conf_schema CONTEXT_FILE = {
     .size = 1,
     .done = check_file,
 };
-
-static int compare_lines(const void *a, const void *b)
-{
-    const struct line *left = a;
-    const struct line *right = b;
-    int order = lpm_compare(&left->prefix, &right->prefix);
-    if (order != 0)
-        return order;
-    return left->number < right->number ? -1 : left->number > right->number;
-}
-
-static bool is_sorted(const struct line *lines, size_t count)
-{
-    for (size_t i = 1; i < count; i++)
-        if (compare_lines(&lines[i - 1], &lines[i]) > 0)
-            return false;
-    return true;
-}
-
-static int sort(struct loader *loader, const char *path, struct fault *fault)
-{
-    struct line *lines = loader->lines.items;
-    size_t count = loader->lines.count;
-    if (!is_sorted(lines, count)) // files made by a program often are
-        qsort(lines, count, sizeof *lines, compare_lines);
-    for (size_t i = 1; i < count; i++) {
-        const struct line *line = &lines[i];
-        char text[PREFIX_TEXT_MAX];
-        if (lpm_compare(&line[-1].prefix, &line->prefix) == 0)
-            return fault_set(fault, "%s:%u: duplicate CIDR %s, first on line %u", path,
-                             line->number, prefix_string(text, &line->prefix), line[-1].number);
-    }
-    return 0;
-}
 
 // Writes a record of the line's network, which inherits from the record `outer`.
 static int put_record(struct loader *loader, const struct line *line, uint32_t outer,
@@ -348,8 +356,7 @@ int context_load(struct context *context, const char *path, struct fault *fault)
     *context = (struct context){.entry_count = 0};
     if (loader.tags == NULL)
         return fault_set(fault, "%s: out of memory", path);
-    if (conf_read(path, &CONTEXT_FILE, &object, &loader, fault) == 0 &&
-        sort(&loader, path, fault) == 0)
+    if (conf_read(path, &CONTEXT_FILE, &object, &loader, fault) == 0)
         result = compile(&loader, path, fault);
     tags_free(loader.tags);
     free(loader.lines.items);

@@ -42,17 +42,26 @@ static bool given(const char *path)
     return path != NULL && *path != '\0';
 }
 
-static int load(struct files *files, const struct snapshot_options *options, struct fault *fault)
+static int say(int result, const struct fault *fault)
 {
-    if (given(options->context_path) &&
-        context_load(&files->context, options->context_path, fault) != 0)
-        return -1;
-    if (given(options->asn_path) && geo_load(&files->asn, GEO_ASN, options->asn_path, fault) != 0)
-        return -1;
-    if (given(options->country_path) &&
-        geo_load(&files->country, GEO_COUNTRY, options->country_path, fault) != 0)
-        return -1;
-    return 0;
+    if (result != 0)
+        log_error(fault->text);
+    return result;
+}
+
+// Each file is looked at, whatever is wrong with the others.
+static int load(struct files *files, const struct snapshot_options *options)
+{
+    struct fault fault = {""};
+    int result = 0;
+    if (given(options->context_path))
+        result |= say(context_load(&files->context, options->context_path, &fault), &fault);
+    if (given(options->asn_path))
+        result |= say(geo_load(&files->asn, GEO_ASN, options->asn_path, &fault), &fault);
+    if (given(options->country_path))
+        result |= say(geo_load(&files->country, GEO_COUNTRY, options->country_path, &fault),
+                      &fault);
+    return result;
 }
 
 // Makes the tables of the contexts, and takes that of their tags.
@@ -176,21 +185,19 @@ struct snapshot *snapshot_new(const struct snapshot_options *options)
     struct fault fault = {""};
     struct files files = {0};
     struct snapshot *snapshot = calloc(1, sizeof *snapshot);
-    bool done = false;
-    if (snapshot == NULL)
-        goto out;
-    atomic_init(&snapshot->references, 1);
-    if (load(&files, options, &fault) != 0 || combine(snapshot, &files, options, &fault) != 0)
-        goto out;
-    gather_facts(snapshot, &files, options);
-    done = true;
-out:
+    if (snapshot != NULL)
+        atomic_init(&snapshot->references, 1);
+    bool loaded = load(&files, options) == 0;
+    bool done = loaded && snapshot != NULL && combine(snapshot, &files, options, &fault) == 0;
+    if (done)
+        gather_facts(snapshot, &files, options);
     context_fini(&files.context);
     geo_fini(&files.asn);
     geo_fini(&files.country);
     if (done)
         return snapshot;
-    log_error(fault.text[0] != '\0' ? fault.text : "snapshot: out of memory");
+    if (loaded)
+        log_error(fault.text[0] != '\0' ? fault.text : "snapshot: out of memory");
     snapshot_unref(snapshot);
     return NULL;
 }

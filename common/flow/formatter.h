@@ -57,8 +57,10 @@ struct column {
 struct formatter;
 
 // Reads the block. `filled` (enum format_columns) says what enrichment this process writes: a
-// custom column with the number of such a field is an error. NULL with the fault filled.
-struct formatter *formatter_load(const char *path, unsigned filled, struct fault *fault);
+// custom column with the number of such a field is an error. 0, or -1 with the fault filled (those
+// before the last one are logged): then `*out` is what could be read of it, to look at the rest of
+// the file with and for nothing else, or NULL where the rest cannot be read either.
+int formatter_load(struct formatter **out, const char *path, unsigned filled, struct fault *fault);
 void formatter_free(struct formatter *formatter);
 
 // The columns to print, in order; NULL when the block does not say.

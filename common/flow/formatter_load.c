@@ -6,6 +6,7 @@
 #include "common/flow/formatter_block.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,7 @@ static const struct {
 struct loader {
     struct formatter *formatter;
     unsigned filled;
+    bool read; // to the end of the file
 };
 
 struct custom_item {
@@ -195,24 +197,32 @@ static void offer_columns(struct nearest *nearest, const struct formatter *forma
     nearest_offer(nearest, "context");
 }
 
+// The name is no column's: an error in a key, where goflow2 refuses it too.
+static int unknown_column(struct conf *conf, const char *where, const struct conf_text *text,
+                          bool in_key)
+{
+    struct nearest nearest = {.text = text->text};
+    char hint[128] = "neither in the schema nor under protobuf";
+    offer_columns(&nearest, being_loaded(conf));
+    if (nearest.name != NULL)
+        snprintf(hint, sizeof hint, "did you mean \"%.60s\"?", nearest.name);
+    if (in_key)
+        return conf_fail(conf, text->line, "%s: no column \"%.60s\", %s", where, text->text, hint);
+    conf_warn(conf, text->line, "%s: \"%.60s\" is left out, it is no column: %s", where, text->text,
+              hint);
+    return 0;
+}
+
+// 1 when it is one, 0 when it is left out (which was logged), -1 with the fault filled.
 static int check_column(struct conf *conf, const char *where, const struct conf_text *text,
                         bool in_key)
 {
-    const struct formatter *formatter = being_loaded(conf);
     struct column column;
-    if (formatter_column(formatter, text->text, &column) == 0) {
-        if (!in_key || column.source == COLUMN_FIELD || column.source == COLUMN_CUSTOM)
-            return 0;
-        return conf_fail(conf, text->line, "%s: %s is made for printing, expected a field", where,
-                         text->text);
-    }
-    struct nearest nearest = {.text = text->text};
-    offer_columns(&nearest, formatter);
-    if (nearest.name != NULL)
-        return conf_fail(conf, text->line, "%s: no column \"%.60s\", did you mean \"%s\"?", where,
-                         text->text, nearest.name);
-    return conf_fail(conf, text->line,
-                     "%s: no column \"%.60s\", neither in the schema nor under protobuf", where,
+    if (formatter_column(being_loaded(conf), text->text, &column) != 0)
+        return unknown_column(conf, where, text, in_key);
+    if (!in_key || column.source == COLUMN_FIELD || column.source == COLUMN_CUSTOM)
+        return 1;
+    return conf_fail(conf, text->line, "%s: %s is made for printing, expected a field", where,
                      text->text);
 }
 
@@ -228,13 +238,17 @@ static bool has_text(char *const *texts, size_t count, const char *text)
 static int keep_columns(struct conf *conf, const char *where, const struct conf_list *list,
                         bool in_key, char ***out, size_t *count)
 {
+    int wrong = 0;
     *out = calloc(list->count + 1, sizeof **out);
     if (*out == NULL)
         return no_memory(conf, 1);
     for (size_t i = 0; i < list->count; i++) {
         const struct conf_text *text = &list->items[i];
-        if (check_column(conf, where, text, in_key) != 0)
-            return -1;
+        int found = check_column(conf, where, text, in_key);
+        if (found <= 0) {
+            wrong |= found;
+            continue;
+        }
         if (!in_key && has_text(*out, *count, text->text)) {
             conf_warn(conf, text->line, "%s: %.60s stands there already", where, text->text);
             continue;
@@ -244,7 +258,9 @@ static int keep_columns(struct conf *conf, const char *where, const struct conf_
             return no_memory(conf, text->line);
         ++*count;
     }
-    return 0;
+    if (*count == 0 && list->count != 0 && wrong == 0)
+        wrong = conf_fail(conf, list->items[0].line, "%s: none of these is a column", where);
+    return wrong;
 }
 
 // What is chosen for the column, made when it is new; NULL without memory.
@@ -275,36 +291,42 @@ static void warn_if_no_column(struct conf *conf, const char *where, const struct
 
 static int take_renames(struct conf *conf, const struct conf_map *map)
 {
+    int wrong = 0;
     for (size_t i = 0; i < map->count; i++) {
         const struct conf_pair *pair = &map->items[i];
         warn_if_no_column(conf, "rename", &pair->key);
-        if (pair->value.len == 0 || pair->value.len > FORMAT_LABEL_MAX)
-            return conf_fail(conf, pair->value.line, "rename: name of %zu bytes, expected 1 to %d",
-                             pair->value.len, FORMAT_LABEL_MAX);
+        if (pair->value.len == 0 || pair->value.len > FORMAT_LABEL_MAX) {
+            wrong = conf_fail(conf, pair->value.line, "rename: name of %zu bytes, expected 1 to %d",
+                              pair->value.len, FORMAT_LABEL_MAX);
+            continue;
+        }
         struct formatter_choice *choice = choice_for(being_loaded(conf), pair->key.text);
         char *label = choice == NULL ? NULL : strdup(pair->value.text);
         if (label == NULL)
             return no_memory(conf, pair->key.line);
         choice->label = label;
     }
-    return 0;
+    return wrong;
 }
 
 static int take_renders(struct conf *conf, const struct conf_map *map)
 {
+    int wrong = 0;
     for (size_t i = 0; i < map->count; i++) {
         const struct conf_pair *pair = &map->items[i];
         warn_if_no_column(conf, "render", &pair->key);
         int render = find_word(conf, "renderer", &pair->value, RENDERERS, COUNT(RENDERERS));
-        if (render < 0)
-            return -1;
+        if (render < 0) {
+            wrong = -1;
+            continue;
+        }
         struct formatter_choice *choice = choice_for(being_loaded(conf), pair->key.text);
         if (choice == NULL)
             return no_memory(conf, pair->key.line);
         choice->has_render = true;
         choice->render = (enum field_render)render;
     }
-    return 0;
+    return wrong;
 }
 
 // The block is complete, so that names may stand in any order.
@@ -316,11 +338,11 @@ static int take_block(struct conf *conf, void *object, unsigned line)
         return conf_fail(conf, line, "fields: %zu columns, at most %d", block->fields.count,
                          FORMAT_FIELDS_MAX);
     formatter->has_fields = block->fields.count != 0;
-    if (keep_columns(conf, "fields", &block->fields, false, &formatter->fields,
-                     &formatter->field_count) != 0 ||
-        keep_columns(conf, "key", &block->key, true, &formatter->key, &formatter->key_count) != 0)
-        return -1;
-    return take_renames(conf, &block->rename) != 0 ? -1 : take_renders(conf, &block->render);
+    int wrong = keep_columns(conf, "fields", &block->fields, false, &formatter->fields,
+                             &formatter->field_count);
+    wrong |= keep_columns(conf, "key", &block->key, true, &formatter->key, &formatter->key_count);
+    wrong |= take_renames(conf, &block->rename);
+    return wrong | take_renders(conf, &block->render);
 }
 
 static const struct conf_field CUSTOM_FIELDS[] = {
@@ -354,6 +376,14 @@ static const struct conf_schema BLOCK = {
     .unknown = CONF_UNKNOWN_WARNS,
 };
 
+static int end_file(struct conf *conf, void *object, unsigned line)
+{
+    (void)object;
+    (void)line;
+    ((struct loader *)conf_context(conf))->read = true;
+    return 0;
+}
+
 // The other blocks are the collector's.
 static const struct conf_field FILE_FIELDS[] = {
     {"formatter", CONF_OBJECT, 0, &BLOCK},
@@ -366,21 +396,23 @@ static const struct conf_schema MAPPING_FILE = {
     .fields = FILE_FIELDS,
     .field_count = COUNT(FILE_FIELDS),
     .size = sizeof(struct block),
+    .done = end_file,
     .unknown = CONF_UNKNOWN_WARNS,
 };
 
-struct formatter *formatter_load(const char *path, unsigned filled, struct fault *fault)
+int formatter_load(struct formatter **out, const char *path, unsigned filled, struct fault *fault)
 {
     struct block block;
     struct loader loader = {.formatter = calloc(1, sizeof *loader.formatter), .filled = filled};
-    if (loader.formatter == NULL) {
-        fault_set(fault, "%s: out of memory", path);
-        return NULL;
+    *out = loader.formatter;
+    if (loader.formatter == NULL)
+        return fault_set(fault, "%s: out of memory", path);
+    int result = conf_read(path, &MAPPING_FILE, &block, &loader, fault);
+    if (!loader.read) {
+        formatter_free(loader.formatter);
+        *out = NULL;
     }
-    if (conf_read(path, &MAPPING_FILE, &block, &loader, fault) == 0)
-        return loader.formatter;
-    formatter_free(loader.formatter);
-    return NULL;
+    return result;
 }
 
 static void free_texts(char **texts, size_t count)

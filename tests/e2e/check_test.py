@@ -129,7 +129,8 @@ class CheckTest(unittest.TestCase):
                 (["-allow", "@" + absent], f"-allow: {absent}: "),
                 (["-templates.nats.bucket=b", "-transport.nats.creds", absent], absent),
                 (["-mapping", absent], f"{absent}: cannot be opened"),
-                (["-mapping", self.path("m.yaml", "formatter: {fields: [x]}")], "m.yaml:1: fields: "),
+                (["-mapping", self.path("m.yaml", "formatter: {fields: [x]}")],
+                 "m.yaml:1: fields: none of these is a column"),
                 (["-mapping", MAPPING, "-filter", "no_such == 1"], "-filter: column 1: unknown"),
                 (["-templates.json.path", DEMO + "/x/y"], "-templates.json.path: " + DEMO)):
             self.assert_fails(process.COLLECTOR, *arguments, said=[said])
@@ -161,6 +162,25 @@ class CheckTest(unittest.TestCase):
         self.assert_fails(process.COLLECTOR, "-read", absent, "-mapping", absent + "2",
                           "-db.asn", absent + "3", "-transport.file", absent + "4/x",
                           said=[absent + ":", absent + "2:", absent + "3:", absent + "4/x:"])
+
+    def test_all_errors_of_all_files_are_said(self):
+        context = self.path("c.yaml", "networks:\n- {name: a, cidr: 10.0.0.1/8}\n"
+                            "- {nmae: b, cidr: 10.0.0.0/8}\n- {name: c, cidr: [x]}\n")
+        mapping = self.path("m.yaml", "formatter:\n  render: {bytes: ipp}\n  protobuf:\n"
+                            "  - {name: x, index: 9, type: varint}\n"
+                            "ipfix: {mapping: [{field: 65536, destination: bytes}]}\n")
+        absent = self.path("absent")
+        said = [f"{context}:2: ", f"{context}:3: ", f"{context}:4: ", f"{mapping}:4: ",
+                f"{mapping}:2: ", f"{absent}: ", "-filter: column 1: "]
+        arguments = ["-context.config", context, "-mapping", mapping, "-db.country", absent,
+                     "-db.asn", absent + "2", "-filter", "no_such_field == 1"]
+        for program, more in ((process.COLLECTOR, [f"{mapping}:5: "]), (process.ENRICHER, [])):
+            self.assert_fails(program, *arguments, said=[*said, absent + "2: ", *more])
+            listen = ["-listen=netflow://127.0.0.1:0"] if program == process.COLLECTOR else []
+            status, _, log = process.run([program, "-addr=", *listen, *arguments])
+            self.assertEqual(status, 1, log)
+            for text in [*said, absent + "2: ", *more]:
+                self.assertEqual(log.count(text), 1, (text, log))
 
     def test_what_can_never_be_right_is_2(self):
         for program in (process.COLLECTOR, process.ENRICHER):

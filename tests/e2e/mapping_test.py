@@ -70,7 +70,7 @@ class MappingTest(unittest.TestCase):
         for daemon in self.daemons:
             daemon.send(signal.SIGHUP)
             daemon.wait_for_log("mapping not reloaded")
-            self.assertIn(f'{self.path}:1: fields: no column \\"no_such_column\\"', daemon.log())
+            self.assertIn(f"{self.path}:1: fields: none of these is a column", daemon.log())
         self.assertEqual(self.newest(program, port), {"src_addr": "10.0.0.1", "nat_port": 4000})
 
     def test_a_reload_keeps_templates(self):
@@ -105,6 +105,20 @@ class MappingTest(unittest.TestCase):
         flows = flow.read_json_lines(direct.decode())
         self.assertTrue(any("csum" in one for one in flows))
         self.assertTrue(any("flow_direction" in one for one in flows))
+
+    def test_what_goflow2_passes_over_is_a_warning(self):
+        """Files like those of its manual: a destination and a column that nothing defines."""
+        write(self.path, "formatter:\n  fields: [src_addr, custom_src_port, dst_port]\n"
+                         "ipfix:\n  mapping:\n  - {field: 192, destination: ip_ttl_test}\n")
+        status, output, log = process.run([process.COLLECTOR, "-read", DEMO, "-mapping", self.path])
+        self.assertEqual(status, 0, log)
+        self.assertEqual({tuple(one) for one in flow.read_json_lines(output.decode())},
+                         {("src_addr", "dst_port")})
+        for line, name in ((2, "custom_src_port"), (5, "ip_ttl_test")):
+            said = [text for text in log.splitlines() if name in text]
+            self.assertEqual(len(said), 1, log)
+            self.assertIn("level=WARN", said[0])
+            self.assertIn(f"{self.path}:{line}: ", said[0])
 
     def test_a_broken_file_ends_the_start(self):
         write(self.path, "formatter: {protobuf: [{name: x, index: 1000, type: varint}]}\n")

@@ -26,8 +26,7 @@ static const struct formatter *columns(void)
     if (formatter != NULL)
         return formatter;
     int fd = fuzz_file((const uint8_t *)COLUMNS, sizeof COLUMNS - 1, path);
-    formatter = formatter_load(path, 0, &fault);
-    FUZZ_REQUIRE(formatter != NULL);
+    FUZZ_REQUIRE(formatter_load(&formatter, path, 0, &fault) == 0);
     close(fd);
     return formatter;
 }

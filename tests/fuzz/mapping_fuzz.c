@@ -49,10 +49,20 @@ static void load(const char *path, struct cursor *input)
 {
     struct fault fault = {.text = ""};
     struct mapping *mapping = NULL;
-    struct formatter *formatter = formatter_load(path, FORMAT_CONTEXT, &fault);
-    if (formatter != NULL)
-        mapping = mapping_load(path, formatter, &fault);
-    FUZZ_REQUIRE((mapping == NULL) == (fault.text[0] != '\0'));
+    struct formatter *formatter;
+    int result = formatter_load(&formatter, path, FORMAT_CONTEXT, &fault);
+    FUZZ_REQUIRE((result == 0) == (fault.text[0] == '\0'));
+    FUZZ_REQUIRE(result != 0 || formatter != NULL);
+    if (formatter != NULL) { // what there is of it serves for looking at the rest
+        struct fault rest = {.text = ""};
+        mapping = mapping_load(path, formatter, &rest);
+        FUZZ_REQUIRE((mapping == NULL) == (rest.text[0] != '\0'));
+        FUZZ_REQUIRE(strchr(rest.text, '\n') == NULL);
+    }
+    if (result != 0) {
+        mapping_unref(mapping);
+        mapping = NULL;
+    }
     FUZZ_REQUIRE(strchr(fault.text, '\n') == NULL);
     if (mapping != NULL)
         decode(mapping, formatter, input);

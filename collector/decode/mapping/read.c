@@ -31,7 +31,8 @@ int mapping_check_range(struct conf *conf, const char *what, const struct conf_n
                      (long long)number->value, (long long)least, (long long)most);
 }
 
-// goflow2's key is endianness; its own sample and manual have endian.
+// goflow2's key is endianness; its own sample and manual have endian. What is not little is big
+// there.
 int mapping_read_little(struct conf *conf, const struct conf_text *endianness,
                         const struct conf_text *endian, bool *little)
 {
@@ -41,12 +42,14 @@ int mapping_read_little(struct conf *conf, const struct conf_text *endianness,
     *little = text->text != NULL && strcmp(text->text, "little") == 0;
     if (text->text == NULL || *little || strcmp(text->text, "big") == 0)
         return 0;
-    return conf_fail(conf, text->line, "endianness: got \"%.60s\", expected big or little",
-                     text->text);
+    conf_warn(conf, text->line, "endianness: got \"%.60s\", expected big or little, taken for big",
+              text->text);
+    return 0;
 }
 
-static int unknown_destination(struct conf *conf, const struct formatter *formatter,
-                               const struct conf_text *text)
+// goflow2 passes over it.
+static void warn_destination(struct conf *conf, const struct formatter *formatter,
+                             const struct conf_text *text)
 {
     struct nearest nearest = {.text = text->text};
     size_t count;
@@ -56,15 +59,18 @@ static int unknown_destination(struct conf *conf, const struct formatter *format
     for (int i = 0; i < FLOW_FIELD_COUNT; i++)
         nearest_offer(&nearest, FLOW_FIELDS[i].name);
     if (nearest.name != NULL)
-        return conf_fail(conf, text->line, "unknown destination \"%.60s\", did you mean \"%s\"?",
-                         text->text, nearest.name);
-    return conf_fail(conf, text->line,
-                     "unknown destination \"%.60s\", neither in the schema nor under "
-                     "formatter.protobuf",
-                     text->text);
+        conf_warn(conf, text->line,
+                  "unknown destination \"%.60s\": has no effect, did you mean \"%s\"?", text->text,
+                  nearest.name);
+    else
+        conf_warn(conf, text->line,
+                  "unknown destination \"%.60s\": has no effect, it is neither in the schema nor "
+                  "under formatter.protobuf",
+                  text->text);
 }
 
-// A field's Go name goes before a custom column of that name, which goes before a field's own.
+// A field's Go name goes before a custom column of that name, which goes before a field's own. 1, 0
+// when there is none (which was logged), -1 with the fault filled.
 static int find_target(struct conf *conf, const struct conf_text *text,
                        struct mapping_target *target)
 {
@@ -75,15 +81,17 @@ static int find_target(struct conf *conf, const struct conf_text *text,
     if (custom != NULL && !go_name) {
         target->number = custom->number;
         target->type = custom->type;
+        return 1;
+    }
+    if (field < 0) {
+        warn_destination(conf, loader->formatter, text);
         return 0;
     }
-    if (field < 0)
-        return unknown_destination(conf, loader->formatter, text);
     target->field = (enum flow_field)field;
     bool made_here = field == FLOW_TYPE || field == FLOW_LAYER_STACK || field == FLOW_LAYER_SIZE;
     if (made_here || FLOW_FIELDS[field].column >= FLOW_COLLECTOR_COLUMNS)
         return conf_fail(conf, text->line, "destination %s: cannot be mapped to", text->text);
-    return 0;
+    return 1;
 }
 
 // Fields that are set behind the mapping, so that what is mapped to them is never seen.
@@ -102,8 +110,9 @@ int mapping_read_target(struct conf *conf, enum mapping_block block, const struc
 {
     if (text->text == NULL)
         return conf_fail(conf, line, "item without a destination");
-    if (find_target(conf, text, target) != 0)
-        return -1;
+    int found = find_target(conf, text, target);
+    if (found <= 0)
+        return found;
     if (!is_overwritten(target, block))
         return 1;
     conf_warn(conf, text->line, "destination %s: has no effect, the collector sets it", text->text);

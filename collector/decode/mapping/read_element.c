@@ -15,15 +15,19 @@ struct element_item {
     struct conf_text endian;
 };
 
+// 1, 0 when the item is without effect as it is in goflow2 (which was logged), -1 with the fault
+// filled.
 static int read_enterprise(struct conf *conf, const struct element_item *item, uint32_t *out)
 {
     *out = (uint32_t)item->pen.value;
     if (mapping_check_range(conf, "pen", &item->pen, 0, UINT32_MAX) != 0)
         return -1;
     if (item->penprovided.line != 0 && item->penprovided.value == 0 && item->pen.value != 0)
-        return conf_fail(conf, item->pen.line, "pen: given, but penprovided is false");
-    if (item->penprovided.value != 0 && item->pen.value == 0)
-        return conf_fail(conf, item->penprovided.line, "penprovided: without a pen");
+        conf_warn(conf, item->pen.line, "pen: given, but penprovided is false: has no effect");
+    else if (item->penprovided.value != 0 && item->pen.value == 0)
+        conf_warn(conf, item->penprovided.line, "penprovided: without a pen, has no effect");
+    else
+        return 1;
     return 0;
 }
 
@@ -50,6 +54,7 @@ static int read_number(struct conf *conf, const struct element_item *item, struc
     return read_enterprise(conf, item, &out->enterprise);
 }
 
+// 1, or -1 with the fault filled.
 static int read_name(struct conf *conf, const struct element_item *item, enum mapping_block block,
                      struct element_name *out)
 {
@@ -58,7 +63,7 @@ static int read_name(struct conf *conf, const struct element_item *item, enum ma
         return conf_fail(conf, item->pen.line != 0 ? item->pen.line : item->penprovided.line,
                          "pen: given beside the name of an element, which says it");
     if (element_name_find(item->field.text, block == MAPPING_IPFIX, out, &nearest) == 0)
-        return 0;
+        return 1;
     if (nearest != NULL)
         return conf_fail(conf, item->field.line, "unknown element \"%.60s\", did you mean \"%s\"?",
                          item->field.text, nearest);
@@ -132,13 +137,12 @@ static int add_element(struct conf *conf, const struct element_item *item, unsig
     struct element_name name;
     if (item->field.text == NULL)
         return conf_fail(conf, line, "item without a field");
-    if ((is_number(&item->field) ? read_number(conf, item, &name)
-                                 : read_name(conf, item, block, &name)) != 0 ||
-        mapping_read_little(conf, &item->endianness, &item->endian, &element.target.little) != 0)
-        return -1;
+    int known = is_number(&item->field) ? read_number(conf, item, &name)
+                                        : read_name(conf, item, block, &name);
+    int wrong = mapping_read_little(conf, &item->endianness, &item->endian, &element.target.little);
     int found = mapping_read_target(conf, block, &item->destination, line, &element.target);
-    if (found <= 0)
-        return found;
+    if (wrong != 0 || known <= 0 || found <= 0)
+        return wrong != 0 || known < 0 || found < 0 ? -1 : 0;
     if (name.name != NULL && check_type(conf, item, &name, &element.target) != 0)
         return -1;
     if (block == MAPPING_V9 && name.enterprise != 0) {

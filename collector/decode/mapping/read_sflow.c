@@ -88,30 +88,32 @@ static int add_port(struct conf *conf, void *object, unsigned line)
     return 0;
 }
 
-// 1 when the name is a header's, 0 when no header has it (which was logged), else -1.
-static int check_layer(struct conf *conf, const struct conf_text *text)
+// Whether the name is a header's; it was logged when not.
+static bool is_layer(struct conf *conf, const struct conf_text *text)
 {
     struct nearest nearest = {.text = text->text};
     uint32_t via;
     bool hexadecimal;
     for (const struct mapping_name *at = MAPPING_NAMES; at->name != NULL; at++) {
         if (strcmp(at->name, text->text) == 0 && at->header != PACKET_HEADER_NONE)
-            return 1;
+            return true;
         if (strcmp(at->name, text->text) == 0) {
             conf_warn(conf, text->line, "layer %s: has no effect, it is not parsed", text->text);
-            return 0;
+            return false;
         }
         nearest_offer(&nearest, at->name);
     }
     if (mapping_via_parse(text->text, &via, &hexadecimal) == 0)
-        return 1;
+        return true;
     if (nearest.name != NULL)
-        return conf_fail(conf, text->line, "unknown layer \"%.60s\", did you mean \"%s\"?",
-                         text->text, nearest.name);
-    return conf_fail(conf, text->line,
-                     "unknown layer \"%.60s\", expected a header's name, etype2048, etype0x0800, "
-                     "proto6, udp53 or tcp53",
-                     text->text);
+        conf_warn(conf, text->line, "unknown layer \"%.60s\": has no effect, did you mean \"%s\"?",
+                  text->text, nearest.name);
+    else
+        conf_warn(conf, text->line,
+                  "unknown layer \"%.60s\": has no effect, expected a header's name, etype2048, "
+                  "etype0x0800, proto6, udp53 or tcp53",
+                  text->text);
+    return false;
 }
 
 static int check_length(struct conf *conf, const struct bits_item *item,
@@ -146,14 +148,13 @@ static int add_bits(struct conf *conf, void *object, unsigned line)
                                   .encapsulated = item->encap.value != 0};
     if (item->layer.text == NULL)
         return conf_fail(conf, line, "item without a layer");
-    int known = check_layer(conf, &item->layer);
-    if (known < 0 || mapping_check_range(conf, "offset", &item->offset, 0, MAPPING_AT_MAX) != 0 ||
-        mapping_check_range(conf, "length", &item->length, 0, MAPPING_BITS_MAX) != 0 ||
-        mapping_read_little(conf, &item->endianness, &item->endian, &layer.target.little) != 0)
-        return -1;
+    bool known = is_layer(conf, &item->layer);
+    int wrong = mapping_check_range(conf, "offset", &item->offset, 0, MAPPING_AT_MAX);
+    wrong |= mapping_check_range(conf, "length", &item->length, 0, MAPPING_BITS_MAX);
+    wrong |= mapping_read_little(conf, &item->endianness, &item->endian, &layer.target.little);
     int found = mapping_read_target(conf, MAPPING_SFLOW, &item->destination, line, &layer.target);
-    if (found <= 0 || known == 0)
-        return found < 0 ? -1 : 0;
+    if (wrong != 0 || found <= 0 || !known)
+        return wrong != 0 || found < 0 ? -1 : 0;
     if (check_length(conf, item, &layer.target) != 0)
         return -1;
     struct mapping_bits_item *items = mapping_grow(conf, line, loader->bits, loader->bits_count,

@@ -17,10 +17,10 @@
 static struct mapping *load(const char *yaml, struct fault *fault)
 {
     const char *path = scratch_text(yaml);
-    struct formatter *formatter = formatter_load(path, 0, fault);
-    if (formatter == NULL)
-        return NULL;
-    struct mapping *mapping = mapping_load(path, formatter, fault);
+    struct formatter *formatter;
+    struct mapping *mapping = NULL;
+    if (formatter_load(&formatter, path, 0, fault) == 0)
+        mapping = mapping_load(path, formatter, fault);
     formatter_free(formatter);
     return mapping;
 }

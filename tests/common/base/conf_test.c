@@ -2,6 +2,7 @@
 #include "common/base/conf.h"
 #include "common/base/log.h"
 
+#include "tests/support/said.h"
 #include "tests/support/scratch.h"
 
 #include <setjmp.h>
@@ -255,6 +256,100 @@ static void a_lenient_schema_warns_of_unknown_keys(void **state)
                         ":2: key \"title\" given twice, first on line 1");
 }
 
+static unsigned count_lines(const char *text)
+{
+    unsigned count = 0;
+    for (; *text != '\0'; text++)
+        count += *text == '\n';
+    return count;
+}
+
+// Wherever in a value the fault is, what stands behind the value is read.
+static void a_fault_ends_its_value_only(void **state)
+{
+    static const char *const faulty[] = {
+        "title: [a, {b: [c]}]",    "title: {a: [b]}",          "on: maybe",
+        "map: {a: [b, c], d: e}",  "map: {a: b, a: c, d: e}",  "map: {[a, b]: c, d: e}",
+        "inner: [{depth: 1}]",     "inner: {depth: {a: [b]}}", "inner: {dpth: [1, [2]]}",
+        "items: {a: [b]}",         "titel: {a: {b: [c]}}",     "[a, {b: c}]: {d: [e]}",
+        "other: x, other: [y, z]",
+    };
+    char said[SAID_MAX];
+    (void)state;
+    for (size_t i = 0; i < sizeof faulty / sizeof faulty[0]; i++) {
+        char yaml[256];
+        snprintf(yaml, sizeof yaml, "{%s,\n items: [{name: n, size: 13}]}\n", faulty[i]);
+        if (strncmp(faulty[i], "items", 5) == 0)
+            snprintf(yaml, sizeof yaml, "{%s,\n inner: {depth: x}}\n", faulty[i]);
+        said_begin();
+        int result = read_text(yaml);
+        said_end(said);
+        assert_int_equal(result, -1);
+        if (count_lines(said) != 1 || strstr(said, ":1: ") == NULL)
+            fail_msg("of %s: %s", faulty[i], said);
+        assert_memory_equal(scratch_behind(fault.text), ":2: ", 4);
+    }
+}
+
+// An object of which something is wrong is not handed on, the ones beside it are.
+static void faulty_items_are_passed_over(void **state)
+{
+    char said[SAID_MAX];
+    (void)state;
+    said_begin();
+    int result = read_text("items:\n"
+                           "- {name: a}\n"
+                           "- {name: [b], words: x}\n"
+                           "- no object\n"
+                           "- {name: c, nmae: d}\n"
+                           "- {name: e}\n"
+                           "title: t\n");
+    said_end(said);
+    assert_int_equal(result, -1);
+    assert_string_equal(seen, "item@2 a 0@0\nitem@6 e 0@0\nroot@1 t on=0 depth=0\n");
+    assert_int_equal(count_lines(said), 3);
+    assert_string_equal(scratch_behind(fault.text),
+                        ":5: unknown key \"nmae\" in item, did you mean \"name\"?");
+}
+
+// What is no YAML ends a file; what was found before it is said.
+static void what_is_no_yaml_ends_the_file(void **state)
+{
+    char said[SAID_MAX];
+    (void)state;
+    said_begin();
+    int result = read_text("on: maybe\ninner: {depth: x}\nitems: [\n");
+    said_end(said);
+    assert_int_equal(result, -1);
+    if (count_lines(said) != 2)
+        fail_msg("%s", said);
+    assert_non_null(strstr(scratch_behind(fault.text), ":4: not valid YAML"));
+    said_begin();
+    result = read_text("on: maybe\ntitle: *a\ninner: {depth: x}\n");
+    said_end(said);
+    assert_int_equal(result, -1);
+    assert_int_equal(count_lines(said), 1);
+    assert_string_equal(scratch_behind(fault.text), ":2: aliases (*name) are not supported");
+}
+
+static void many_faults_are_cut_short(void **state)
+{
+    char said[SAID_MAX];
+    char yaml[8192] = "items:\n";
+    size_t at = strlen(yaml);
+    (void)state;
+    for (unsigned count = 0; count < 2 * CONF_FAULTS_MAX; count++) {
+        at += (size_t)snprintf(yaml + at, sizeof yaml - at, "- {size: x}\n");
+        said_begin();
+        int result = read_text(yaml);
+        said_end(said);
+        assert_int_equal(result, -1);
+        assert_int_equal(count_lines(said), count < CONF_FAULTS_MAX ? count : CONF_FAULTS_MAX);
+    }
+    assert_string_equal(scratch_behind(fault.text),
+                        ": more than 20 errors, the rest is not looked at");
+}
+
 static int remove_scratch(void **state)
 {
     (void)state;
@@ -273,6 +368,10 @@ int main(void)
         cmocka_unit_test(passes_over_what_is_for_others),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(a_lenient_schema_warns_of_unknown_keys),
+        cmocka_unit_test(a_fault_ends_its_value_only),
+        cmocka_unit_test(faulty_items_are_passed_over),
+        cmocka_unit_test(what_is_no_yaml_ends_the_file),
+        cmocka_unit_test(many_faults_are_cut_short),
     };
     return cmocka_run_group_tests(tests, NULL, remove_scratch);
 }

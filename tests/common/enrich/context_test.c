@@ -4,6 +4,7 @@
 #include "common/enrich/snapshot.h"
 #include "common/flow/wire.h"
 
+#include "tests/support/said.h"
 #include "tests/support/scratch.h"
 
 #include <setjmp.h>
@@ -192,7 +193,7 @@ static void refuses_what_is_no_yaml(void **state)
     (void)state;
     assert_refused("networks: [\n", ":2: not valid YAML: did not find expected node content");
     assert_refused("networks: &a []\n---\nnetworks: []\n",
-                   ":1: no networks, expected networks: [{name, cidr, context}]");
+                   ":2: a second document begins, expected the end");
     assert_refused("networks:\n- &a {name: a, cidr: 10.0.0.0/8}\n- *a\n",
                    ":3: aliases (*name) are not supported");
     assert_refused("networks: [{name: a, cidr: 10.0.0.0/8}]\n---\nnetworks: []\n",
@@ -228,6 +229,48 @@ static int remove_scratch(void **state)
     return 0;
 }
 
+// The last one is handed back, the others are in the log.
+static void all_that_is_wrong_is_said(void **state)
+{
+    static const char *const wanted[] = {
+        ":2: unknown key \\\"cdir\\\" in network, did you mean \\\"cidr\\\"?",
+        ":3: CIDR 10.1.2.3/16 has host bits set, the network is 10.1.0.0/16",
+        ":3: bad CIDR \\\"10.2.0.0\\\": expected address/bits",
+        ":4: network without \\\"name\\\"",
+        ":4: bad CIDR \\\"x/8\\\": not an IPv4 or IPv6 address",
+        ":5: context: expected a mapping, got a list",
+        ":6: key of a tag is empty",
+    };
+    char said[SAID_MAX];
+    const char *at = said;
+    (void)state;
+    said_begin();
+    int result = context_load(&context,
+                              scratch_text("networks:\n"
+                                           "- {name: a, cdir: 10.0.0.0/8}\n"
+                                           "- {name: b, cidrs: [10.1.2.3/16, 10.2.0.0]}\n"
+                                           "- {cidr: x/8}\n"
+                                           "- {name: c, cidr: 10.3.0.0/16, context: [a, {b: c}]}\n"
+                                           "- {name: d, cidr: 10.4.0.0/16, context: {'': v}}\n"
+                                           "- {name: e, cidr: 10.5.0.0/16}\n"
+                                           "- {name: f, cidr: 10.5.0.0/16}\n"),
+                              &fault);
+    said_end(said);
+    context_fini(&context);
+    assert_int_equal(result, -1);
+    assert_string_equal(scratch_behind(fault.text),
+                        ":8: duplicate CIDR 10.5.0.0/16, first on line 7");
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        at = strstr(at, wanted[i]);
+        if (at == NULL)
+            fail_msg("not said, or not in its order: %s", wanted[i]);
+    }
+    at = said;
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+        at = strchr(at, '\n') + 1;
+    assert_string_equal(at, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +282,7 @@ int main(void)
         cmocka_unit_test(refuses_wrong_keys_and_types),
         cmocka_unit_test(refuses_what_is_too_large),
         cmocka_unit_test(refuses_what_is_no_yaml),
+        cmocka_unit_test(all_that_is_wrong_is_said),
         cmocka_unit_test(survives_being_cut_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, remove_scratch);

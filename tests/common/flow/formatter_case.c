@@ -18,8 +18,8 @@ struct fault fault;
 
 struct formatter *load_filled(const char *yaml, unsigned filled)
 {
-    struct formatter *formatter = formatter_load(scratch_text(yaml), filled, &fault);
-    if (formatter == NULL)
+    struct formatter *formatter;
+    if (formatter_load(&formatter, scratch_text(yaml), filled, &fault) != 0)
         fail_msg("refused: %s", fault.text);
     return formatter;
 }

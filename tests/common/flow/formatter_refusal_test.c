@@ -1,7 +1,12 @@
 // The words for what is wrong in the formatter block of mapping.yaml.
 #include "tests/common/flow/formatter_case.h"
 
+#include "common/base/log.h"
+
+#include "tests/support/said.h"
 #include "tests/support/scratch.h"
+
+#include <string.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,8 +16,9 @@
 
 static void assert_refused_filled(const char *yaml, unsigned filled, const char *expected)
 {
-    struct formatter *formatter = formatter_load(scratch_text(yaml), filled, &fault);
-    assert_null(formatter);
+    struct formatter *formatter;
+    assert_int_equal(formatter_load(&formatter, scratch_text(yaml), filled, &fault), -1);
+    formatter_free(formatter);
     assert_string_equal(scratch_behind(fault.text), expected);
 }
 
@@ -24,11 +30,8 @@ static void assert_refused(const char *yaml, const char *expected)
 static void wrong_columns_are_refused(void **state)
 {
     (void)state;
-    assert_refused("formatter:\n  fields:\n  - bytes\n  - src_adr\n",
-                   ":4: fields: no column \"src_adr\", did you mean \"src_addr\"?");
-    assert_refused("formatter: {fields: [supercalifragilistic_and_more_than_that]}",
-                   ":1: fields: no column \"supercalifragilistic_and_more_than_that\", neither in "
-                   "the schema nor under protobuf");
+    assert_refused("formatter:\n  fields:\n  - no_such\n  - nor_this\n",
+                   ":3: fields: none of these is a column");
     assert_refused("formatter: {key: [icmp_name]}",
                    ":1: key: icmp_name is made for printing, expected a field");
     assert_refused("formatter: {key: [sampler]}",
@@ -82,11 +85,81 @@ static void a_number_of_enrichment_is_refused_where_it_is_written(void **state)
     formatter_free(load_filled(yaml, FORMAT_COUNTRY | FORMAT_AS_NAME));
 }
 
+static void assert_warned(const char *said, const char *line)
+{
+    const char *at = strstr(said, line);
+    if (at == NULL)
+        fail_msg("not said: %s, but %s", line, said);
+}
+
+// The columns that there are stay in their order.
+static void unknown_columns_are_left_out(void **state)
+{
+    char said[SAID_MAX];
+    size_t count;
+    (void)state;
+    log_setup(LOG_LEVEL_WARN, false);
+    said_begin();
+    struct formatter *formatter = load_filled("formatter:\n"
+                                              "  fields:\n"
+                                              "  - bytes\n"
+                                              "  - custom_src_port\n"
+                                              "  - src_adr\n"
+                                              "  - dst_port\n",
+                                              0);
+    said_end(said);
+    (void)quiet(state);
+    const char *const *fields = formatter_fields(formatter, &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(fields[0], "bytes");
+    assert_string_equal(fields[1], "dst_port");
+    formatter_free(formatter);
+    assert_warned(said, ":4: fields: \\\"custom_src_port\\\" is left out, it is no column: neither "
+                        "in the schema nor under protobuf");
+    assert_warned(said, ":5: fields: \\\"src_adr\\\" is left out, it is no column: did you mean "
+                        "\\\"src_addr\\\"?");
+}
+
+// Beside a faulty column all else of the block is looked at.
+static void all_that_is_wrong_is_said(void **state)
+{
+    char said[SAID_MAX];
+    struct formatter *formatter;
+    (void)state;
+    said_begin();
+    int result = formatter_load(&formatter,
+                                scratch_text("formatter:\n"
+                                             "  key: [nothing_of_that_name, icmp_name]\n"
+                                             "  render: {bytes: ipp, src_addr: macc}\n"
+                                             "  rename: {bytes: ''}\n"
+                                             "  protobuf:\n"
+                                             "  - {name: x, index: 9, type: varint}\n"
+                                             "  - {name: y, index: 2000, type: varnt}\n"
+                                             "  - {name: z, index: 2001, type: varint}\n"),
+                                0, &fault);
+    said_end(said);
+    assert_int_equal(result, -1);
+    assert_non_null(formatter);
+    assert_non_null(formatter_custom(formatter, "z"));
+    assert_null(formatter_custom(formatter, "y"));
+    formatter_free(formatter);
+    assert_warned(said, ":6: index of x: 9 is that of bytes");
+    assert_warned(said, ":7: unknown type");
+    assert_warned(said, ":2: key: no column");
+    assert_warned(said, ":2: key: icmp_name is made for printing");
+    assert_warned(said, ":4: rename: name of 0 bytes");
+    assert_warned(said, ":3: unknown renderer \\\"ipp\\\"");
+    assert_string_equal(scratch_behind(fault.text),
+                        ":3: unknown renderer \"macc\", did you mean \"mac\"?");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wrong_columns_are_refused),
         cmocka_unit_test(wrong_custom_columns_are_refused),
+        cmocka_unit_test(unknown_columns_are_left_out),
+        cmocka_unit_test(all_that_is_wrong_is_said),
         cmocka_unit_test(a_number_of_enrichment_is_refused_where_it_is_written),
     };
     return cmocka_run_group_tests(tests, quiet, remove_scratch);
