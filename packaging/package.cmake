@@ -31,6 +31,8 @@ or reads them from captures, and writes flows as protobuf, JSON or text.
 .
 enricher adds the networks that addresses belong to, their autonomous
 systems and their countries.")
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_DEPENDS adduser)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SUGGESTS logrotate)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_CONTROL_EXTRA
     ${CMAKE_CURRENT_LIST_DIR}/debian/conffiles
@@ -47,6 +49,7 @@ set(CPACK_DEBIAN_DEVEL_PACKAGE_DEPENDS "libc6-dev, libyaml-dev")
 
 install(FILES debian/goflow2plus.default DESTINATION /etc/default RENAME goflow2plus)
 install(FILES debian/enricher.default DESTINATION /etc/default RENAME enricher)
+install(FILES debian/goflow2plus.logrotate DESTINATION /etc/logrotate.d RENAME goflow2plus)
 install(FILES debian/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES debian/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libgoflow2plus-dev
     COMPONENT devel)

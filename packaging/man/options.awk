@@ -1,6 +1,6 @@
-# Puts what a program prints with -h into its page of section 1:
+# Puts what a program prints with -h into its page of section 8:
 #
-#   program -h 2>&1 | awk -f roff.awk -f options.awk -v page=program.1.in
+#   program -h 2>&1 | awk -f roff.awk -f options.awk -v page=program.8.in
 #
 # In the page a line %DESCRIPTION% becomes the paragraphs that -h begins with, a line %OPTIONS% its
 # groups of flags. So a flag is described in the program's own table and nowhere else.

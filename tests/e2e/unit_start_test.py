@@ -2,7 +2,7 @@
 """The units under a systemd that is really there: they start in their sandbox, have no rights but
 the one that they name, reload and stop without a loss.
 
-    unit_start_test.py FOLDER    of the units as they are installed
+    unit_start_test.py BUILD    the build folder whose install is tried
 """
 
 import json
@@ -17,17 +17,18 @@ sys.path.insert(0, TESTS)
 from support import netflow, process, systemd  # noqa: E402
 
 FLOWS = "/var/lib/goflow2plus/flows.json"
+ENRICHED = "/var/lib/enricher/flows.json"
 ROTATED = "/var/lib/goflow2plus/flows.1.json"
 CAP_NET_ADMIN = 1 << 12
 SEND = "cat > /dev/udp/127.0.0.1/2055"  # bash's own sockets, so that no program is needed inside
 
 
 class UnitStartTest(unittest.TestCase):
-    units = None
+    build = None
 
     def setUp(self):
         try:
-            self.systemd = systemd.Systemd(self.units)
+            self.systemd = systemd.Systemd(self.build)
             self.systemd.__enter__()
         except systemd.Absent as why:
             process.left_out(self.id(), str(why))
@@ -45,6 +46,10 @@ class UnitStartTest(unittest.TestCase):
 
     def read(self, path):
         return self.systemd.run("cat", path).stdout.splitlines()
+
+    def set(self, service, *lines):
+        """What an administrator writes into /etc/default."""
+        self.systemd.run("tee", f"/etc/default/{service}", stdin="\n".join(lines).encode())
 
     def send(self, sequence):
         sent = self.systemd.run("bash", "-c", SEND, stdin=netflow.v5(sequence, ["10.0.0.1"]))
@@ -95,7 +100,72 @@ class UnitStartTest(unittest.TestCase):
         self.systemd.run("systemctl", "stop", "enricher")
         self.assertEqual(self.systemd.show("enricher", "Result"), "success")
 
+    def test_a_variable_goes_before_the_file_and_the_group_reads(self):
+        text = "/var/log/goflow2plus/flows.txt"
+        self.set("goflow2plus", "GOFLOW2PLUS_FORMAT=text", f"GOFLOW2PLUS_TRANSPORT_FILE={text}")
+        self.start("goflow2plus")
+        self.send(1)
+        process.wait_until(lambda: "10.0.0.1" in "".join(self.read(text)), "a flow in text")
+        for path, mode in ((text, "640"), (os.path.dirname(text), "750"),
+                           (os.path.dirname(FLOWS), "750")):
+            said = self.systemd.run("stat", "-c", "%a %U %G", path).stdout.strip()
+            self.assertEqual(said, f"{mode} goflow2plus goflow2plus", path)
+        self.assertNotEqual(self.systemd.run("test", "-e", FLOWS).returncode, 0)
+
+    def test_a_wrong_setting_is_not_tried_again(self):
+        self.set("goflow2plus", "GOFLOW2PLUS_ARGS=-fromat=text")
+        started = self.systemd.run("systemctl", "start", "goflow2plus")
+        self.assertNotEqual(started.returncode, 0)
+        self.assertEqual(self.systemd.show("goflow2plus", "ActiveState"), "failed")
+        self.assertEqual(self.systemd.show("goflow2plus", "NRestarts"), "0")
+        self.assertIn("fromat", self.log("goflow2plus"))
+
+    def test_what_is_missing_is_waited_for(self):
+        self.set("goflow2plus", "GOFLOW2PLUS_MAPPING=/etc/mapping.yaml")
+        self.assertNotEqual(self.systemd.run("systemctl", "start", "goflow2plus").returncode, 0)
+        self.systemd.run("tee", "/etc/mapping.yaml", stdin=b"formatter: {}\n")
+        process.wait_until(lambda: self.systemd.show("goflow2plus", "ActiveState") == "active",
+                           "it to be tried again")
+        self.systemd.run("tee", "/etc/mapping.yaml", stdin=b"formatter: [\n")
+        self.assertNotEqual(self.systemd.run("systemctl", "reload", "goflow2plus").returncode, 0)
+        self.assertEqual(self.systemd.show("goflow2plus", "ActiveState"), "active")
+
+    def test_both_in_one_unit(self):
+        self.start("goflow2plus-pipeline")
+        main = self.systemd.show("goflow2plus-pipeline", "MainPID")
+        found = {}
+        for pid in "".join(self.read(f"/proc/{main}/task/{main}/children")).split():
+            name, = self.read(f"/proc/{pid}/comm")
+            found[name] = "\n".join(self.read(f"/proc/{pid}/status"))
+        self.assertEqual(set(found), {"goflow2plus", "enricher"})
+        for status in found.values():
+            self.assertRegex(status, r"CapEff:\t0{16}\n")
+        self.send(1)
+        self.await_lines(ENRICHED, 1)
+        self.systemd.run("mv", ENRICHED, ENRICHED + ".1")
+        reloaded = self.systemd.run("systemctl", "reload", "goflow2plus-pipeline")
+        self.assertEqual(reloaded.returncode, 0, self.log("goflow2plus-pipeline"))
+        process.wait_until(lambda: self.systemd.run("test", "-e", ENRICHED).returncode == 0,
+                           "another file")
+        self.send(2)
+        self.await_lines(ENRICHED, 1)
+        self.systemd.run("systemctl", "stop", "goflow2plus-pipeline")
+        self.assertEqual(self.systemd.show("goflow2plus-pipeline", "Result"), "success")
+        self.set("enricher", "ENRICHER_ARGS=-fromat=text")
+        self.systemd.run("systemctl", "start", "goflow2plus-pipeline")
+        process.wait_until(lambda: self.systemd.show("goflow2plus-pipeline", "ActiveState") ==
+                           "failed", "it to fail")
+        self.assertEqual(self.systemd.show("goflow2plus-pipeline", "NRestarts"), "0")
+
+    def test_several_enrichers(self):
+        self.set("enricher-b", "ENRICHER_FORMAT=text")
+        for name in "ab":
+            self.start(f"goflow2plus-enricher@{name}")
+            process.wait_until(lambda: self.systemd.run(
+                "test", "-e", f"/var/lib/enricher/{name}.json").returncode == 0, "its file")
+            self.assertEqual(self.systemd.show(f"enricher@{name}", "ActiveState"), "active")
+
 
 if __name__ == "__main__":
-    UnitStartTest.units = os.path.abspath(sys.argv.pop())
+    UnitStartTest.build = os.path.abspath(sys.argv.pop())
     unittest.main()

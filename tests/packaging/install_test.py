@@ -23,10 +23,18 @@ from support import process  # noqa: E402
 PROGRAMS = {"goflow2plus": process.COLLECTOR, "enricher": process.ENRICHER}
 DOCUMENTS = {"flow-mapping.5": "mapping.md", "flow-context.5": "context.md",
              "flow-config.5": "config.md", "flow-filter.5": "filter.md"}
-PAGES = [f"{program}.1" for program in PROGRAMS] + list(DOCUMENTS)
+PAGES = [f"{program}.8" for program in PROGRAMS] + list(DOCUMENTS)
+UNITS = ("goflow2plus.service", "goflow2plus-pipeline.service", "enricher.service",
+         "enricher@.service")
+LINKS = {"bin/goflow2plus-enricher": "enricher",
+         "share/man/man8/goflow2plus-enricher.8.gz": "enricher.8.gz",
+         "lib/systemd/system/goflow2plus-enricher.service": "enricher.service",
+         "lib/systemd/system/goflow2plus-enricher@.service": "enricher@.service"}
 FILES = [*(f"bin/{program}" for program in PROGRAMS),
          *(f"share/man/man{page[-1]}/{page}.gz" for page in PAGES),
-         *(f"lib/systemd/system/{program}.service" for program in PROGRAMS),
+         *(f"lib/systemd/system/{unit}" for unit in UNITS),
+         *(f"etc/goflow2plus/{program}.yaml" for program in PROGRAMS),
+         "libexec/goflow2plus/pipeline", "lib/sysusers.d/goflow2plus.conf",
          *(f"share/goflow2plus/{name}" for name in (
              "mapping.yaml", "context.yaml", "flow.proto", "goflow2plus-sysctl.conf")),
          "share/doc/goflow2plus/README.md", "share/doc/goflow2plus/LICENSE"]
@@ -81,6 +89,14 @@ class InstallTest(unittest.TestCase):
         for name in FILES:
             self.assertTrue(os.path.isfile(os.path.join(self.prefix, name)), name)
 
+    def test_the_enricher_has_a_second_name(self):
+        for name, target in LINKS.items():
+            path = os.path.join(self.prefix, name)
+            self.assertEqual(os.readlink(path), target)
+            self.assertTrue(os.path.isfile(path), name)
+        said = run(os.path.join(self.prefix, "bin/goflow2plus-enricher"), "-v")
+        self.assertEqual(said, run(os.path.join(self.prefix, "bin/enricher"), "-v"))
+
     def test_documents_are_there(self):
         def below(folder):
             return {os.path.relpath(path, folder)
@@ -114,7 +130,7 @@ class InstallTest(unittest.TestCase):
             _, listing, log = process.run([program, "-h"])
             flags = re.findall(r"^  -(\S+)", listing.decode() + log, re.M)
             self.assertGreater(len(flags), 20)
-            described = re.findall(r"^\.It Fl (\S+)", self.page(name + ".1"), re.M)
+            described = re.findall(r"^\.It Fl (\S+)", self.page(name + ".8"), re.M)
             self.assertEqual([flag.replace("-", r"\-") for flag in flags], described)
 
     def test_pages_have_every_section(self):
@@ -145,13 +161,45 @@ class InstallTest(unittest.TestCase):
                 self.assertIn(example, page)
 
     def test_units_run_what_is_installed(self):
-        for name in PROGRAMS:
-            path = os.path.join(self.prefix, f"lib/systemd/system/{name}.service")
-            with open(path, encoding="utf-8") as file:
+        """And read what is installed, below the folder that the build is for."""
+        for name in UNITS:
+            with open(os.path.join(self.prefix, "lib/systemd/system", name),
+                      encoding="utf-8") as file:
                 unit = file.read()
-            self.assertRegex(unit, rf"(?m)^ExecStart=/\S+/bin/{name} \$")
-            self.assertIn('ExecReload=/bin/sh -c "kill -HUP $MAINPID"\n', unit)
             self.assertNotIn("@CMAKE", unit)
+            self.assertRegex(unit, r"(?m)^ExecReload=/bin/sh -c .kill -HUP -?\$MAINPID.$")
+            named = re.findall(r"/usr/local/((?:bin|etc|libexec)/\S+)", unit)
+            self.assertGreater(len(named), 2)
+            for path in named:
+                self.assertTrue(os.path.isfile(os.path.join(self.prefix, path)), path)
+
+    def test_settings_of_the_services_are_right(self):
+        """As they are, and with the lines that wait behind a comment sign."""
+        for name, program in PROGRAMS.items():
+            with open(os.path.join(self.prefix, f"etc/goflow2plus/{name}.yaml"),
+                      encoding="utf-8") as file:
+                plainly = file.read()
+            self.assertRegex(plainly, r"(?m)^#[a-z.]+: ")
+            path = os.path.join(self.folder.name, name + ".yaml")
+            for text in (plainly, re.sub(r"(?m)^#([a-z.]+: )", r"\1", plainly)):
+                for folder in re.findall(r"/(?:etc|var/lib)/\w+", text):
+                    os.makedirs(self.folder.name + folder, exist_ok=True)
+                text = re.sub(r"(?=/(?:etc|var/lib)/)", self.folder.name, text)
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(text)
+                self.put_samples(text)
+                status, said = run(program, "-check", "-config", path)
+                self.assertEqual(status, 0, said)
+                self.assertNotIn("level=WARN", said)
+
+    def put_samples(self, text):
+        """What a file of settings names."""
+        fixtures = os.path.join(TESTS, "fixtures")
+        for name, origin in (("context.yaml", os.path.join(ROOT, "context.yaml")),
+                             ("GeoLite2-ASN.mmdb", os.path.join(fixtures, "demo-asn.mmdb")),
+                             ("GeoLite2-Country.mmdb", os.path.join(fixtures, "demo-country.mmdb"))):
+            for path in re.findall(rf"(/\S+/{re.escape(name)})$", text, re.M):
+                shutil.copy(origin, path)
 
 
 if __name__ == "__main__":

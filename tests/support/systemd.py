@@ -13,7 +13,8 @@ from support import process
 
 BOOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "systemd_boot.sh")
 SYSTEMD = "/lib/systemd/systemd"
-NEEDED = ("unshare", "nsenter", "pivot_root", "chroot", "systemctl", "ip")
+NEEDED = ("unshare", "nsenter", "pivot_root", "chroot", "systemctl", "ip", "cmake",
+          "systemd-sysusers")
 SEARCH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
@@ -41,9 +42,9 @@ def _check():
 
 
 class Systemd:
-    """Boots with the units of a folder; raises Absent where that is not possible."""
+    """Boots with what a build folder installs; raises Absent where that is not possible."""
 
-    def __init__(self, units):
+    def __init__(self, build):
         _check()
         try:
             self._group = tempfile.mkdtemp(prefix="goflow2plus-test-", dir=_control_groups())
@@ -55,7 +56,7 @@ class Systemd:
         self._process = subprocess.Popen(
             ["sh", "-c", f'echo $$ >"{self._group}/cgroup.procs" && exec "$@"', "sh",
              "unshare", "--mount", "--pid", "--fork", "--kill-child", "--cgroup", "--uts", "--ipc",
-             "--net", BOOT, self._folder.name, units, process.BIN],
+             "--net", BOOT, self._folder.name, build],
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
 
     def __enter__(self):

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Boots systemd over a copy of this system that is gone with it: systemd_boot.sh FOLDER UNITS BINARIES
+# Boots systemd over a copy of this system that is gone with it: systemd_boot.sh FOLDER BUILD
 #
 # For tests/support/systemd.py, which gives it namespaces of its own. FOLDER is empty and stays so;
-# of the copy, only UNITS are units, and their programs come from BINARIES.
+# what BUILD installs is there, its user too.
 set -eu
 
-folder=$1 units=$2 binaries=$3
+folder=$1 build=$2
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$folder"
 mkdir "$folder/upper" "$folder/work" "$folder/root"
@@ -19,12 +19,8 @@ mount -t tmpfs tmpfs "$root/tmp"
 mount --rbind /dev "$root/dev"
 rm -rf "$root/etc/systemd/system" "$root/etc/default/goflow2plus" "$root/etc/default/enricher"
 mkdir -p "$root/etc/systemd/system"
-for unit in "$units"/*.service; do
-    cp "$unit" "$root/etc/systemd/system/"
-    program=$(sed -n 's/^ExecStart=\([^ ]*\).*/\1/p' "$unit")
-    mkdir -p "$root$(dirname "$program")"
-    cp "$binaries/$(basename "$program")" "$root$program"
-done
+DESTDIR=$root cmake --install "$build" >/dev/null
+chroot "$root" systemd-sysusers /usr/local/lib/sysusers.d/goflow2plus.conf
 printf '[Unit]\nDefaultDependencies=no\n' >"$root/etc/systemd/system/bare.target"
 ip link set lo up
 cd "$root"
