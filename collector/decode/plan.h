@@ -54,14 +54,26 @@ uint32_t plan_unused(const struct plan *plan);
 // Whether some operation of it takes that field of its template.
 bool plan_takes(const struct plan *plan, const struct template_field *field);
 
+enum {
+    PLAN_ICMP_V4 = 1,
+    PLAN_ICMP_V6 = 58,
+};
+
 // Whether the protocol is ICMP, and so what exporters put into ports is its type and code.
 static inline bool plan_icmp_is(uint64_t proto)
 {
-    return proto == 1 || proto == 58;
+    return proto == PLAN_ICMP_V4 || proto == PLAN_ICMP_V6;
 }
 
-// Gives a flow of ICMP without a type and code those of its destination port, type * 256 + code, or
-// of its source port where the other one is 0.
+// Type and code, type * 256 + code, that a port of ICMP says. Cisco IOS-XR sends the bare type of
+// ICMPv6, which has no type 0 (RFC 4443, section 2.1, and IANA's registry).
+static inline uint64_t plan_icmp_of(uint64_t proto, uint64_t port)
+{
+    return proto == PLAN_ICMP_V6 && port < 256 ? port << 8 : port;
+}
+
+// Gives a flow of ICMP without a type and code those of its destination port, or of its source port
+// where the other one is 0.
 static inline void plan_icmp_ports(struct flow *flow)
 {
     uint64_t port = flow_num(flow, FLOW_DST_PORT);
@@ -69,6 +81,7 @@ static inline void plan_icmp_ports(struct flow *flow)
         port = flow_num(flow, FLOW_SRC_PORT);
     if (flow_has(flow, FLOW_ICMP_TYPE) || flow_has(flow, FLOW_ICMP_CODE))
         return;
+    port = plan_icmp_of(flow_num(flow, FLOW_PROTO), port);
     flow_set_num(flow, FLOW_ICMP_TYPE, port >> 8 & 0xff);
     flow_set_num(flow, FLOW_ICMP_CODE, port & 0xff);
 }

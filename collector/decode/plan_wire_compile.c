@@ -380,7 +380,7 @@ static void arrange_icmp(struct plan_wire *wire, const struct compiler *c)
     for (unsigned i = 0; i < ICMP_PART_COUNT; i++)
         wire->icmp[i] = c->of[fields[i]];
     wire->icmp_known = true;
-    wire->special |= UINT64_C(1) << 1 | UINT64_C(1) << 58; // plan_icmp_is
+    wire->special |= UINT64_C(1) << PLAN_ICMP_V4 | UINT64_C(1) << PLAN_ICMP_V6;
     wire->proto_at = (uint16_t)(c->of[FLOW_PROTO].offset - 1);
     wire->icmp_said = (c->own & ICMP) != 0;
     if (wire->icmp_said)
