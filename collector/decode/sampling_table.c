@@ -140,8 +140,20 @@ static unsigned unnamed_of(const struct sampling_terms *terms, const struct samp
     return names | (place->in_if == 0 && place->out_if == 0 ? SAMPLING_INTERFACES : 0);
 }
 
+// The interface of the record that rows without a direction are for: the one that the packet came
+// in by when there is a row for it, else the other.
+static uint32_t undirected_of(const struct sampling_table *table,
+                              const struct sampling_place *place)
+{
+    for (unsigned i = 0; i < table->count; i++)
+        if ((table->row[i].names & SAMPLING_INTERFACE) != 0 &&
+            table->row[i].ingress == place->in_if)
+            return place->in_if;
+    return place->out_if;
+}
+
 // Whether the row may be the record's: nothing that the record names is another one.
-static bool fits(const struct sampling_row *row, unsigned unnamed,
+static bool fits(const struct sampling_row *row, unsigned unnamed, uint32_t undirected,
                  const struct sampling_terms *terms, const struct sampling_place *place)
 {
     unsigned names = row->names & ~unnamed;
@@ -152,19 +164,19 @@ static bool fits(const struct sampling_row *row, unsigned unnamed,
         ((names & SAMPLING_INGRESS) != 0 && row->ingress != place->in_if) ||
         ((names & SAMPLING_EGRESS) != 0 && row->egress != place->out_if))
         return false;
-    return (names & SAMPLING_INTERFACE) == 0 || row->ingress == place->in_if ||
-           row->ingress == place->out_if;
+    return (names & SAMPLING_INTERFACE) == 0 || row->ingress == undirected;
 }
 
 // The rate of all rows that may be the record's and name at least these things, 0 when they differ.
 static uint64_t find_common(const struct sampling_table *table, unsigned wanted, unsigned unnamed,
                             const struct sampling_terms *terms, const struct sampling_place *place)
 {
+    uint32_t undirected = undirected_of(table, place);
     uint64_t rate = 0;
     for (unsigned i = 0; i < table->count; i++) {
         const struct sampling_row *row = &table->row[i];
         if ((row->names & wanted) != wanted || (row->names & SAMPLING_DOMAIN) != place->foreign ||
-            !fits(row, unnamed, terms, place))
+            !fits(row, unnamed, undirected, terms, place))
             continue;
         if (rate != 0 && rate != row->rate)
             return 0;

@@ -121,6 +121,14 @@ static const struct sampling_case CASES[] = {
      3,
      {100, 1000, 0},
      EXPORTER_SAMPLING_UNKNOWN},
+    {"and is then that of the interface that the flow came in by, for records that name none",
+     {{1,
+       "v9(7: set(1: 0100 0004 0008 00020002 00300001 00220002)"
+       "set(100: 000b 01 0064 0016 02 03e8) set(0: 0104 0003 00080004 000a0002 000e0002)"
+       "set(104: 0a000001 000b 0016 0a000001 0016 000b 0a000001 0005 0016 0a000001 0005 0006))"}},
+     4,
+     {100, 1000, 1000, 0},
+     EXPORTER_SAMPLING_UNKNOWN},
     {"a zero takes nothing away",
      {{1, "v9(7: " V9_SYSTEM V9_PLAIN ")"}, {1, "v9(7: set(110: 0001 0000) set(102: 0a000001))"}},
      2,
