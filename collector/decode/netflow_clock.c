@@ -30,25 +30,28 @@ static bool is_said(const struct plan_time *time)
     return time->clock == PLAN_CLOCK_ABSOLUTE || time->clock == PLAN_CLOCK_NONE;
 }
 
-static bool is_missing(const struct netflow_clock *clock, const struct plan_time *time)
+// A time of 0 is one that the duration completes, and stands where there is none.
+static bool is_missing(const struct netflow_clock *clock, const struct plan_result *record,
+                       const struct plan_time *time)
 {
     return time->clock == PLAN_CLOCK_NONE ||
-           (time->clock == PLAN_CLOCK_ABSOLUTE && time->value == 0) ||
+           (time->clock == PLAN_CLOCK_ABSOLUTE && time->value == 0 && record->has_duration) ||
            (time->clock == PLAN_CLOCK_UPTIME && !netflow_clock_counts(clock));
 }
 
 // What the duration says of a start or an end that is missing; a flow with neither ended as it was
-// exported.
+// exported. None begins after its end, so that a start of which nothing is said is the end.
 static void complete(const struct netflow_clock *clock, const struct plan_result *record,
                      uint64_t *start_ns, uint64_t *end_ns)
 {
-    bool no_start = is_missing(clock, &record->start);
-    bool no_end = is_missing(clock, &record->end);
+    bool no_start = is_missing(clock, record, &record->start);
+    bool no_end = is_missing(clock, record, &record->end);
     if (no_start && no_end)
         *end_ns = clock->export_ns;
     if (no_start && record->duration_ns <= *end_ns)
         *start_ns = *end_ns - record->duration_ns;
-    else if (no_end && !no_start && record->duration_ns <= UINT64_MAX - *start_ns)
+    else if (no_end && !no_start && record->has_duration &&
+             record->duration_ns <= UINT64_MAX - *start_ns)
         *end_ns = *start_ns + record->duration_ns;
 }
 
@@ -62,7 +65,7 @@ bool netflow_clock_set(const struct netflow_clock *clock, const struct plan_resu
     if (uptimes && !netflow_clock_counts(clock)) { // the flow ended as it was exported
         uint32_t duration_ms = (uint32_t)(record->end.value - record->start.value);
         start_ns = netflow_clock_before(end_ns, (int64_t)duration_ms * NETFLOW_CLOCK_NS_PER_MS);
-    } else if (record->duration_ns != 0) {
+    } else {
         complete(clock, record, &start_ns, &end_ns);
     }
     // A time may be there by the mapping: the record's own goes before it, the export time does

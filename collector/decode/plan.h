@@ -32,7 +32,8 @@ struct plan_result {
     struct plan_time start;
     struct plan_time end;
     uint64_t init_ms;     // systemInitTimeMilliseconds, 0 when the record has none
-    uint64_t duration_ns; // of the flow, 0 when the record does not say it
+    uint64_t duration_ns; // of the flow
+    bool has_duration;    // the record says it
     bool has_sampling;    // some sampling element was there
     struct sampling_terms sampling;
 };

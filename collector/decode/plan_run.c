@@ -62,14 +62,17 @@ static void keep_section(struct plan_scratch *scratch, const struct op *op, cons
 
 static void keep_label(struct plan_scratch *scratch, unsigned place, uint64_t value, size_t len)
 {
-    scratch->stack[place] = (uint32_t)(len == 4 ? value >> 8 : value) & 0xffffff;
+    uint32_t entry = (uint32_t)(len == 4 ? value >> 8 : value) & 0xffffff;
+    if (entry != 0)
+        scratch->stack[place] = entry;
 }
 
-// The finest that is not zero.
+// The finest that is not zero. A flow of one packet lasts 0.
 static void take_duration(struct plan_result *result, unsigned unit, uint64_t value)
 {
     uint64_t unit_ns = unit == TIME_UNIT_MICRO ? 1000 : 1000000;
     uint64_t duration_ns;
+    result->has_duration = true;
     if (value == 0 || (result->duration_ns != 0 && unit != TIME_UNIT_MICRO))
         return;
     if (!__builtin_mul_overflow(value, unit_ns, &duration_ns))
@@ -110,7 +113,7 @@ static void apply_number(const struct plan_run *run, const struct op *op, uint64
         set_time(&run->result->end, op->argument, value);
         break;
     case OP_TIME_INIT:
-        run->result->init_ms = value;
+        run->result->init_ms = value == 0 ? run->result->init_ms : value;
         break;
     case OP_SAMPLING:
         take_sampling(run->result, op->argument, value);
@@ -365,6 +368,7 @@ size_t plan_run(const struct plan *plan, const uint8_t *data, size_t len, struct
     result->start.clock = PLAN_CLOCK_NONE;
     result->end.clock = PLAN_CLOCK_NONE;
     result->init_ms = 0;
+    result->has_duration = false;
     result->duration_ns = 0;
     result->has_sampling = false;
     if (plan->scratch) {

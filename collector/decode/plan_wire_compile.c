@@ -173,9 +173,22 @@ static bool add_time(struct compiler *c, const struct op *op)
     return true;
 }
 
+// An end alone is the start too.
+static void start_at_end(struct compiler *c)
+{
+    unsigned len;
+    struct step start = c->of[FLOW_TIME_FLOW_END_NS];
+    start.head = wire_tag(FLOW_TIME_FLOW_START_NS, &len);
+    start.head_len = (uint8_t)len;
+    c->of[FLOW_TIME_FLOW_START_NS] = start;
+    c->own |= FLOW_BIT(FLOW_TIME_FLOW_START_NS);
+}
+
 // Of uptimes zero is one. A duration says nothing where both times are there.
 static bool settle_times(struct compiler *c)
 {
+    if (!c->duration && (c->own & TIMES) == FLOW_BIT(FLOW_TIME_FLOW_END_NS))
+        start_at_end(c);
     if (c->duration)
         c->not_zero |= TIMES;
     if ((c->not_zero & ~c->own) != 0)

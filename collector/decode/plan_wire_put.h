@@ -28,7 +28,8 @@ static inline uint8_t *put_constants(uint8_t *out, const struct plan_writing *wr
 }
 
 // Uptimes as netflow_clock_set takes them. Where nobody knows what they count from, the flow ended
-// as it was exported, and its start is known when it says both.
+// as it was exported, and its start is known when it says both. 0 takes the whole way, as does a
+// start whose end is an absolute time.
 static inline uint64_t start_of(const struct netflow_clock *clock, const struct step *step,
                                 const uint8_t *record)
 {
@@ -36,7 +37,7 @@ static inline uint64_t start_of(const struct netflow_clock *clock, const struct 
     if (netflow_clock_counts(clock))
         return netflow_clock_uptime(clock, start_ms);
     if (step[1].code != STEP_UPTIME_END)
-        return clock->export_ns;
+        return step[1].code == STEP_CONSTANTS ? clock->export_ns : 0;
     uint32_t duration_ms = (uint32_t)number_at(&step[1], record) - start_ms;
     return netflow_clock_before(clock->export_ns, (int64_t)duration_ms * NETFLOW_CLOCK_NS_PER_MS);
 }

@@ -163,6 +163,29 @@ static void times(void **state)
          {{161, 4, 2000}, {162, 8, 2500000}},
          {{FLOW_TIME_FLOW_START_NS, EXPORT_NS - 2500 * (NS_PER_S / 1000)},
           {FLOW_TIME_FLOW_END_NS, EXPORT_NS}}},
+        {10, // a flow of one packet lasts 0
+         {{153, 8, 1699999996000}, {161, 4, 0}},
+         {{FLOW_TIME_FLOW_START_NS, 1699999996 * NS_PER_S},
+          {FLOW_TIME_FLOW_END_NS, 1699999996 * NS_PER_S}}},
+        {10,
+         {{162, 8, 0}, {152, 8, 1699999996000}, {161, 4, 0}},
+         {{FLOW_TIME_FLOW_START_NS, 1699999996 * NS_PER_S},
+          {FLOW_TIME_FLOW_END_NS, 1699999996 * NS_PER_S}}},
+        {10, // none begins after its end
+         {{151, 4, 1699999996}},
+         {{FLOW_TIME_FLOW_START_NS, 1699999996 * NS_PER_S},
+          {FLOW_TIME_FLOW_END_NS, 1699999996 * NS_PER_S}}},
+        {10,
+         {{22, 4, 1000}, {153, 8, 1699999996000}},
+         {{FLOW_TIME_FLOW_START_NS, 1699999996 * NS_PER_S},
+          {FLOW_TIME_FLOW_END_NS, 1699999996 * NS_PER_S}}},
+        {9,
+         {{21, 4, 9500}},
+         {{FLOW_TIME_FLOW_START_NS, EXPORT_NS - NS_PER_S / 2},
+          {FLOW_TIME_FLOW_END_NS, EXPORT_NS - NS_PER_S / 2}}},
+        {10,
+         {{150, 4, 1699999996}},
+         {{FLOW_TIME_FLOW_START_NS, 1699999996 * NS_PER_S}, {FLOW_TIME_FLOW_END_NS, EXPORT_NS}}},
         {10,
          {{152, 8, 1699999991000}, {153, 8, 1699999996000}, {161, 4, 77}},
          {{FLOW_TIME_FLOW_START_NS, 1699999991 * NS_PER_S},
@@ -243,10 +266,14 @@ static void the_stack_ends_at_its_bottom(void **state)
         {{FLOW_TYPE, 0}}};
     static const struct element_case holes = {
         10, {{70, 3, 0}, {71, 3, 0x000640}, {73, 3, 0x0007d0}}, {{FLOW_TYPE, 0}}};
+    static const struct element_case twin = {
+        10, {{70, 3, 0x000640}, {71, 3, 0x0007d1}, {71, 3, 0}, {70, 3, 0}}, {{FLOW_TYPE, 0}}};
     static const struct element_case null = {10, {{71, 3, 0x000640}, {70, 3, 1}}, {{FLOW_TYPE, 0}}};
     size_t count;
     for (unsigned at = 0; at < 4; at++)
         assert_labels(send_turned(*state, &two, at), 100, 125);
+    for (unsigned at = 0; at < 4; at++)
+        assert_labels(send_turned(*state, &twin, at), 100, 125);
     for (unsigned at = 0; at < 3; at++)
         assert_labels(send_turned(*state, &holes, at), 100, 125);
     for (unsigned at = 0; at < 2; at++) { // the explicit null label, at the bottom
