@@ -66,11 +66,12 @@ static inline bool plan_icmp_is(uint64_t proto)
     return proto == PLAN_ICMP_V4 || proto == PLAN_ICMP_V6;
 }
 
-// Type and code, type * 256 + code, that a port of ICMP says. Cisco IOS-XR sends the bare type of
-// ICMPv6, which has no type 0 (RFC 4443, section 2.1, and IANA's registry).
-static inline uint64_t plan_icmp_of(uint64_t proto, uint64_t port)
+// Type and code, type * 256 + code, that a port of ICMP says. Cisco IOS-XR and Procera send the
+// bare type: there is no type 0 of ICMPv6, and none but code 0 of ICMP's (IANA's registries; RFC
+// 792).
+static inline uint64_t plan_icmp_of(uint64_t port)
 {
-    return proto == PLAN_ICMP_V6 && port < 256 ? port << 8 : port;
+    return port < 256 ? port << 8 : port;
 }
 
 // Gives a flow of ICMP without a type and code those of its destination port, or of its source port
@@ -82,7 +83,7 @@ static inline void plan_icmp_ports(struct flow *flow)
         port = flow_num(flow, FLOW_SRC_PORT);
     if (flow_has(flow, FLOW_ICMP_TYPE) || flow_has(flow, FLOW_ICMP_CODE))
         return;
-    port = plan_icmp_of(flow_num(flow, FLOW_PROTO), port);
+    port = plan_icmp_of(port);
     flow_set_num(flow, FLOW_ICMP_TYPE, port >> 8 & 0xff);
     flow_set_num(flow, FLOW_ICMP_CODE, port & 0xff);
 }

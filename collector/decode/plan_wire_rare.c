@@ -102,7 +102,7 @@ static uint8_t *put_icmp(uint8_t *out, const struct plan_wire *wire, const uint8
     uint64_t port = icmp_part(wire, ICMP_DST_PORT, record);
     if (port == 0)
         port = icmp_part(wire, ICMP_SRC_PORT, record);
-    port = plan_icmp_of(record[wire->proto_at], port);
+    port = plan_icmp_of(port);
     out = put_number(out, &wire->icmp[ICMP_TYPE], port >> 8 & 0xff);
     return put_number(out, &wire->icmp[ICMP_CODE], port & 0xff);
 }

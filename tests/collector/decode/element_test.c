@@ -226,14 +226,14 @@ static void icmp_in_ports(void **state)
         {9,
          {{4, 1, 58}, {7, 2, 0x8000}, {11, 2, 0}},
          {{FLOW_ICMP_TYPE, 128}, {FLOW_SRC_PORT, 0x8000}}},
-        {9, // the bare type of ICMPv6
+        {9, // the bare type
          {{4, 1, 58}, {7, 2, 0}, {11, 2, 136}},
          {{FLOW_ICMP_TYPE, 136}, {FLOW_ICMP_CODE, 0}, {FLOW_DST_PORT, 136}}},
         {10,
          {{4, 1, 58}, {7, 2, 1}, {11, 2, 0}, {139, 2, 0}},
          {{FLOW_ICMP_TYPE, 1}, {FLOW_ICMP_CODE, 0}}},
         {10, {{4, 1, 58}, {7, 2, 0}, {11, 2, 0x0104}}, {{FLOW_ICMP_TYPE, 1}, {FLOW_ICMP_CODE, 4}}},
-        {10, {{4, 1, 1}, {7, 2, 0}, {11, 2, 8}}, {{FLOW_ICMP_TYPE, 0}, {FLOW_ICMP_CODE, 8}}},
+        {10, {{4, 1, 1}, {7, 2, 0}, {11, 2, 8}}, {{FLOW_ICMP_TYPE, 8}, {FLOW_ICMP_CODE, 0}}},
         {10,
          {{4, 1, 1}, {7, 2, 0}, {11, 2, 0x0301}, {32, 2, 0}},
          {{FLOW_ICMP_TYPE, 3}, {FLOW_ICMP_CODE, 1}}},
