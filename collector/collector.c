@@ -348,9 +348,10 @@ static int supervise(struct collector *c)
     struct pollfd ready[] = {{.fd = c->signal_fd, .events = POLLIN},
                              {.fd = c->alarm_fd, .events = POLLIN},
                              {.fd = c->done_fd, .events = POLLIN}};
+    struct standard_pulse pulse = standard_pulse_asked();
     standard_tell_ready();
     for (;;) {
-        int count = poll(ready, 3, WATCH_MS);
+        int count = poll(ready, 3, standard_pulse(&pulse, WATCH_MS));
         if (count > 0 && ready[1].revents != 0)
             return 1;
         if (count > 0 && (ready[2].revents != 0 || (ready[0].revents != 0 && !take_signal(c))))

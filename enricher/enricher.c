@@ -180,12 +180,14 @@ static void look(struct enricher *e)
 
 static void serve(struct enricher *e)
 {
+    struct standard_pulse pulse = standard_pulse_asked();
     for (;;) {
         struct pollfd fds[] = {
             {.fd = worker_done_fd(e->worker), .events = POLLIN},
             {.fd = e->signal_fd, .events = POLLIN},
         };
-        poll(fds, 2, e->stopping && e->drain_ms < WATCH_MS ? e->drain_ms : WATCH_MS);
+        int most_ms = e->stopping && e->drain_ms < WATCH_MS ? e->drain_ms : WATCH_MS;
+        poll(fds, 2, standard_pulse(&pulse, most_ms));
         if (fds[0].revents != 0)
             return;
         if (fds[1].revents != 0)

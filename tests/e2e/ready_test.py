@@ -36,7 +36,8 @@ class ReadyTest(unittest.TestCase):
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(self.manager.close)
         self.manager.settimeout(process.DEADLINE_SECONDS)
-        self.addCleanup(os.environ.pop, "NOTIFY_SOCKET", None)
+        for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"):
+            self.addCleanup(os.environ.pop, name, None)
 
     def start(self, address, *arguments):
         self.manager.bind(address)
@@ -58,6 +59,29 @@ class ReadyTest(unittest.TestCase):
                 self.start(os.path.join(folder, "notify"), process.ENRICHER) as enricher:
             self.assertEqual(self.manager.recv(100), b"READY=1")
             self.assertEqual(enricher.stop(), 0, enricher.log())
+
+    def test_life_signs_as_they_are_asked_for(self):
+        os.environ["WATCHDOG_USEC"] = "200000"
+        with self.collector(f"\0ready-test-{os.getpid()}") as collector:
+            said = [self.manager.recv(100) for _ in range(4)]
+            self.assertEqual(said, [b"READY=1"] + [b"WATCHDOG=1"] * 3)
+            self.assertEqual(collector.stop(), 0, collector.log())
+
+    def test_life_signs_of_the_enricher(self):
+        os.environ["WATCHDOG_USEC"] = "200000"
+        with self.start(f"\0ready-test-{os.getpid()}", process.ENRICHER) as enricher:
+            said = [self.manager.recv(100) for _ in range(4)]
+            self.assertEqual(said, [b"READY=1"] + [b"WATCHDOG=1"] * 3)
+            self.assertEqual(enricher.stop(), 0, enricher.log())
+
+    def test_no_life_signs_that_another_process_was_asked_for(self):
+        os.environ.update(WATCHDOG_USEC="1000", WATCHDOG_PID="1")
+        with self.collector(f"\0ready-test-{os.getpid()}") as collector:
+            self.assertEqual(self.manager.recv(100), b"READY=1")
+            self.assertEqual(collector.stop(), 0, collector.log())
+            self.manager.setblocking(False)
+            with self.assertRaises(BlockingIOError):
+                self.manager.recv(100)
 
     def test_not_by_one_that_cannot_start(self):
         with self.start(f"\0ready-test-{os.getpid()}", process.COLLECTOR,

@@ -51,6 +51,21 @@ class UnitStartTest(unittest.TestCase):
         """What an administrator writes into /etc/default."""
         self.systemd.run("tee", f"/etc/default/{service}", stdin="\n".join(lines).encode())
 
+    def watch_closely(self, unit):
+        """Signs of life are wanted every two seconds."""
+        folder = f"/etc/systemd/system/{unit}.service.d"
+        self.systemd.run("mkdir", "-p", folder)
+        self.systemd.run("tee", f"{folder}/watchdog.conf",
+                         stdin=b"[Service]\nWatchdogSec=2\nTimeoutStopSec=1\n")
+        self.systemd.run("systemctl", "daemon-reload")
+
+    def await_life_signs(self, unit):
+        for _ in range(2):
+            last = self.systemd.show(unit, "WatchdogTimestampMonotonic")
+            process.wait_until(lambda: self.systemd.show(unit, "WatchdogTimestampMonotonic") !=
+                               last, "a sign of life")
+        self.assertEqual(self.systemd.show(unit, "NRestarts"), "0")
+
     def send(self, sequence):
         sent = self.systemd.run("bash", "-c", SEND, stdin=netflow.v5(sequence, ["10.0.0.1"]))
         self.assertEqual(sent.returncode, 0, sent.stdout)
@@ -97,6 +112,7 @@ class UnitStartTest(unittest.TestCase):
         process.wait_until(lambda: "cannot be reached, trying again" in self.log("enricher"),
                            "it to miss its server and stay")
         self.check_sandbox("enricher", 0)
+        self.assertNotEqual(self.systemd.show("enricher", "WatchdogTimestampMonotonic"), "0")
         self.systemd.run("systemctl", "stop", "enricher")
         self.assertEqual(self.systemd.show("enricher", "Result"), "success")
 
@@ -130,8 +146,19 @@ class UnitStartTest(unittest.TestCase):
         self.assertNotEqual(self.systemd.run("systemctl", "reload", "goflow2plus").returncode, 0)
         self.assertEqual(self.systemd.show("goflow2plus", "ActiveState"), "active")
 
+    def test_one_that_stands_still_is_started_again(self):
+        self.watch_closely("goflow2plus")
+        self.start("goflow2plus")
+        self.await_life_signs("goflow2plus")
+        self.systemd.run("kill", "-STOP", self.systemd.show("goflow2plus", "MainPID"))
+        process.wait_until(lambda: self.systemd.show("goflow2plus", "NRestarts") == "1" and
+                           self.systemd.show("goflow2plus", "ActiveState") == "active",
+                           "another one")
+
     def test_both_in_one_unit(self):
+        self.watch_closely("goflow2plus-pipeline")
         self.start("goflow2plus-pipeline")
+        self.await_life_signs("goflow2plus-pipeline")
         main = self.systemd.show("goflow2plus-pipeline", "MainPID")
         found = {}
         for pid in "".join(self.read(f"/proc/{main}/task/{main}/children")).split():
