@@ -11,7 +11,7 @@
 
 static struct metrics_place place_of(const struct listener *listener)
 {
-    struct metrics_place place = {.port = log_unsigned(listener->uri.port),
+    struct metrics_place place = {.port = metrics_number(listener->uri.port),
                                   .scheme = listen_scheme_name(listener->uri.scheme)};
     struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
     socklen_t len = sizeof name;
@@ -125,7 +125,7 @@ static void put_listeners(const struct metrics_page *page)
                    "Datagrams that the sockets of a worker had no room for.");
     for (unsigned i = 0; i < page->view->count; i++)
         metrics_add(m, (double)page->view->surveys[i]->report.kernel_drops, "worker",
-                    log_unsigned(page->view->worker[i]).text);
+                    metrics_number(page->view->worker[i]).text);
 }
 
 static void put_state(const struct metrics_page *page)

@@ -10,7 +10,7 @@
 // The labels of one listener.
 struct metrics_place {
     char ip[ADDR_TEXT_MAX];
-    struct log_text port;
+    struct metrics_number port;
     const char *scheme;
 };
 

@@ -10,7 +10,7 @@
 struct row {
     char address[ADDR_TEXT_MAX]; // "other" for the sum
     char router[ADDR_TEXT_MAX];
-    struct log_text domain; // "" for the sum
+    struct metrics_number domain; // "" for the sum
     enum flow_type type;
     struct exporter_sums sums;
     const struct exporter *exporter; // NULL for the sum
@@ -18,8 +18,9 @@ struct row {
 
 static struct row row_of(const struct exporter *exporter)
 {
-    struct row row = {
-        .domain = log_unsigned(exporter->key.id), .type = exporter->key.type, .exporter = exporter};
+    struct row row = {.domain = metrics_number(exporter->key.id),
+                      .type = exporter->key.type,
+                      .exporter = exporter};
     addr_string(row.address, &exporter->key.source);
     addr_string(row.router, &exporter->router);
     exporter_sums_add(&row.sums, exporter);
@@ -304,10 +305,10 @@ static void put_template(struct metrics *m, const struct survey_template *templa
 {
     char router[TEMPLATE_ROUTER_MAX];
     template_json_router(router, &template->key);
-    metrics_add(m, value, "obs_domain_id", log_unsigned(template->key.id).text, "router", router,
-                "template_id", log_unsigned(template->id).text, "type",
+    metrics_add(m, value, "obs_domain_id", metrics_number(template->key.id).text, "router", router,
+                "template_id", metrics_number(template->id).text, "type",
                 template->options ? "options_template" : "template", "version",
-                log_unsigned(template->key.version).text);
+                metrics_number(template->key.version).text);
 }
 
 // A value of 0 never happened and has no series.

@@ -9,18 +9,34 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 8192
+#define NUMBER_MARK    '\x01' // in front of the digits of a log_text
 
 static int minimum_level = LOG_LEVEL_INFO;
 static bool as_json;
+static bool to_journal;
+
+// Whether stderr is the stream of the journal that the variable names, as device:inode.
+static bool is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct stat status;
+    char own[64];
+    if (stream == NULL || fstat(STDERR_FILENO, &status) != 0)
+        return false;
+    snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    return strcmp(stream, own) == 0;
+}
 
 void log_setup(int level, bool json)
 {
     minimum_level = level;
     as_json = json;
+    to_journal = is_journal();
 }
 
 int log_level_parse(const char *text, int *level)
@@ -114,9 +130,22 @@ static void put_quoted(struct buf *line, const char *text)
     buf_byte(line, '"');
 }
 
+// Whether the text is a number that was made for a pair; what strangers send is none, whatever it
+// begins with.
+static bool is_number(const char *text)
+{
+    if (*text != NUMBER_MARK)
+        return false;
+    const char *digits = text + 1 + (text[1] == '-');
+    size_t count = strspn(digits, "0123456789");
+    return count != 0 && digits[count] == '\0' && (*digits != '0' || count == 1);
+}
+
 static void put_value(struct buf *line, const char *text)
 {
-    if (as_json || needs_quotes(text))
+    if (is_number(text))
+        buf_text(line, text + 1);
+    else if (as_json || needs_quotes(text))
         put_quoted(line, text);
     else
         buf_text(line, text);
@@ -136,19 +165,38 @@ static void put_pair(struct buf *line, const char *key, const char *value)
     put_value(line, value);
 }
 
+// The priorities of syslog(3): error, warning, informational, debug.
+static const char *priority_of(int level)
+{
+    return level >= LOG_LEVEL_ERROR  ? "<3>"
+           : level >= LOG_LEVEL_WARN ? "<4>"
+           : level >= LOG_LEVEL_INFO ? "<6>"
+                                     : "<7>";
+}
+
+static void put_head(struct buf *line, int level, const char *message)
+{
+    char name[24];
+    if (to_journal)
+        buf_text(line, priority_of(level));
+    if (as_json || !to_journal) {
+        buf_text(line, as_json ? "{\"time\":\"" : "time=");
+        put_time(line);
+        buf_text(line, as_json ? "\"," : " ");
+    }
+    buf_text(line, as_json ? "\"level\":\"" : "level=");
+    buf_text(line, level_name(level, name));
+    buf_text(line, as_json ? "\",\"msg\":" : " msg=");
+    put_value(line, message);
+}
+
 void log_pairs(int level, const char *message, ...)
 {
     if (!log_enabled(level))
         return;
     char room[LINE_MAX_BYTES];
-    char name[24];
     struct buf line = buf_over(room, sizeof room - 2);
-    buf_text(&line, as_json ? "{\"time\":\"" : "time=");
-    put_time(&line);
-    buf_text(&line, as_json ? "\",\"level\":\"" : " level=");
-    buf_text(&line, level_name(level, name));
-    buf_text(&line, as_json ? "\",\"msg\":" : " msg=");
-    put_value(&line, message);
+    put_head(&line, level, message);
     va_list pairs;
     va_start(pairs, message);
     for (const char *key = va_arg(pairs, const char *); key != NULL;
@@ -171,13 +219,13 @@ void log_pairs(int level, const char *message, ...)
 struct log_text log_number(long long value)
 {
     struct log_text out;
-    snprintf(out.text, sizeof out.text, "%lld", value);
+    snprintf(out.text, sizeof out.text, "%c%lld", NUMBER_MARK, value);
     return out;
 }
 
 struct log_text log_unsigned(unsigned long long value)
 {
     struct log_text out;
-    snprintf(out.text, sizeof out.text, "%llu", value);
+    snprintf(out.text, sizeof out.text, "%c%llu", NUMBER_MARK, value);
     return out;
 }

@@ -4,6 +4,9 @@
 //
 // A line is a level, a message and pairs of strings, key then value. It leaves with one write, so
 // that lines of several threads do not mix. Any thread.
+//
+// Where stderr is the journal (systemd.exec(5), $JOURNAL_STREAM), a line begins with its priority
+// (sd-daemon(3)), and text has no time of its own: the journal has one.
 #pragma once
 
 #include <stdbool.h>
@@ -37,7 +40,9 @@ void log_pairs(int level, const char *message, ...) __attribute__((sentinel));
 #define log_warn(...)  log_pairs(LOG_LEVEL_WARN, __VA_ARGS__, (char *)0)
 #define log_error(...) log_pairs(LOG_LEVEL_ERROR, __VA_ARGS__, (char *)0)
 
-// Room for one number or short text given to a pair: log_info("x", "n", log_number(n).text).
+// Room for one number or short text given to a pair: log_info("x", "n", log_number(n).text). In
+// JSON a number stands without quotes; a mark in front of its digits says that it is one, so it is
+// for pairs only.
 struct log_text {
     char text[64];
 };

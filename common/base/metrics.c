@@ -1,6 +1,7 @@
 #include "common/base/metrics.h"
 
 #include "common/base/buf.h"
+#include "common/base/decimal.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -223,4 +224,11 @@ char *metrics_finish(struct metrics *m, size_t *len)
     free(m->series);
     free(m);
     return page;
+}
+
+struct metrics_number metrics_number(uint64_t value)
+{
+    struct metrics_number out;
+    *decimal_put((uint8_t *)out.text, value) = '\0';
+    return out;
 }

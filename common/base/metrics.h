@@ -59,5 +59,11 @@ void metrics_add_sum_labels(struct metrics *m, double sum, double count, ...)
     __attribute__((sentinel));
 #define metrics_add_sum(...) metrics_add_sum_labels(__VA_ARGS__, (char *)0)
 
+// A number as the value of a label: metrics_add(m, 1, "worker", metrics_number(n).text).
+struct metrics_number {
+    char text[24];
+};
+struct metrics_number metrics_number(uint64_t value);
+
 // The page, from malloc and terminated by NUL, or NULL without memory; the metrics are freed.
 char *metrics_finish(struct metrics *m, size_t *len);

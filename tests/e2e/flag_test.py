@@ -262,14 +262,41 @@ class EffectTest(unittest.TestCase):
 
     def test_logfmt(self):
         for _, log in self.run_both("-logfmt=json"):
-            for line in log.splitlines():
-                self.assertLessEqual({"time", "level", "msg"}, json.loads(line).keys())
+            ledgers = 0
+            for line in map(json.loads, log.splitlines()):
+                self.assertLessEqual({"time", "level", "msg"}, line.keys())
+                if line["msg"].startswith("ledger") and "reason" not in line:
+                    self.assertFalse([key for key, value in line.items() if isinstance(value, str)
+                                      and key not in ("time", "level", "msg")], line)
+                    ledgers += 1
+            self.assertGreater(ledgers, 0)
         for _, log in self.run_both("-logfmt=normal"):
             self.assertRegex(log, r'^time=\S+ level=INFO msg="starting ')
         for daemon, _ in self.daemons:
             for word in ("logfmt", "xml", ""):
                 status, _, log = process.run([*daemon, f"-logfmt={word}"])
                 self.assertEqual((status, log), (2, f'-logfmt: got "{word}", wanted normal or json\n'))
+
+    def test_the_journal_gets_priorities(self):
+        """Lines begin with one where stderr is the stream that the variable names, and only there."""
+        for daemon, stdin in self.daemons:
+            for logfmt, begin in (("normal", r'<6>level=INFO msg="starting '),
+                                  ("json", r'<6>\{"time":"[^"]+","level":"INFO","msg":"starting ')):
+                for of_journal in (True, False):
+                    with tempfile.TemporaryFile() as stream:
+                        status = os.fstat(stream.fileno())
+                        named = f"{status.st_dev}:{status.st_ino + (not of_journal)}"
+                        subprocess.run([*daemon, f"-logfmt={logfmt}", "-filter=src_country == NL"],
+                                       input=stdin, stdout=subprocess.DEVNULL, stderr=stream,
+                                       env={**os.environ, "JOURNAL_STREAM": named}, check=True,
+                                       timeout=process.DEADLINE_SECONDS)
+                        stream.seek(0)
+                        log = stream.read().decode()
+                    self.assertEqual(re.match(begin, log) is not None, of_journal, log)
+                    for line in log.splitlines():
+                        self.assertEqual(line.startswith("<"), of_journal, log)
+                        if "WARN" in line and of_journal:
+                            self.assertTrue(line.startswith("<4>"), line)
 
     def test_version_and_help(self):
         for program, name in ((process.COLLECTOR, b"GoFlow2+ "), (process.ENRICHER, b"Enricher ")):

@@ -39,6 +39,8 @@ LONGER = {
     "common/flow/flow.h": 161,  # so are the setters
     "common/sink/sink.h": 197,  # the contract of every sink
 }
+STRING = re.compile(r'"(?:\\.|[^"\\])*"')
+LOG_NUMBER = re.compile(r"\blog_(?:number|unsigned)\(")
 BANNED = re.compile(r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|strtok|atoi|gets|alloca)\s*\(")
 MACHINE_PATH = re.compile(r"(?<![\w.$}])/(work|home|root|Users)/\w")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
@@ -113,8 +115,26 @@ def check_code(path, lines):
         called = BANNED.search(line.split("//")[0])
         if called:
             yield number, f"{called.group(1)} is banned"
+    if not path.startswith("common/base/log."):
+        yield from check_log_numbers(lines)
     yield from check_includes(path, lines)
     yield from check_functions(lines)
+
+
+def check_log_numbers(lines):
+    """They are marked as numbers, for the log alone."""
+    text = "\n".join(STRING.sub('""', line).split("//")[0] for line in lines)
+    for found in LOG_NUMBER.finditer(text):
+        depth, at = 0, found.start()
+        while at > 0 and (depth < 1 or text[at] not in "("):
+            at -= 1
+            if text[at] in ";{}":
+                break
+            depth += (text[at] == "(") - (text[at] == ")")
+        before = text[max(0, at - 80):at] if text[at] == "(" else text[at:found.start()]
+        if re.search(r"\b(\w*printf|metrics_\w+|buf_\w+|json_\w+|check_\w+)$", before) or \
+                (text[at] != "(" and not re.search(r"struct log_text \w+ = $", before)):
+            yield text.count("\n", 0, found.start()) + 1, "a number of the log outside of the log"
 
 
 def check_text(lines):

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,6 +72,46 @@ static void a_value_is_quoted_where_it_must_be(void **state)
     }
 }
 
+// In JSON numbers are numbers, and what strangers send is text, whatever it looks like.
+static void numbers_have_no_quotes(void **state)
+{
+    static const struct {
+        struct log_text value;
+        const char *shown;
+        const char *shown_json;
+    } cases[] = {
+        {{"17"}, "error=17\n", "\"error\":\"17\"}\n"},
+        {{"\001x"}, "error=\"\\u0001x\"\n", "\"error\":\"\\u0001x\"}\n"},
+        {{"\0011,\"level\":\"ERROR\""},
+         "error=\"\\u00011,\\\"level\\\":\\\"ERROR\\\"\"\n",
+         "\"error\":\"\\u00011,\\\"level\\\":\\\"ERROR\\\"\"}\n"},
+        {{"\00101"}, "error=\"\\u000101\"\n", "\"error\":\"\\u000101\"}\n"},
+        {{"\001"}, "error=\"\\u0001\"\n", "\"error\":\"\\u0001\"}\n"},
+    };
+    const struct log_text zero = log_number(0);
+    const struct log_text least = log_number(INT64_MIN);
+    const struct log_text most = log_unsigned(UINT64_MAX);
+    const struct log_text *const numbers[] = {&zero, &least, &most};
+    static const char *const digits[] = {"0", "-9223372036854775808", "18446744073709551615"};
+    char line[LINE_MAX_BYTES];
+    char shown[64];
+    (void)state;
+    for (int json = 0; json < 2; json++) {
+        log_setup(LOG_LEVEL_INFO, json != 0);
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            read_line(line, "x", cases[i].value.text);
+            assert_string_equal(strstr(line, json != 0 ? "\"error\"" : "error="),
+                                json != 0 ? cases[i].shown_json : cases[i].shown);
+        }
+        for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+            read_line(line, "x", numbers[i]->text);
+            snprintf(shown, sizeof shown, json != 0 ? "\"error\":%s}\n" : "error=%s\n", digits[i]);
+            assert_string_equal(strstr(line, json != 0 ? "\"error\"" : "error="), shown);
+        }
+    }
+    log_setup(LOG_LEVEL_INFO, false);
+}
+
 static void a_fault_is_a_line_for_a_terminal(void **state)
 {
     struct fault fault;
@@ -98,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_is_quoted_where_it_must_be),
+        cmocka_unit_test(numbers_have_no_quotes),
         cmocka_unit_test(a_fault_is_a_line_for_a_terminal),
         cmocka_unit_test(a_long_fault_ends_whole),
     };
