@@ -397,7 +397,7 @@ static void *run(void *argument)
     answer_pending(worker, drain_ms);
     int result = sink_sync(worker->writer, drain_ms);
     if (result != 0 && !atomic_load(&worker->stop)) {
-        log_error("output failed", "error", strerror(-result));
+        log_error("ending, the output did not take all flows", "error", strerror(-result));
         worker->failed = true;
     }
     sink_writer_free(worker->writer);

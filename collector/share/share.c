@@ -283,8 +283,8 @@ static void no_event(void *user)
 
 int share_open(struct share **out, const struct nats_options *options, const char *bucket)
 {
-    static const struct nats_link_user user = {.name = "goflow2plus templates",
-                                               .reconnected = no_event};
+    static const struct nats_link_user user = {
+        .name = "goflow2plus templates", .what = "templates", .reconnected = no_event};
     *out = NULL;
     if (*bucket == '\0')
         return 0;

@@ -429,6 +429,7 @@ static int open_link(struct nats_source *in)
     natsInbox_Destroy(inbox);
     const struct nats_link_user user = {
         .name = "enricher",
+        .what = "input",
         .reconnected = on_reconnected,
         .user = in,
         .subject = is_plain(in) ? in->options.subject : in->inbox,

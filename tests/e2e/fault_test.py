@@ -110,6 +110,8 @@ class FaultTest(unittest.TestCase):
                 enricher.process.stdout.close()
                 self.assertEqual(enricher.process.wait(process.DEADLINE_SECONDS), 1)
                 self.assertGreater(self.check_flows(enricher, waiting=0)["failed"], 0)
+                self.assertEqual(enricher.log().count("output failed"), 1, enricher.log())
+                self.assertEqual(enricher.log().count("ending, the output did not take"), 1)
 
     def test_a_disk_that_is_full_for_good(self):
         """A capture that does not go out whole ends with 1, every flow of it counted."""

@@ -39,6 +39,15 @@ class AccessTest(nats_case.NatsCase):
         self.assertEqual(collector.stop(), 0)
         self.assert_books(collector, made=30, delivered=30)
 
+    def test_input_and_output_are_told_apart(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            servers = f"nats://127.0.0.1:{taken.getsockname()[1]}"
+        with process.Process([process.ENRICHER, "-source=nats", "-source.nats.servers", servers,
+                              "-transport=nats", "-transport.nats.servers", servers]) as enricher:
+            for part in ("input", "output"):
+                enricher.wait_for_log(f'trying again" connection={part} servers={servers}')
+            enricher.stop()
+
     def certificate(self, name, issuer=None, *arguments):
         """A key and a certificate; its own issuer when there is no other."""
         key, pem = (os.path.join(self.scratch, f"{name}.{end}") for end in ("key", "pem"))

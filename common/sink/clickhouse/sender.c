@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/loss.h"
 #include "common/sink/clickhouse/insert.h"
 
 #include <errno.h>
@@ -307,7 +308,7 @@ static void look_at_time(struct clickhouse_sender *sender, const struct clickhou
     sender->old_told = true;
     log_warn("flows were received long ago: a table may be made to keep none so old, see TTL in "
              "docs/clickhouse.md",
-             "received", log_number(batch->first_ns / CLOCK_NS_PER_S).text);
+             "received", loss_time(batch->first_ns).text);
 }
 
 // Cuts what is refused in two until the row at fault stands alone. What comes after a refusal may

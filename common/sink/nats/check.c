@@ -8,7 +8,7 @@
 
 void nats_check_access(struct check *check, const struct nats_access *access)
 {
-    static const struct nats_link_user nobody = {.name = "check"};
+    static const struct nats_link_user nobody = {.name = "check", .what = "check"};
     struct nats_link *link = nats_link_open(access, &nobody);
     if (link == NULL) {
         check->failed = true;

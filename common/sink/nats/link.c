@@ -63,14 +63,15 @@ static void on_disconnected(natsConnection *connection, void *user)
 {
     struct nats_link *link = user;
     if (!natsConnection_IsClosed(connection))
-        log_warn("NATS connection lost, reconnecting", "servers", link->servers);
+        log_warn("NATS connection lost, reconnecting", "connection", link->user.what, "servers",
+                 link->servers);
 }
 
 static void on_reconnected(natsConnection *connection, void *user)
 {
     struct nats_link *link = user;
     (void)connection;
-    log_info("NATS connected again", "servers", link->servers);
+    log_info("NATS connected again", "connection", link->user.what, "servers", link->servers);
     atomic_fetch_add(&link->generation, 1);
     link->user.reconnected(link->user.user);
 }
@@ -123,7 +124,8 @@ static void on_error(natsConnection *connection, natsSubscription *subscription,
     if (skipped != 0)
         log_warn("more was refused", "times", log_unsigned(skipped).text);
     if (answer == MUTE_WRITE)
-        log_warn("NATS server refuses", "servers", link->servers, "error", error);
+        log_warn("NATS server refuses", "connection", link->user.what, "servers", link->servers,
+                 "error", error);
 }
 
 static natsStatus set_servers(natsOptions *options, const char *list)
@@ -382,7 +384,7 @@ void nats_link_complain(struct nats_link *link, const char *message, const char 
         return;
     memcpy(link->complaint, line, sizeof line);
     link->complained_ms = now;
-    log_warn(message, "servers", link->servers, "error", error);
+    log_warn(message, "connection", link->user.what, "servers", link->servers, "error", error);
 }
 
 static natsStatus subscribe(struct nats_link *link)
@@ -424,7 +426,7 @@ static void connect_anew(struct nats_link *link)
         return;
     }
     link->complaint[0] = '\0';
-    log_info("NATS connected", "servers", link->servers);
+    log_info("NATS connected", "connection", link->user.what, "servers", link->servers);
     atomic_fetch_add(&link->generation, 1);
 }
 

@@ -21,6 +21,7 @@ typedef void nats_link_forbidden(void *user, const char *subject);
 // What the link tells, and the one subject that its owner listens to. Borrowed for the link's life.
 struct nats_link_user {
     const char *name;               // the client's name, as the server shows it
+    const char *what;               // "output" and the like, to tell lines of the log apart
     nats_link_event *reconnected;   // what was sent before may be lost
     nats_link_forbidden *forbidden; // NULL: it is only logged
     void *user;

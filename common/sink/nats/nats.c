@@ -186,6 +186,7 @@ static int open_link(struct nats_sink *sink)
     natsInbox_Destroy(inbox);
     snprintf(sink->answers, sizeof sink->answers, "%s.*", sink->inbox);
     const struct nats_link_user user = {.name = "goflow2plus",
+                                        .what = "output",
                                         .reconnected = on_reconnected,
                                         .forbidden = nats_outcome_forbidden,
                                         .user = sink,
