@@ -37,7 +37,8 @@ FILES = [*(f"bin/{program}" for program in PROGRAMS),
          "libexec/goflow2plus/pipeline", "lib/sysusers.d/goflow2plus.conf",
          *(f"share/goflow2plus/{name}" for name in (
              "mapping.yaml", "context.yaml", "flow.proto", "goflow2plus-sysctl.conf")),
-         "share/doc/goflow2plus/README.md", "share/doc/goflow2plus/LICENSE"]
+         "share/doc/goflow2plus/README.md",
+         "share/doc/goflow2plus/CHANGELOG.md", "share/doc/goflow2plus/LICENSE"]
 
 
 def run(*arguments, data=None):
@@ -101,9 +102,28 @@ class InstallTest(unittest.TestCase):
         def below(folder):
             return {os.path.relpath(path, folder)
                     for path in glob.glob(os.path.join(folder, "**/*.*"), recursive=True)}
-        wanted = below(os.path.join(ROOT, "docs"))
-        self.assertTrue({"agents.md", "performance/curves.svg"} <= wanted)
-        self.assertEqual(wanted, below(os.path.join(self.prefix, "share/doc/goflow2plus/docs")))
+        for folder, some in (("docs", {"agents.md", "performance/curves.svg"}),
+                             ("compose", {"ncg/prometheus/alerts.yml", "elk/mapping.yaml",
+                                          "ncg/grafana/dashboards/operations.json"})):
+            wanted = {path for path in below(os.path.join(ROOT, folder))
+                      if "__pycache__" not in path}
+            self.assertTrue(some <= wanted)
+            self.assertEqual(wanted, below(os.path.join(self.prefix, "share/doc/goflow2plus",
+                                                        folder)))
+
+    def test_links_of_documents_to_what_is_installed_lead_there(self):
+        """But for what is of the source tree alone: tests, scripts, programs."""
+        folder = os.path.join(self.prefix, "share/doc/goflow2plus")
+        seen = 0
+        for path in glob.glob(os.path.join(folder, "**/*.md"), recursive=True):
+            with open(path, encoding="utf-8") as file:
+                for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", file.read()):
+                    target = os.path.normpath(os.path.join(os.path.dirname(path), link))
+                    if re.match(r"(docs|compose|README|CHANGELOG)",
+                                os.path.relpath(target, folder)):
+                        seen += 1
+                        self.assertTrue(os.path.exists(target), f"{path}: {link}")
+        self.assertGreater(seen, 50)
 
     def test_programs_say_one_version(self):
         with open(os.path.join(ROOT, "CMakeLists.txt"), encoding="utf-8") as file:
