@@ -30,12 +30,9 @@ static bool is_said(const struct plan_time *time)
     return time->clock == PLAN_CLOCK_ABSOLUTE || time->clock == PLAN_CLOCK_NONE;
 }
 
-// A time of 0 is one that the duration completes, and stands where there is none.
-static bool is_missing(const struct netflow_clock *clock, const struct plan_result *record,
-                       const struct plan_time *time)
+static bool is_missing(const struct netflow_clock *clock, const struct plan_time *time)
 {
     return time->clock == PLAN_CLOCK_NONE ||
-           (time->clock == PLAN_CLOCK_ABSOLUTE && time->value == 0 && record->has_duration) ||
            (time->clock == PLAN_CLOCK_UPTIME && !netflow_clock_counts(clock));
 }
 
@@ -44,8 +41,8 @@ static bool is_missing(const struct netflow_clock *clock, const struct plan_resu
 static void complete(const struct netflow_clock *clock, const struct plan_result *record,
                      uint64_t *start_ns, uint64_t *end_ns)
 {
-    bool no_start = is_missing(clock, record, &record->start);
-    bool no_end = is_missing(clock, record, &record->end);
+    bool no_start = is_missing(clock, &record->start);
+    bool no_end = is_missing(clock, &record->end);
     if (no_start && no_end)
         *end_ns = clock->export_ns;
     if (no_start && record->duration_ns <= *end_ns)

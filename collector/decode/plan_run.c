@@ -6,9 +6,15 @@
 
 #define RANK_ZERO 0x80 // and more: of a value that is zero
 
+// A time of 0 that is no uptime says nothing.
+static inline enum plan_clock absolute_clock(uint64_t value)
+{
+    return value == 0 ? PLAN_CLOCK_NONE : PLAN_CLOCK_ABSOLUTE;
+}
+
 static inline struct plan_time milli_time(uint64_t value)
 {
-    struct plan_time time = {.clock = PLAN_CLOCK_ABSOLUTE};
+    struct plan_time time = {.clock = absolute_clock(value)};
     if (__builtin_mul_overflow(value, 1000000, &time.value))
         time.clock = PLAN_CLOCK_INVALID;
     return time;
@@ -16,7 +22,7 @@ static inline struct plan_time milli_time(uint64_t value)
 
 static void set_time(struct plan_time *time, unsigned unit, uint64_t value)
 {
-    time->clock = PLAN_CLOCK_ABSOLUTE;
+    time->clock = absolute_clock(value);
     switch (unit) {
     case TIME_UNIT_UPTIME:
         time->clock = PLAN_CLOCK_UPTIME;
@@ -220,6 +226,8 @@ static void contest(const struct plan_run *run, const struct op *op, const uint8
         return;
     flow_clear(flow, field);
     apply_plain(run, &plain, at, len);
+    if (plain.code == OP_UNION && had && rank == *best)
+        flow_set_num(flow, field, flow_num(flow, field) | num);
     if (flow_has(flow, field) || is_time(&plain) || (zero && !had)) {
         *best = rank;
     } else if (had) { // nothing that the field could take

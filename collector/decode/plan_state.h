@@ -20,6 +20,7 @@ enum code {
     OP_HIGH_BYTE,  // the byte above the low one
     OP_LOW_BYTE,   // the low byte
     OP_DSCP,       // six bits, as the high ones of a byte
+    OP_UNION,      // bits, beside those of other elements of the rank
     OP_ONE,        // 1 where the number is not zero
     OP_ADDRESS,    // source or destination, with its EtherType; zeros never replace an address
     OP_HOP,        // an address without that

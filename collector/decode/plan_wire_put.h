@@ -58,11 +58,12 @@ static inline uint8_t *put_uptime(uint8_t *out, struct plan_writing *writing,
     return ns == 0 ? NULL : put_number(out, step, ns);
 }
 
-// A time in units of so many nanoseconds, since 1970. NULL likewise.
+// A time in units of so many nanoseconds, since 1970; 0 says nothing. NULL likewise.
 static inline uint8_t *put_absolute(uint8_t *out, struct plan_writing *writing,
                                     const struct step *step, const uint8_t *record, uint64_t unit)
 {
-    if (__builtin_mul_overflow(number_at(step, record), unit, &writing->end_ns))
+    uint64_t value = number_at(step, record);
+    if (value == 0 || __builtin_mul_overflow(value, unit, &writing->end_ns))
         return NULL;
     return put_number(out, step, writing->end_ns);
 }

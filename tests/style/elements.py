@@ -28,6 +28,8 @@ FIELDS_HEAD = "| element | name | field | rank | how |\n| --- | --- | --- | --- 
 FIELDS = {"SECTION": "the packet's", "TIME_INIT": "the times", "DURATION": "the times"}
 # Elements of these may stand beside each other.
 SIDE_BY_SIDE = {"SAMPLING", "MPLS_LABEL", "TIME_INIT"}
+# Those of these that have one rank are taken together.
+TOGETHER = {"UNION"}
 NTOP_PEN, NTOP_V9 = "35632", 57472
 
 HEAD = """# Elements by name
@@ -85,10 +87,11 @@ def find_disorder(elements):
         for operation, field, rank in rows:
             if operation in SIDE_BY_SIDE:
                 continue
-            if (field, operation == "TIME_START", rank) in ranks:
-                yield f"elements.def: {key} has the rank of " \
-                      f"{ranks[field, operation == 'TIME_START', rank]} for {field}"
-            ranks[field, operation == "TIME_START", rank] = key
+            place = field, operation == "TIME_START", rank
+            other, known = ranks.get(place, (None, None))
+            if known is not None and (operation != other or operation not in TOGETHER):
+                yield f"elements.def: {key} has the rank of {known} for {field}"
+            ranks[place] = operation, key
 
 
 def ranges(numbers):

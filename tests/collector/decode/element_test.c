@@ -140,6 +140,20 @@ static void what_has_a_field(void **state)
     CHECK(*state, cases);
 }
 
+static void flags_of_yaf(void **state)
+{
+    static const struct element_case cases[] = {
+        {10, // the first packet's, and those of all others
+         {{VENDOR(6871) | 14, 1, 0x02}, {VENDOR(6871) | 15, 1, 0x19}, {1, 4, 9}},
+         {{FLOW_TCP_FLAGS, 0x1b}}},
+        {10,
+         {{VENDOR(6871) | 14, 1, 0x02}, {VENDOR(6871) | 15, 1, 0}, {6, 2, 0}},
+         {{FLOW_TCP_FLAGS, 0x02}}},
+        {10, {{VENDOR(6871) | 14, 1, 0x02}, {6, 2, 0x18}}, {{FLOW_TCP_FLAGS, 0x18}}},
+    };
+    CHECK(*state, cases);
+}
+
 static void times(void **state)
 {
     static const struct element_case cases[] = {
@@ -163,6 +177,17 @@ static void times(void **state)
          {{161, 4, 2000}, {162, 8, 2500000}},
          {{FLOW_TIME_FLOW_START_NS, EXPORT_NS - 2500 * (NS_PER_S / 1000)},
           {FLOW_TIME_FLOW_END_NS, EXPORT_NS}}},
+        {10,
+         {{152, 8, 1699999991000}, {153, 8, 1699999996000}, {161, 4, 77}},
+         {{FLOW_TIME_FLOW_START_NS, 1699999991 * NS_PER_S},
+          {FLOW_TIME_FLOW_END_NS, 1699999996 * NS_PER_S}}},
+    };
+    CHECK(*state, cases);
+}
+
+static void times_that_are_missing(void **state)
+{
+    static const struct element_case cases[] = {
         {10, // a flow of one packet lasts 0
          {{153, 8, 1699999996000}, {161, 4, 0}},
          {{FLOW_TIME_FLOW_START_NS, 1699999996 * NS_PER_S},
@@ -171,6 +196,16 @@ static void times(void **state)
          {{162, 8, 0}, {152, 8, 1699999996000}, {161, 4, 0}},
          {{FLOW_TIME_FLOW_START_NS, 1699999996 * NS_PER_S},
           {FLOW_TIME_FLOW_END_NS, 1699999996 * NS_PER_S}}},
+        {10, // 0 is no time
+         {{152, 8, 1699999996000}, {153, 8, 0}},
+         {{FLOW_TIME_FLOW_START_NS, 1699999996 * NS_PER_S}, {FLOW_TIME_FLOW_END_NS, EXPORT_NS}}},
+        {10,
+         {{150, 4, 0}, {151, 4, 1699999996}},
+         {{FLOW_TIME_FLOW_START_NS, 1699999996 * NS_PER_S},
+          {FLOW_TIME_FLOW_END_NS, 1699999996 * NS_PER_S}}},
+        {10,
+         {{156, 8, 0}, {157, 8, 0}},
+         {{FLOW_TIME_FLOW_START_NS, EXPORT_NS}, {FLOW_TIME_FLOW_END_NS, EXPORT_NS}}},
         {10, // none begins after its end
          {{151, 4, 1699999996}},
          {{FLOW_TIME_FLOW_START_NS, 1699999996 * NS_PER_S},
@@ -186,10 +221,6 @@ static void times(void **state)
         {10,
          {{150, 4, 1699999996}},
          {{FLOW_TIME_FLOW_START_NS, 1699999996 * NS_PER_S}, {FLOW_TIME_FLOW_END_NS, EXPORT_NS}}},
-        {10,
-         {{152, 8, 1699999991000}, {153, 8, 1699999996000}, {161, 4, 77}},
-         {{FLOW_TIME_FLOW_START_NS, 1699999991 * NS_PER_S},
-          {FLOW_TIME_FLOW_END_NS, 1699999996 * NS_PER_S}}},
     };
     CHECK(*state, cases);
 }
@@ -356,7 +387,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RIG_TEST(volumes),
         RIG_TEST(what_has_a_field),
+        RIG_TEST(flags_of_yaf),
         RIG_TEST(times),
+        RIG_TEST(times_that_are_missing),
         RIG_TEST(fractions_are_the_number_they_were_made_of),
         RIG_TEST(icmp_in_ports),
         RIG_TEST(the_stack_ends_at_its_bottom),
