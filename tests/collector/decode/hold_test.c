@@ -60,11 +60,18 @@ static void held_sets_are_decoded_when_the_template_comes(void **state)
 static void another_port_may_bring_the_template(void **state)
 {
     struct rig *rig = *state;
-    data(256, 0x0a000001);
+    data(257, 0x0a000001);
+    assert_int_equal(rig_message(rig, 1, &m), 0);
+    template(257); // of a port that has sent no data yet, and so may be forged
+    assert_int_equal(rig_message(rig, 2, &m), 0);
+    assert_int_equal(rig->ledger.units_held, 1);
+    data(257, 0x0a000002);
+    assert_int_equal(rig_message(rig, 2, &m), 2);
+    assert_int_equal(rig->ledger.units_held, 0);
+    data(256, 0x0a000003);
     assert_int_equal(rig_message(rig, 1, &m), 0);
     template(256);
     assert_int_equal(rig_message(rig, 2, &m), 1);
-    assert_int_equal(rig->ledger.units_held, 0);
 }
 
 static void what_waits_too_long_is_dropped_and_counted(void **state)

@@ -40,7 +40,7 @@ static const struct flow *decode_one(struct rig *rig, bool ipfix, uint16_t eleme
     message_open(&m, 256);
     message_bytes(&m, value, len);
     message_close(&m);
-    assert_int_equal(rig_message(rig, 2055, &m), 1);
+    assert_true(rig_message(rig, 2055, &m) >= 1); // two, when the element counts what comes back
     return &rig->flows[0];
 }
 
