@@ -52,6 +52,14 @@ static void complete(const struct netflow_clock *clock, const struct plan_result
         *end_ns = *start_ns + record->duration_ns;
 }
 
+// Whether the record says it, alone or by the other one and the duration.
+static bool is_given(const struct plan_result *record, const struct plan_time *time,
+                     const struct plan_time *other)
+{
+    return time->clock != PLAN_CLOCK_NONE ||
+           (record->has_duration && other->clock != PLAN_CLOCK_NONE);
+}
+
 bool netflow_clock_set(const struct netflow_clock *clock, const struct plan_result *record,
                        struct flow *flow)
 {
@@ -65,11 +73,11 @@ bool netflow_clock_set(const struct netflow_clock *clock, const struct plan_resu
     } else {
         complete(clock, record, &start_ns, &end_ns);
     }
-    // A time may be there by the mapping: the record's own goes before it, the export time does
-    // not.
-    if (record->start.clock != PLAN_CLOCK_NONE || !flow_has(flow, FLOW_TIME_FLOW_START_NS))
+    // A time may be there by the mapping, or of the other direction: the record's own goes before
+    // it, the export time does not.
+    if (is_given(record, &record->start, &record->end) || !flow_has(flow, FLOW_TIME_FLOW_START_NS))
         flow_set_num(flow, FLOW_TIME_FLOW_START_NS, start_ns);
-    if (record->end.clock != PLAN_CLOCK_NONE || !flow_has(flow, FLOW_TIME_FLOW_END_NS))
+    if (is_given(record, &record->end, &record->start) || !flow_has(flow, FLOW_TIME_FLOW_END_NS))
         flow_set_num(flow, FLOW_TIME_FLOW_END_NS, end_ns);
     return (start_ns != 0 || is_said(&record->start)) && (end_ns != 0 || is_said(&record->end));
 }

@@ -219,6 +219,25 @@ static void reverse_elements_say_what_came_back(void **state)
     (void)state;
 }
 
+static void the_way_back_has_a_duration_of_its_own(void **state)
+{
+    static const struct value values[] = {{8, 4, 1, 0},
+                                          {12, 4, 2, 0},
+                                          {1, 8, 1200, 0},
+                                          {1, 8, 98000, REVERSE_PEN},
+                                          {152, 8, 1699999990000, 0},
+                                          {153, 8, 1699999999000, 0},
+                                          {152, 8, 1699999991000, REVERSE_PEN},
+                                          {161, 4, 2000, REVERSE_PEN}};
+    struct rig *rig = rig_of(&SPLIT, 0);
+    assert_int_equal(SEND(rig, 10, values), 2);
+    assert_int_equal(num_of(rig, 0, FLOW_TIME_FLOW_END_NS), 1699999999000000000);
+    assert_int_equal(num_of(rig, 1, FLOW_TIME_FLOW_START_NS), 1699999991000000000);
+    assert_int_equal(num_of(rig, 1, FLOW_TIME_FLOW_END_NS), 1699999993000000000);
+    rig_free(rig);
+    (void)state;
+}
+
 static void total_counters_come_back_too(void **state)
 {
     static const struct value values[] = {{8, 4, 1, 0},    {12, 4, 2, 0},
@@ -347,6 +366,7 @@ int main(void)
         cmocka_unit_test(without_a_way_back_there_is_one_flow),
         cmocka_unit_test(a_connection_that_only_answers_has_both_flows),
         cmocka_unit_test(reverse_elements_say_what_came_back),
+        cmocka_unit_test(the_way_back_has_a_duration_of_its_own),
         cmocka_unit_test(total_counters_come_back_too),
         cmocka_unit_test(what_is_not_wanted_is_counted),
         cmocka_unit_test(counters_behind_a_middlebox_are_the_way_back_where_it_is_said),
