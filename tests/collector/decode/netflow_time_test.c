@@ -132,6 +132,30 @@ static void ipfix_uptimes_count_from_the_start_of_the_exporter(void **state)
     assert_times(rig, init_ns + NS_PER_S, init_ns + 2 * NS_PER_S);
 }
 
+static void domain_0_says_it_for_all(void **state)
+{
+    uint64_t init_ms = (MESSAGE_EXPORT_S - 1000) * UINT64_C(1000);
+    static const struct element record[] = {{22, 4, 1000}, {21, 4, 2000}, {0, 0, 0}};
+    const struct element option[] = {{144, 4, 1}, {160, 8, init_ms}, {0, 0, 0}};
+    uint64_t init_ns = init_ms * 1000000;
+    struct rig *rig = *state;
+    static const uint32_t domains[] = {2, 0}; // another one's is not its own
+    for (unsigned i = 0; i < 2; i++) {
+        message_ipfix(&m);
+        message_patch(&m, 12, domains[i], 4);
+        put_ipfix_option(258, option);
+        rig_message(rig, 1, &m);
+        message_ipfix(&m);
+        message_patch(&m, 12, 1, 4);
+        put_record(2, 256, record);
+        rig_message(rig, 1, &m);
+        if (i == 0)
+            assert_times(rig, EXPORT_NS - NS_PER_S, EXPORT_NS);
+        else
+            assert_times(rig, init_ns + NS_PER_S, init_ns + 2 * NS_PER_S);
+    }
+}
+
 static void ipfix_uptimes_wrap(void **state)
 {
     // Up for 50 days: 32 bits of milliseconds wrapped once.
@@ -304,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RIG_TEST(v9_uptimes),
         RIG_TEST(ipfix_uptimes_count_from_the_start_of_the_exporter),
+        RIG_TEST(domain_0_says_it_for_all),
         RIG_TEST(ipfix_uptimes_wrap),
         RIG_TEST(absolute_times),
         RIG_TEST(options_tell_the_rate),
