@@ -140,6 +140,7 @@ int collector_check(const struct collector_options *o)
         log_error("out of memory");
         return 1;
     }
+    check.connects = o->check_connect;
     check_input(&check, o);
     check_flows(&check, o);
     snapshot_check(&check, &o->snapshot);

@@ -21,7 +21,8 @@ static int run(const struct collector_options *options)
         return status_print("collector", options->address, STATUS_PAGES);
     log_setup(options->log_level, options->log_json);
     collector_options_warn(options);
-    return options->check ? collector_check(options) : collector_run(options);
+    return options->check || options->check_connect ? collector_check(options)
+                                                    : collector_run(options);
 }
 
 int main(int argc, char *argv[])

@@ -261,6 +261,10 @@ static size_t check_rows(struct option *out, struct collector_options *o)
     const struct option rows[] = {
         {"check", OPTION_ACTION, &o->check,
          "Read all files that are named, print what would run, and exit with 0 or 1", NULL},
+        {"check.connect", OPTION_ACTION, &o->check_connect,
+         "The same as -check, and try the servers of NATS and ClickHouse: nothing is sent to them "
+         "but the login",
+         NULL},
     };
     memcpy(out, rows, sizeof rows);
     return COUNT(rows);

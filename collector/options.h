@@ -53,6 +53,7 @@ struct collector_options {
     bool status;
     bool health;
     bool check;
+    bool check_connect;
     bool version;
     struct snapshot_options snapshot;
     struct sink_options sink;

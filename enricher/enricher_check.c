@@ -47,6 +47,7 @@ int enricher_check(const struct enricher_options *o)
         log_error("out of memory");
         return 1;
     }
+    check.connects = o->check_connect;
     check_source(&check, o);
     check_flows(&check, o);
     snapshot_check(&check, &o->snapshot);

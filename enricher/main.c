@@ -37,7 +37,7 @@ static int run(struct enricher_options *o)
         return EXIT_USAGE;
     log_setup(o->log_level, o->log_json);
     enricher_options_warn(o);
-    if (o->check)
+    if (o->check || o->check_connect)
         return enricher_check(o);
     if (o->clickhouse.print_schema)
         return print_schema(&o->clickhouse);

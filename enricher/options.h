@@ -18,6 +18,7 @@ struct enricher_options {
     bool health;
     bool status;
     bool check;
+    bool check_connect;
     const char *format_name;
     const char *source_name;
     const char *transport;

@@ -48,6 +48,13 @@ void check_fail(struct check *check, const struct settings *settings, const char
     (void)settings_complain(settings, name, what);
 }
 
+void check_away(struct check *check, const struct settings *settings, const char *name,
+                const char *what)
+{
+    check->away = true;
+    (void)settings_complain(settings, name, what);
+}
+
 static void fail_file(struct check *check, const struct settings *settings, const char *name,
                       const char *path, const char *why)
 {
@@ -112,9 +119,11 @@ void check_pages(struct check *check, const char *address)
 int check_end(struct check *check)
 {
     buf_printf(&check->out, "%s\n",
-               check->failed ? "this would not run, see what is said on stderr" : "this would run");
+               check->failed ? "this would not run, see what is said on stderr"
+               : check->away ? "this would wait for its servers, see what is said on stderr"
+                             : "this would run");
     bool written = fwrite(check->out.data, 1, check->out.len, stdout) == check->out.len &&
                    fflush(stdout) == 0 && buf_ok(&check->out);
     free(check->out.data);
-    return check->failed || !written ? 1 : 0;
+    return check->failed || check->away || !written ? 1 : 0;
 }

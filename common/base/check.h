@@ -10,6 +10,8 @@
 struct check {
     struct buf out;
     bool failed;
+    bool connects; // servers are tried; false until the caller says so
+    bool away;     // one of them cannot be had
 };
 
 // False without memory.
@@ -32,6 +34,10 @@ void check_writable(struct check *check, const struct settings *settings, const 
 
 // The HTTP server at -addr; "": none.
 void check_pages(struct check *check, const char *address);
+
+// Logs that the server of a setting cannot be had: it would be waited for.
+void check_away(struct check *check, const struct settings *settings, const char *name,
+                const char *what);
 
 // Prints the report on stdout. The exit status: 0 or 1.
 int check_end(struct check *check);

@@ -121,6 +121,23 @@ class CheckTest(unittest.TestCase):
             with self.assertRaises(BlockingIOError):
                 server.accept()
 
+    def test_servers_are_tried_where_that_is_asked_for(self):
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))  # and does not listen
+            away = f"127.0.0.1:{nobody.getsockname()[1]}"
+            nats = ["-transport=nats", "-transport.nats.servers", f"nats://{away}"]
+            clickhouse = ["-transport=clickhouse", "-clickhouse.url", f"http://{away}"]
+            for program, arguments, said in (
+                    (process.COLLECTOR, nats, f"nats://{away}: cannot be reached: "),
+                    (process.ENRICHER, nats, f"nats://{away}: cannot be reached: "),
+                    (process.ENRICHER, clickhouse, f"-clickhouse.url: http://{away}: ")):
+                status, output, log = process.run([program, "-check.connect", *arguments])
+                self.assertEqual((status, log.count("\n")), (1, 1), log)
+                self.assertIn(said, log)
+                self.assertTrue(output.endswith(
+                    b"\nthis would wait for its servers, see what is said on stderr\n"))
+                self.assertEqual(process.run([program, "-check", *arguments])[::2], (0, ""))
+
     def test_what_is_wrong_of_the_collector(self):
         absent = self.path("absent")
         for arguments, said in (

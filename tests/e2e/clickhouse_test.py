@@ -47,6 +47,15 @@ class DeliveryTest(case.Delivery, DebianCase):
             file.write("it's \"secret\"\n")
         enricher.wait_for_log("ClickHouse answers again")
 
+    def test_a_check_that_connects_finds_a_wrong_password(self):
+        for password, status, said in (("it's \"secret\"", 0, ""), ("wrong", 1, "-clickhouse.url: ")):
+            done = process.run([process.ENRICHER, "-check.connect", "-transport=clickhouse",
+                                *self.flags("-clickhouse.user=writer",
+                                            f"-clickhouse.password={password}")])
+            self.assertEqual(done[0], status, done)
+            self.assertIn(said, done[2])
+            self.assertEqual(b"  the server answers: ClickHouse " in done[1], status == 0, done)
+
     def test_who_may_not_insert_is_told_once(self):
         self.migrate()
         enricher, pipe = self.start_idle(*self.flags("-clickhouse.user=reader", "-drain=100ms"))

@@ -25,6 +25,12 @@ def documented_permissions():
 class AccessTest(nats_case.NatsCase):
     def test_wrong_credentials_are_said_and_tried_for_ever(self):
         server = self.server('authorization { token: "right" }')
+        for token, wanted in (("right", 0), ("wrong", 1)):
+            status, output, log = process.run(
+                [process.COLLECTOR, "-check.connect", "-transport=nats", "-transport.nats.servers",
+                 server.url, f"-transport.nats.token={token}"])
+            self.assertEqual((status, "Authorization" in log), (wanted, bool(wanted)), log)
+            self.assertEqual(b"  a server answers\n" in output, not wanted)
         collector = self.collector(server, "-transport.nats.token=wrong")
         collector.wait_for_log("NATS cannot be reached, trying again")
         self.assertIn("Authorization", collector.log())

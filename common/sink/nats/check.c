@@ -1,20 +1,40 @@
 #include "common/sink/nats/check.h"
 
+#include "common/base/log.h"
 #include "common/sink/nats/link.h"
 #include "common/sink/nats/subject.h"
 
 #include <limits.h>
 #include <stdio.h>
 
+static void ignore(void *user)
+{
+    (void)user;
+}
+
+static void try_servers(struct check *check, struct nats_link *link)
+{
+    struct fault fault = {.text = ""};
+    if (nats_link_try(link, &fault) == 0) {
+        check_line(check, "a server answers");
+        return;
+    }
+    log_error(fault.text);
+    check->away = true;
+}
+
 void nats_check_access(struct check *check, const struct nats_access *access)
 {
-    static const struct nats_link_user nobody = {.name = "check", .what = "check"};
+    static const struct nats_link_user nobody = {
+        .name = "check", .what = "check", .reconnected = ignore};
     struct nats_link *link = nats_link_open(access, &nobody);
     if (link == NULL) {
         check->failed = true;
         return;
     }
     check_line(check, "servers %s", nats_link_servers(link));
+    if (check->connects)
+        try_servers(check, link);
     nats_link_close(link);
 }
 

@@ -5,7 +5,8 @@
 #include "common/sink/nats/option.h"
 #include "common/sink/sink.h"
 
-// The servers and how to log in there: the files are read, nothing is sent.
+// The servers and how to log in there: the files are read; one server is tried if that was asked
+// for.
 void nats_check_access(struct check *check, const struct nats_access *access);
 
 // The sink's.

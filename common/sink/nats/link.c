@@ -441,6 +441,17 @@ bool nats_link_up(struct nats_link *link)
            natsConnection_Status(link->connection) == NATS_CONN_STATUS_CONNECTED;
 }
 
+int nats_link_try(struct nats_link *link, struct fault *fault)
+{
+    natsStatus status = natsConnection_Connect(&link->connection, link->options);
+    if (status != NATS_OK) {
+        link->connection = NULL;
+        return fault_set(fault, "%s: cannot be reached: %s", link->servers, last_error(status));
+    }
+    expect_callback(link, 1); // on_closed
+    return 0;
+}
+
 uint64_t nats_link_generation(const struct nats_link *link)
 {
     return atomic_load(&link->generation);

@@ -5,6 +5,7 @@
 // owner's next nats_link_up begins anew. What is wrong is logged when it changes, or once a minute.
 #pragma once
 
+#include "common/base/fault.h"
 #include "common/sink/nats/option.h"
 
 #include <nats/nats.h>
@@ -44,6 +45,10 @@ void nats_link_close(struct nats_link *link);
 // True when there is a connection to send over now; when there was none, tries to make one, which
 // may take some seconds. The owner.
 bool nats_link_up(struct nats_link *link);
+
+// Connects once, for who only asks whether that goes: it may take some seconds. 0, or -1 with the
+// fault filled.
+int nats_link_try(struct nats_link *link, struct fault *fault);
 
 // Counts the connections made, reconnections included. Any thread.
 uint64_t nats_link_generation(const struct nats_link *link);
