@@ -374,7 +374,19 @@ uint64_t domain_init_ms(const struct domain *domain)
     return domain == NULL ? 0 : domain->init_ms;
 }
 
-void domain_set_init_ms(struct domain *domain, uint64_t init_ms)
+uint64_t domain_find_init_ms(struct domain_store *store, const struct domain_key *key,
+                             const struct domain *domain)
 {
+    uint64_t init_ms = domain_init_ms(domain);
+    struct domain_key whole = *key;
+    if (init_ms != 0 || !store->whole || key->version != TEMPLATE_IPFIX || key->id == 0)
+        return init_ms;
+    whole.id = 0;
+    return domain_init_ms(domain_find(store, &whole));
+}
+
+void domain_set_init_ms(struct domain_store *store, struct domain *domain, uint64_t init_ms)
+{
+    store->whole |= domain->key.id == 0 && init_ms != 0;
     domain->init_ms = init_ms;
 }

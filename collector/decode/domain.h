@@ -93,4 +93,9 @@ void domain_visit_group(const struct domain_store *store, const struct domain_ke
 
 // The start time of the exporter, 0: it did not say it; the domain may be NULL.
 uint64_t domain_init_ms(const struct domain *domain);
-void domain_set_init_ms(struct domain *domain, uint64_t init_ms);
+void domain_set_init_ms(struct domain_store *store, struct domain *domain, uint64_t init_ms);
+
+// The same for a record of that key: what observation domain 0 of its exporter says holds where its
+// own domain says nothing (RFC 7011, section 3.1).
+uint64_t domain_find_init_ms(struct domain_store *store, const struct domain_key *key,
+                             const struct domain *domain);

@@ -47,7 +47,7 @@ void domain_restore(struct domain_store *store, const struct domain_key *key,
     struct domain *domain = domain_make(store, key);
     if (domain == NULL)
         return;
-    domain->init_ms = terms->init_ms;
+    domain_set_init_ms(store, domain, terms->init_ms);
     domain->proven |= terms->proven;
     struct sampling_table *table = terms->count == 0
                                        ? NULL

@@ -47,6 +47,7 @@ struct domain_store {
     struct table domains;
     struct table groups; // each as long as it has members: no order of theirs is used
     struct table sessions;
+    bool whole;   // observation domain 0 of some exporter said when its uptime began, once
     bool foreign; // options of one domain said rates of another one, once
 };
 

@@ -116,25 +116,13 @@ static size_t decode_record(struct netflow_walk *walk, const struct template *te
     return len;
 }
 
-// When the exporter's uptime began: what observation domain 0 says holds for all (RFC 7011, section
-// 3.1).
-static uint64_t find_init_ms(const struct netflow_walk *walk)
-{
-    uint64_t init_ms = domain_init_ms(walk->domain);
-    struct domain_key whole = walk->key;
-    if (init_ms != 0 || walk->dialect != TEMPLATE_IPFIX || whole.id == 0)
-        return init_ms;
-    whole.id = 0;
-    return domain_init_ms(domain_find(walk->store, &whole));
-}
-
 // Decodes records up to the end of the set or a reason to stop there, REASON_COUNT: none.
 static enum reason decode_records(struct netflow_walk *walk, const struct template *template,
                                   struct cursor body, unsigned *records)
 {
     struct domain_sampling sampling;
     struct netflow_clock clock = {walk->dialect, walk->export_ns, walk->uptime_ms,
-                                  find_init_ms(walk)};
+                                  domain_find_init_ms(walk->store, &walk->key, walk->domain)};
     struct straight straight;
     enum reason end = REASON_COUNT;
     domain_sampling_look(&sampling, walk->store, &walk->key, walk->domain, template->id);

@@ -27,7 +27,7 @@ static void learn_init_time(struct netflow_walk *walk, uint64_t init_ms)
     uint64_t known_ms = domain_init_ms(walk->domain);
     if (known_ms == init_ms || init_ms > NUMBER_MAX || (walk->run->borrowed && known_ms != 0))
         return;
-    domain_set_init_ms(walk->domain, init_ms);
+    domain_set_init_ms(walk->store, walk->domain, init_ms);
     domain_note_change(walk->store);
 }
 

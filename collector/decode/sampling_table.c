@@ -77,7 +77,8 @@ bool sampling_put(struct sampling_table *table, const struct sampling_row *row)
     bool news = known && table->row[at].rate != row->rate;
     assert(row->rate != 0);
     table->last = row->rate;
-    table->memo.valid = false;
+    for (unsigned i = 0; i < SAMPLING_MEMOS; i++)
+        table->memo[i].valid = false;
     if (known)
         table->row[at].rate = row->rate;
     if (known || table->count == SAMPLING_ROWS_MAX || !add_kind(table, row->names))
@@ -208,13 +209,14 @@ uint64_t sampling_find(struct sampling_table *table, const struct sampling_terms
 {
     if (terms->has_card || (place->in_if | place->out_if | place->foreign) != 0)
         return find(table, terms, place);
-    if (!table->memo.valid || table->memo.has_selector != terms->has_selector ||
-        table->memo.selector != terms->selector || table->memo.template_id != place->template_id) {
-        table->memo.rate = find(table, terms, place);
-        table->memo.valid = true;
-        table->memo.has_selector = terms->has_selector;
-        table->memo.selector = terms->selector;
-        table->memo.template_id = place->template_id;
+    struct sampling_memo *memo = &table->memo[place->template_id % SAMPLING_MEMOS];
+    if (!memo->valid || memo->has_selector != terms->has_selector ||
+        memo->selector != terms->selector || memo->template_id != place->template_id) {
+        *memo = (struct sampling_memo){.valid = true,
+                                       .has_selector = terms->has_selector,
+                                       .template_id = place->template_id,
+                                       .selector = terms->selector,
+                                       .rate = find(table, terms, place)};
     }
-    return table->memo.rate;
+    return memo->rate;
 }

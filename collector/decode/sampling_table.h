@@ -36,6 +36,18 @@ struct sampling_row {
     uint8_t unused;
 };
 
+// Templates whose rates are remembered; most exporters use two, one for each IP version.
+#define SAMPLING_MEMOS 4
+
+// What was found last for a record that names no card and no interface.
+struct sampling_memo {
+    bool valid;
+    bool has_selector;
+    uint16_t template_id;
+    uint64_t selector;
+    uint64_t rate;
+};
+
 struct sampling_table {
     uint64_t last;    // rate that was said, 0: none
     uint64_t told_ns; // to other decoders, Unix time
@@ -43,15 +55,9 @@ struct sampling_table {
     uint8_t kind_count;
     uint8_t kinds[SAMPLING_KINDS_MAX]; // the different `names` of rows, the closest ones first
     uint16_t count;
-    uint16_t room; // for so many rows
-    struct {
-        bool valid;
-        bool has_selector;
-        uint16_t template_id;
-        uint64_t selector;
-        uint64_t rate;
-    } memo;                    // what was found last for a record of no card and no interface
-    struct sampling_row row[]; // in order
+    uint16_t room;                             // for so many rows
+    struct sampling_memo memo[SAMPLING_MEMOS]; // by template
+    struct sampling_row row[];                 // in order
 };
 
 // How large a table with so much room is.
