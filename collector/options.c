@@ -234,7 +234,7 @@ void collector_options_warn(const struct collector_options *o)
         bool used;
         const char *wanted;
     } rows[] = {
-        {"listen", !reads, "-listen alone: -read reads files instead"},
+        {"listen", !reads, "sockets: -read reads files instead"},
         {"read.filter", reads, "-read"},
         {"transport.nats.", o->sink_ops == &SINK_NATS || *o->bucket != '\0', "-transport=nats"},
         {"transport.file", o->sink_ops == &SINK_FILE, "-transport=file"},

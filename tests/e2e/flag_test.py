@@ -157,7 +157,7 @@ class StartTest(unittest.TestCase):
                 (collector, ["-transport=nats", "-transport.file=x"], "-transport.file",
                  "-transport=file"),
                 (collector, [*demo, "-listen=netflow://:2055"], "-listen",
-                 "-listen alone: -read reads files instead"),
+                 "sockets: -read reads files instead"),
                 (collector, ["-templates.json.interval=1s"], "-templates.json.interval",
                  "-templates.json.path"),
                 (collector, ["-produce=raw", "-sampling.default=192.0.2.1=7"], "-sampling.default",

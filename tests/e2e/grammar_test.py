@@ -109,8 +109,7 @@ class GrammarTest(unittest.TestCase):
 
     def run_with(self, yaml, *datagrams):
         self.write(yaml, *datagrams)
-        return process.run([process.COLLECTOR, "-listen=flow://127.0.0.1:0", "-read", self.capture,
-                            "-mapping", self.path])
+        return process.run([process.COLLECTOR, "-read", self.capture, "-mapping", self.path])
 
     def flow_of(self, yaml, *values, domain=1):
         """The flow of an IPFIX record with these values of PEN's elements 1, 2, …."""
@@ -231,7 +230,10 @@ class GrammarTest(unittest.TestCase):
                                            self.elements("a"), b"\1")), COLUMNS)
         self.assertEqual(self.flow_of("formatter: {fields: [SrcAddr, src_addr]}\n", b"\0"),
                          {"SrcAddr": "", "src_addr": ""})
-        self.refuse("formatter: {fields: [no_such]}\n", ":1: fields: no column .*no_such")
+        self.refuse("formatter: {fields: [no_such]}\n", ":1: fields: none of these is a column")
+        self.assertEqual(self.flow_of("formatter: {fields: [no_such, type]}\n", b"\0"),
+                         {"type": "IPFIX"})
+        self.assertRegex(self.log, 'level=WARN .*:1: fields: .*no_such.* is left out')
         self.refuse("formatter: {key: [icmp_name]}\n", ":1: key: ")
         self.refuse("formatter: {key: [no_such]}\n", ":1: key: ")
 

@@ -52,7 +52,7 @@ class RawTest(unittest.TestCase):
         status, output, log = process.run([process.COLLECTOR, "-read", DEMO, "-produce=raw",
                                            "-mapping", SAMPLE])
         self.assertEqual(status, 0)
-        self.assertIn("flag has no effect\" flag=mapping with=\"-produce raw\"", log)
+        self.assertIn('setting has no effect" setting=-mapping without="-produce=sample"', log)
         self.assertEqual(output, process.read_capture(DEMO, "-produce=raw"))
 
     def test_sockets_and_a_template_that_was_kept(self):
