@@ -142,6 +142,7 @@ static void nats_close(struct sink *base)
 {
     struct nats_sink *sink = (struct nats_sink *)base;
     nats_sender_stop(sink);
+    nats_link_stop(sink->link); // a late acknowledgement would count for a writer that is gone
     pthread_mutex_lock(&sink->lock);
     save_all(sink);
     for (uint32_t i = 0; i < sink->writer_count; i++)
