@@ -199,6 +199,8 @@ static int file_reopen(struct sink *base)
         return result;
     if (!is_same_file(&fresh, &sink->outlet))
         mend_tail(sink, &fresh);
+    else
+        outlet_hold(&fresh);
     pthread_mutex_lock(&sink->lock);
     result = finish_torn(sink);
     if (result == 0)

@@ -149,34 +149,33 @@ static bool is_busy(const struct outlet *outlet, off_t size)
     return fstat(outlet->fd, &status) != 0 || status.st_size != size;
 }
 
-// A description of our own: the outlet's is for writing. -1 when the file may not be read.
-static int open_anew(const struct outlet *outlet)
-{
-    char path[32];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", outlet->fd);
-    return open(path, O_RDONLY | O_CLOEXEC);
-}
-
-enum file_tail file_tail_mend(const struct outlet *outlet, const char *separator, bool framed,
-                              size_t *cut)
+static enum file_tail mend(const struct outlet *outlet, const char *separator, bool framed,
+                           bool claimed, size_t *cut)
 {
     struct stat status;
-    *cut = 0;
     if (outlet->kind != OUTLET_FILE || fstat(outlet->fd, &status) != 0 ||
         !S_ISREG(status.st_mode) || status.st_size == 0 ||
-        (fcntl(outlet->fd, F_GETFL) & O_APPEND) == 0)
+        (fcntl(outlet->fd, F_GETFL) & O_APPEND) == 0 || outlet->own < 0)
         return FILE_TAIL_WHOLE;
-    int fd = open_anew(outlet);
-    if (fd < 0)
-        return FILE_TAIL_WHOLE;
-    enum file_tail tail = judge(fd, status.st_size, separator, framed, cut);
-    close(fd);
+    enum file_tail tail = judge(outlet->own, status.st_size, separator, framed, cut);
     if (tail == FILE_TAIL_WHOLE || tail == FILE_TAIL_UNKNOWN)
         return tail;
-    if (is_busy(outlet, status.st_size))
+    if (!claimed || is_busy(outlet, status.st_size))
         return FILE_TAIL_BUSY;
     struct iovec piece = {.iov_base = (char *)separator, .iov_len = strlen(separator)};
     bool mended = tail == FILE_TAIL_CUT ? ftruncate(outlet->fd, status.st_size - (off_t)*cut) == 0
                                         : outlet_put(outlet, &piece, 1) == (ssize_t)piece.iov_len;
     return mended ? tail : FILE_TAIL_UNKNOWN;
+}
+
+// One of ours that waits for flows writes nothing for a while: it is known by its lock, any other
+// program by what it writes.
+enum file_tail file_tail_mend(const struct outlet *outlet, const char *separator, bool framed,
+                              size_t *cut)
+{
+    *cut = 0;
+    bool claimed = outlet_claim(outlet);
+    enum file_tail tail = mend(outlet, separator, framed, claimed, cut);
+    outlet_hold(outlet);
+    return tail;
 }

@@ -15,6 +15,6 @@ enum file_tail {
 // Looks at a regular file that is appended to, anything else is whole, and mends its end. A frame
 // that begins with its length (`framed`) is cut off, for which at most the last 64 MiB are read;
 // any other, which may not be ours, is ended by the separator. *cut is how many bytes were taken
-// out.
+// out. From then on the file is held (outlet.h): another process that opens it mends nothing.
 enum file_tail file_tail_mend(const struct outlet *outlet, const char *separator, bool framed,
                               size_t *cut);

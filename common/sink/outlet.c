@@ -9,12 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #define PIPE_BYTES_DEFAULT (1 << 20) // pipe-max-size as the kernel sets it
+#define HOLD_MS            5000      // at most, for one who mends the file
+#define HOLD_SLICE_MS      20
 
 static int pipe_bytes_max(void)
 {
@@ -39,12 +42,12 @@ static void enlarge(int fd)
             return;
 }
 
-// A description of our own for the same pipe or terminal; -1 when it may not be opened.
-static int open_anew(int fd)
+// A description of our own for the same file, pipe or terminal; -1 when it may not be opened.
+static int open_anew(int fd, int flags)
 {
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return open(path, flags | O_NOCTTY | O_CLOEXEC);
 }
 
 // Makes `fd`, which may be shared, into an outlet. It is taken over unless it is stdout.
@@ -55,13 +58,15 @@ static int adopt(struct outlet *outlet, int fd)
         return -errno;
     if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
         return -EBADF;
-    *outlet = (struct outlet){.fd = fd, .kind = OUTLET_FILE};
+    *outlet = (struct outlet){.fd = fd, .kind = OUTLET_FILE, .own = -1};
+    if (S_ISREG(status.st_mode))
+        outlet->own = open_anew(fd, O_RDONLY);
     if (S_ISSOCK(status.st_mode))
         outlet->kind = OUTLET_SOCKET;
     if (!S_ISFIFO(status.st_mode) && !S_ISCHR(status.st_mode))
         return 0;
     outlet->kind = OUTLET_STREAM;
-    int own = open_anew(fd);
+    int own = open_anew(fd, O_WRONLY | O_NONBLOCK);
     if (own >= 0 && fd != STDOUT_FILENO)
         close(fd);
     if (own >= 0)
@@ -97,8 +102,16 @@ int outlet_open(struct outlet *outlet, const char *path, bool wait_reader)
     return result;
 }
 
+static void close_own(struct outlet *outlet)
+{
+    if (outlet->fd >= 0 && outlet->own >= 0)
+        close(outlet->own);
+    outlet->own = -1;
+}
+
 void outlet_close(struct outlet *outlet)
 {
+    close_own(outlet);
     if (outlet->fd >= 0 && outlet->fd != STDOUT_FILENO)
         close(outlet->fd);
     outlet->fd = -1;
@@ -107,10 +120,32 @@ void outlet_close(struct outlet *outlet)
 int outlet_replace(struct outlet *outlet, struct outlet *fresh)
 {
     int result = dup3(fresh->fd, outlet->fd, O_CLOEXEC) < 0 ? -errno : 0;
-    if (result == 0)
+    if (result == 0) {
+        close_own(outlet);
         outlet->kind = fresh->kind;
+        outlet->own = fresh->own;
+        fresh->own = -1;
+    }
     outlet_close(fresh);
     return result;
+}
+
+// False when another description holds a lock that is in the way of it.
+static bool lock(const struct outlet *outlet, int kind)
+{
+    return outlet->own < 0 || flock(outlet->own, kind | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
+bool outlet_claim(const struct outlet *outlet)
+{
+    return lock(outlet, LOCK_EX);
+}
+
+void outlet_hold(const struct outlet *outlet)
+{
+    for (int waited_ms = 0; !lock(outlet, LOCK_SH) && waited_ms < HOLD_MS;
+         waited_ms += HOLD_SLICE_MS)
+        poll(NULL, 0, HOLD_SLICE_MS);
 }
 
 // Linux reports a pipe as writable when a page of it is free: that much never waits.

@@ -22,6 +22,7 @@ enum outlet_kind {
 struct outlet {
     int fd;
     enum outlet_kind kind;
+    int own; // another description of a regular file, to read it and lock it; -1: none
 };
 
 // Opens a named file for appending (made with mode 0644), or stdout when `path` is NULL or "". A
@@ -33,6 +34,13 @@ void outlet_close(struct outlet *outlet);
 // Puts the newly opened `fresh` in the place of the old one under the same number, so that who
 // waits for it does not wait on a stranger. Takes `fresh` over. 0, or a negative errno.
 int outlet_replace(struct outlet *outlet, struct outlet *fresh);
+
+// Whether we alone have the regular file: nobody else holds it, or its filesystem has no locks.
+bool outlet_claim(const struct outlet *outlet);
+
+// Holds the regular file, together with others, until it is closed: who would claim it fails. Waits
+// for one who claims it now, some seconds at most.
+void outlet_hold(const struct outlet *outlet);
 
 // Writes what can be written now: bytes, or a negative errno; -EAGAIN when the reader is behind.
 ssize_t outlet_put(const struct outlet *outlet, const struct iovec *pieces, int count);

@@ -196,6 +196,29 @@ static void what_another_writes_to_is_left_alone(void **state)
     assert_int_equal(tail, FILE_TAIL_BUSY);
 }
 
+// A sink whose flow is half written, and which waits: another one takes nothing of it away.
+static void what_another_sink_holds_is_left_alone(void **state)
+{
+    const struct file_case *f = *state;
+    struct outlet outlet;
+    size_t cut;
+    uint8_t bytes[4096];
+    size_t len = (size_t)(put_flows(bytes, 10, false) - bytes) - 1;
+    write_file(f, bytes, 0);
+    struct sink *sink = file_case_open(f->path, true);
+    write_file(f, bytes, len);
+    assert_int_equal(mend(f, "", true, &cut), FILE_TAIL_BUSY);
+    assert_int_equal(file_case_size(f->path), len);
+    assert_int_equal(sink_reopen(sink), 0); // the same file
+    assert_int_equal(mend(f, "", true, &cut), FILE_TAIL_BUSY);
+    assert_int_equal(rename(f->path, f->moved), 0);
+    assert_int_equal(sink_reopen(sink), 0);
+    assert_int_equal(outlet_open(&outlet, f->moved, false), 0);
+    assert_int_equal(file_tail_mend(&outlet, "", true, &cut), FILE_TAIL_CUT);
+    outlet_close(&outlet);
+    sink_close(sink);
+}
+
 // What the sink makes of it: a line of its own for each flow that is written now.
 static void a_sink_goes_on_behind_a_tear(void **state)
 {
@@ -223,10 +246,15 @@ static void a_sink_goes_on_behind_a_tear(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(frames_are_cut_back_to_whole_ones),    TEST(only_the_end_of_a_large_file_is_looked_at),
-        TEST(a_tear_in_the_middle_stays),           TEST(a_frame_without_its_newline_gets_it),
-        TEST(lines_are_ended_and_never_cut),        TEST(what_is_no_flows_is_left_alone),
-        TEST(what_another_writes_to_is_left_alone), TEST(a_sink_goes_on_behind_a_tear),
+        TEST(frames_are_cut_back_to_whole_ones),
+        TEST(only_the_end_of_a_large_file_is_looked_at),
+        TEST(a_tear_in_the_middle_stays),
+        TEST(a_frame_without_its_newline_gets_it),
+        TEST(lines_are_ended_and_never_cut),
+        TEST(what_is_no_flows_is_left_alone),
+        TEST(what_another_writes_to_is_left_alone),
+        TEST(a_sink_goes_on_behind_a_tear),
+        TEST(what_another_sink_holds_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
