@@ -78,7 +78,8 @@ static void nats_state(struct sink *base, struct sink_state *state)
         state->spool.limit = spool_capacity(sink->spool);
     }
     const struct window_slot *oldest = window_oldest(&sink->window);
-    if (oldest != NULL && oldest->refusals != 0)
+    if (oldest != NULL && oldest->refusals != 0 &&
+        !nats_refusals_alone(&sink->refusals, oldest, clock_steady_ns()))
         fault_set(&state->trouble, "%s: messages are not stored: %s", nats_link_servers(sink->link),
                   sink->refusals.said);
     pthread_mutex_unlock(&sink->lock);

@@ -39,6 +39,7 @@ static bool is_constant(const struct nats_refusals *refusals)
 
 void nats_refusals_stored(struct nats_refusals *refusals, const char *subject, int64_t now_ns)
 {
+    refusals->stored_ns = now_ns;
     if (is_constant(refusals))
         return;
     if (strcmp(refusals->stored[0].subject, subject) != 0) {
@@ -157,6 +158,14 @@ enum nats_verdict nats_refusals_judge(struct nats_refusals *refusals, struct win
 void nats_refusals_done(struct nats_refusals *refusals, const struct window_slot *slot)
 {
     refusals->held -= slot->refusals != 0;
+}
+
+// One in flight may still be stored after the first that all are refused like.
+bool nats_refusals_alone(const struct nats_refusals *refusals, const struct window_slot *slot,
+                         int64_t now_ns)
+{
+    return slot->refusals != 0 && refusals->stored_ns > slot->refused_ns &&
+           is_within(refusals->stored_ns, now_ns, ABOUT_NS);
 }
 
 const char *nats_refusal_cure(enum nats_refusal refusal)

@@ -53,6 +53,7 @@ struct nats_refusals {
     struct nats_bound bound;
     int64_t looked_ns;            // when that was
     bool look_again;              // that may have changed
+    int64_t stored_ns;            // when any message was stored last; 0: never
     struct nats_moment stored[2]; // a message was, last; of two different subjects, the later first
     struct nats_moment given_back[NATS_GIVEN_BACK_MAX]; // and when it was refused first
     unsigned given_back_next;
@@ -73,6 +74,11 @@ enum nats_verdict nats_refusals_judge(struct nats_refusals *refusals, struct win
 
 // The message is done, one way or another.
 void nats_refusals_done(struct nats_refusals *refusals, const struct window_slot *slot);
+
+// Whether that message waits in vain and others do not: it was refused, and they were stored since,
+// the last of them a moment ago.
+bool nats_refusals_alone(const struct nats_refusals *refusals, const struct window_slot *slot,
+                         int64_t now_ns);
 
 // What an operator can do about it.
 const char *nats_refusal_cure(enum nats_refusal refusal);

@@ -280,13 +280,14 @@ static void forget_stream(struct nats_sink *sink)
     sink->limit_stale = false;
 }
 
-// With the lock held: whether the oldest message waits in vain, which the others then do as well,
-// or messages cannot be kept.
+// With the lock held: whether the oldest message waits in vain and the others do as well, or
+// messages cannot be kept. One message whose subject was forged is no such sign.
 static bool is_stuck(const struct nats_sink *sink)
 {
     const struct window_slot *oldest = window_oldest(&sink->window);
     return (sink->spool_failed && window_full(&sink->window)) ||
-           (oldest != NULL && oldest->refusals != 0);
+           (oldest != NULL && oldest->refusals != 0 &&
+            !nats_refusals_alone(&sink->refusals, oldest, clock_steady_ns()));
 }
 
 // Sends what is due, as far as the connection lasts, and for a short time: there is more to look

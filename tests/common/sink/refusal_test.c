@@ -160,6 +160,25 @@ static void gives_back_what_holds_the_input(void **state)
     assert_int_equal(refuse(f, NATS_REFUSAL_FORBIDDEN, 11 * S), NATS_GIVE_UP);
 }
 
+// Of one subject or many: alone while others are stored, and one of all as soon as none is.
+static void waits_alone_while_others_are_stored(void **state)
+{
+    static const char *const patterns[] = {"flows.{type}", "flows.SFLOW_5"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture f;
+        begin_with(&f, patterns[i]);
+        nats_refusals_stored(&f.refusals, "flows.SFLOW_5", 1 * S);
+        assert_false(nats_refusals_alone(&f.refusals, &f.slot, 1 * S)); // it was not refused
+        assert_int_equal(refuse(&f, NATS_REFUSAL_ANY, 2 * S), NATS_HOLD);
+        assert_false(nats_refusals_alone(&f.refusals, &f.slot, 3 * S));
+        nats_refusals_stored(&f.refusals, "flows.SFLOW_5", 4 * S);
+        assert_true(nats_refusals_alone(&f.refusals, &f.slot, 5 * S));
+        assert_false(nats_refusals_alone(&f.refusals, &f.slot, 14 * S));
+        (void)end((void *[]){&f});
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +189,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(gives_up_while_others_pass, begin, end),
         cmocka_unit_test_setup_teardown(gives_many_up_at_once, begin, end),
         cmocka_unit_test_setup_teardown(gives_back_what_holds_the_input, begin, end),
+        cmocka_unit_test(waits_alone_while_others_are_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
