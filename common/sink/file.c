@@ -305,16 +305,16 @@ static struct sink *file_open(const struct sink_options *options)
         return NULL;
     pthread_mutex_init(&sink->lock, NULL);
     sink->outlet.fd = -1;
+    // A reader that goes away, or a file at its limit, is an error of the write and not the end of
+    // the process; the end of a file is mended before the first flow.
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     int result = init(sink, options);
     if (result != 0) {
         log_error("cannot open the output", "file", name_of(sink), "error", strerror(-result));
         release(sink);
         return NULL;
     }
-    // A reader that goes away, or a file at its limit, is an error of the write and not the end of
-    // the process.
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
     return &sink->sink;
 }
 
