@@ -32,16 +32,14 @@ struct chain {
     bool begun;     // the beginning of another one
 };
 
-// What of a frame is there may be the beginning of one.
-static bool is_begun(const struct window *w, size_t at)
+// All that is there is the beginning of a frame. A few bytes are no proof: any small file of
+// somebody else's may begin so.
+static bool is_begun(const struct window *w)
 {
     size_t head;
     size_t body;
-    if (wire_frame(w->data + at, w->len - at, &head, &body) != WIRE_MORE)
-        return false;
-    // Too short to have a field.
-    return w->len - at < WIRE_VARINT_MAX ||
-           wire_is_flow(w->data + at + head, w->len - at - head, false);
+    return w->len >= WIRE_VARINT_MAX && wire_frame(w->data, w->len, &head, &body) == WIRE_MORE &&
+           wire_is_flow(w->data + head, w->len - head, false);
 }
 
 static struct chain follow(const struct window *w, size_t at, bool lines)
@@ -70,7 +68,7 @@ static bool is_sure(const struct window *w, size_t at, const struct chain *chain
 {
     if (chain->frames >= FRAMES_SURE)
         return true;
-    return w->from_begin && at == 0 && (chain->frames != 0 || is_begun(w, 0));
+    return w->from_begin && at == 0 && (chain->frames != 0 || is_begun(w));
 }
 
 // The frames that reach to the end, or into the one that is begun there; wherever they begin, since

@@ -66,10 +66,12 @@ static void assert_cut_everywhere(const struct file_case *f, const uint8_t *byte
 {
     size_t cut;
     for (size_t torn = 1; torn < last - lines; torn += torn < 3 ? 1 : 17) {
+        bool sure = len != last || torn >= WIRE_VARINT_MAX;
         write_file(f, bytes, len - last + torn);
-        assert_int_equal(mend(f, lines ? "\n" : "", true, &cut), FILE_TAIL_CUT);
-        assert_int_equal(cut, torn);
-        assert_int_equal(file_case_size(f->path), len - last);
+        assert_int_equal(mend(f, lines ? "\n" : "", true, &cut),
+                         sure ? FILE_TAIL_CUT : FILE_TAIL_UNKNOWN);
+        assert_int_equal(cut, sure ? torn : 0);
+        assert_int_equal(file_case_size(f->path), sure ? len - last : torn);
     }
     write_file(f, bytes, len);
     assert_int_equal(mend(f, lines ? "\n" : "", true, &cut), FILE_TAIL_WHOLE);
@@ -150,10 +152,10 @@ static void what_is_no_flows_is_left_alone(void **state)
     static const char *const others[] = {"hello, world: this is a diary\n",
                                          "\x7f"
                                          "ELF and so on",
-                                         "{\"type\":\"NETFLOW_V5\"}\n"};
+                                         "hello\n", "x", "{\"type\":\"NETFLOW_V5\"}\n"};
     const struct file_case *f = *state;
     size_t cut;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         write_file(f, others[i], strlen(others[i]));
         assert_int_equal(mend(f, "", true, &cut), FILE_TAIL_UNKNOWN);
         assert_int_equal(file_case_size(f->path), strlen(others[i]));
