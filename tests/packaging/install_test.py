@@ -9,6 +9,7 @@ import gzip
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -192,6 +193,28 @@ class InstallTest(unittest.TestCase):
             self.assertGreater(len(named), 2)
             for path in named:
                 self.assertTrue(os.path.isfile(os.path.join(self.prefix, path)), path)
+
+    def test_pipeline_waits_for_the_drain_of_both(self):
+        """Told to end, as systemd tells it, it stays until they have ended."""
+        path = os.path.join(self.folder.name, "pipeline")
+        with open(os.path.join(self.prefix, "libexec/goflow2plus/pipeline"),
+                  encoding="utf-8") as file:
+            text = file.read().replace("/usr/local/", self.prefix + "/")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        with process.Process(["env", "GOFLOW2PLUS_ARGS=-listen=flow://127.0.0.1:0 -addr=",
+                              "ENRICHER_ARGS=-addr=", "bash", path]) as script:
+            script.wait_for_log("starting collection")
+            script.wait_for_log("starting enricher")
+            with open(f"/proc/{script.process.pid}/task/{script.process.pid}/children",
+                      encoding="utf-8") as file:
+                both = [int(pid) for pid in file.read().split()]
+            self.assertEqual(len(both), 2)
+            script.send(signal.SIGTERM)
+            for pid in both:
+                os.kill(pid, signal.SIGTERM)
+            self.assertEqual(script.wait(), 0)
+            self.assertIn("ledger flows", script.log())
 
     def test_settings_of_the_services_are_right(self):
         """As they are, and with the lines that wait behind a comment sign."""
