@@ -246,7 +246,7 @@ void collector_options_warn(const struct collector_options *o)
         {"mapping", !raw, "-produce=sample"},
         {"context.config", !raw, "-produce=sample"},
         {"db.", !raw, "-produce=sample"},
-        {"sampling.default", !raw, "-produce=sample"},
+        {"sampling.", !raw, "-produce=sample"},
         {"biflow", !raw, "-produce=sample"},
     };
     settings_warn(s);

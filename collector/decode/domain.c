@@ -239,8 +239,10 @@ struct domain *domain_make(struct domain_store *store, const struct domain_key *
     struct domain_key own = session_key(store, key);
     uint64_t hash = hash_key(store, &own);
     struct domain *domain = find(store, &own, hash);
-    if (domain != NULL)
+    if (domain != NULL) {
+        make_room(store, domain, 0); // its tables may have grown
         return domain;
+    }
     make_room(store, NULL, 1);
     struct domain_group *group = make_group(store, key);
     if (group == NULL)

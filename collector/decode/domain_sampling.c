@@ -11,6 +11,7 @@
 
 // Domains of one address and port that are looked through for a selector.
 #define SESSION_DOMAINS_MAX 64
+#define SESSION_ROWS_MAX    1024 // and rows of them
 
 static struct domain_key session_of(const struct domain_key *key)
 {
@@ -62,6 +63,8 @@ static int join_session(struct domain_store *store, struct domain *domain)
     }
     domain->session = session;
     domain->next_sampled = session->members;
+    if (session->members != NULL)
+        session->members->previous_sampled = domain;
     session->members = domain;
     session->count++;
     return 0;
@@ -70,10 +73,12 @@ static int join_session(struct domain_store *store, struct domain *domain)
 static void leave_session(struct domain_store *store, struct domain *domain)
 {
     struct domain_group *session = domain->session;
-    struct domain **at = &session->members;
-    while (*at != domain)
-        at = &(*at)->next_sampled;
-    *at = domain->next_sampled;
+    if (domain->previous_sampled != NULL)
+        domain->previous_sampled->next_sampled = domain->next_sampled;
+    else
+        session->members = domain->next_sampled;
+    if (domain->next_sampled != NULL)
+        domain->next_sampled->previous_sampled = domain->previous_sampled;
     if (--session->count != 0)
         return;
     table_remove(&store->sessions, &session->entry);
@@ -128,6 +133,7 @@ bool domain_put_sampling(struct domain_store *store, struct sampling_table *tabl
                          const struct sampling_row *row)
 {
     store->foreign |= (row->names & SAMPLING_DOMAIN) != 0;
+    store->interfaces |= (row->names & SAMPLING_INTERFACES) != 0;
     return sampling_put(table, row);
 }
 
@@ -153,6 +159,30 @@ static struct sampling_table *find_borrowed(const struct domain_store *store,
     return found;
 }
 
+// The domains of the address and port that may be looked through; NULL: none, or too much.
+static const struct domain *session_members(const struct domain_store *store,
+                                            const struct domain_key *key)
+{
+    const struct domain_group *session = find_session(store, key);
+    unsigned rows = 0;
+    if (session == NULL || session->count > SESSION_DOMAINS_MAX)
+        return NULL;
+    for (const struct domain *d = session->members; d != NULL; d = d->next_sampled)
+        rows += d->sampling->count;
+    return rows > SESSION_ROWS_MAX ? NULL : session->members;
+}
+
+// Whether a neighbour's table has rates of interfaces.
+static bool session_by_interface(const struct domain_store *store, const struct domain_key *key)
+{
+    if (!store->interfaces)
+        return false;
+    for (const struct domain *d = session_members(store, key); d != NULL; d = d->next_sampled)
+        if (sampling_has(d->sampling, SAMPLING_INTERFACES))
+            return true;
+    return false;
+}
+
 void domain_sampling_look(struct domain_sampling *out, const struct domain_store *store,
                           const struct domain_key *key, const struct domain *domain,
                           uint16_t template_id)
@@ -174,7 +204,9 @@ void domain_sampling_look(struct domain_sampling *out, const struct domain_store
     if (out->own == NULL || out->own->last == 0)
         out->borrowed = find_borrowed(store, key, domain);
     out->by_interface = (out->own != NULL && sampling_has(out->own, SAMPLING_INTERFACES)) ||
-                        (out->borrowed != NULL && sampling_has(out->borrowed, SAMPLING_INTERFACES));
+                        (out->borrowed != NULL &&
+                         sampling_has(out->borrowed, SAMPLING_INTERFACES)) ||
+                        session_by_interface(store, key);
 }
 
 // What other domains of the same address and port say; 0 when these differ.
@@ -187,16 +219,14 @@ static uint64_t find_elsewhere(const struct domain_sampling *sampling,
     uint64_t found = 0;
     if (sampling->store->sessions.count == 0 || (!selected && !sampling->store->foreign))
         return 0;
-    const struct domain_group *session = find_session(sampling->store, sampling->key);
-    if (session == NULL || session->count > SESSION_DOMAINS_MAX)
-        return 0;
     foreign.foreign = SAMPLING_DOMAIN;
     foreign.domain = sampling->key->id;
-    for (const struct domain *d = session->members; d != NULL; d = d->next_sampled) {
+    const struct domain *d = session_members(sampling->store, sampling->key);
+    for (; d != NULL; d = d->next_sampled) {
         if (d->key.id == sampling->key->id)
             continue;
         uint64_t rate = sampling_find(d->sampling, terms, &foreign);
-        if (rate == 0 && selected && sampling_has(d->sampling, SAMPLING_SELECTOR))
+        if (rate == 0 && selected && sampling_has_selectors(d->sampling, 0))
             rate = sampling_find(d->sampling, terms, place);
         if (rate != 0 && found != 0 && rate != found)
             return 0;
@@ -233,7 +263,7 @@ struct sampling_found domain_sampling_find(const struct domain_sampling *samplin
     if (found.rate != 0)
         return found;
     found.source = EXPORTER_SAMPLING_DOMAIN;
-    if (own == NULL || !sampling_has(own, SAMPLING_SELECTOR))
+    if (own == NULL || !sampling_has_selectors(own, 0))
         found.rate = find_elsewhere(sampling, terms, &place);
     if (found.rate != 0)
         return found;

@@ -31,6 +31,7 @@ struct domain {
     bool samples;                    // it announced options of sampling
     struct domain_group *session;    // with a table only
     struct domain *next_sampled;     // of the session
+    struct domain *previous_sampled;
     uint64_t init_ms;
     struct template_table templates;
 };
@@ -47,8 +48,9 @@ struct domain_store {
     struct table domains;
     struct table groups; // each as long as it has members: no order of theirs is used
     struct table sessions;
-    bool whole;   // observation domain 0 of some exporter said when its uptime began, once
-    bool foreign; // options of one domain said rates of another one, once
+    bool whole;      // observation domain 0 of some exporter said when its uptime began, once
+    bool interfaces; // options said rates of interfaces, once
+    bool foreign;    // options of one domain said rates of another one, once
 };
 
 // The first one of the ports that are of the key's address, version and id, the domain among them

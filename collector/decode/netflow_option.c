@@ -14,7 +14,6 @@ enum {
     INIT_TIME = 160, // systemInitTimeMilliseconds
     INGRESS_PHYSICAL = 252,
     EGRESS_PHYSICAL = 253,
-    PROBABILITY = 311,
 };
 
 #define NUMBER_MAX INT64_MAX // that the files of what was learnt can hold
@@ -112,23 +111,14 @@ static uint64_t option_number(const struct netflow_walk *walk, const struct temp
                               const struct cursor *value)
 {
     size_t len = cursor_left(value);
-    if (field->element == PROBABILITY && len == sizeof(float)) {
-        uint32_t bits = bytes_u32(value->at);
-        float narrow;
-        uint64_t number;
-        memcpy(&narrow, &bits, sizeof narrow);
-        double wide = (double)narrow;
-        memcpy(&number, &wide, sizeof number);
-        return number;
-    }
     if (walk->run->mapping == NULL || !sampling_is_element(field->element))
-        return bytes_be(value->at, len);
+        return sampling_value(field->element, value->at, len);
     const struct mapping_elements *elements = mapping_elements(walk->run->mapping,
                                                                walk->dialect == TEMPLATE_IPFIX);
     int item = mapping_find(elements, 0, field->element);
     return item >= 0 && mapping_is_sampling(elements, item)
                ? mapping_sampling_number(elements, item, value->at, len)
-               : bytes_be(value->at, len);
+               : sampling_value(field->element, value->at, len);
 }
 
 // The rate holds for what the scope names; of a message without an observation domain, what holds

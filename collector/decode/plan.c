@@ -302,7 +302,10 @@ uint32_t plan_unused(const struct plan *plan)
 bool plan_takes(const struct plan *plan, const struct template_field *field)
 {
     const struct mapping_elements *mapped = plan->mapped;
-    return element_find(field->enterprise, field->element) != NULL ||
+    uint32_t enterprise = field->enterprise;
+    uint16_t number = field->element;
+    (void)element_turn(&enterprise, &number, false); // what comes back is taken too
+    return element_find(enterprise, number) != NULL ||
            (mapped != NULL && field->length != 0 &&
             mapping_find(mapped, field->enterprise, field->element) >= 0);
 }

@@ -121,9 +121,6 @@ static void apply_number(const struct plan_run *run, const struct op *op, uint64
     case OP_TIME_INIT:
         run->result->init_ms = value == 0 ? run->result->init_ms : value;
         break;
-    case OP_SAMPLING:
-        take_sampling(run->result, op->argument, value);
-        break;
     case OP_DURATION:
         take_duration(run->result, op->argument, value);
         break;
@@ -183,6 +180,9 @@ static void apply_plain(const struct plan_run *run, const struct op *op, const u
     case OP_MAPPED_SAMPLING:
         take_sampling(run->result, mapping_sampling_element(run->plan->mapped, op->argument),
                       mapping_sampling_number(run->plan->mapped, op->argument, at, len));
+        break;
+    case OP_SAMPLING:
+        take_sampling(run->result, op->argument, sampling_value(op->argument, at, len));
         break;
     case OP_MPLS_LABEL:
         keep_label(run->scratch, op->argument, bytes_be(at, len), len);

@@ -10,6 +10,7 @@
 #define LENGTH_MAX    0x3fff // of a body: its prefix has two bytes at most
 #define NUM_MAX       (sizeof(uint16_t) + WIRE_VARINT_MAX)
 #define ADDRESS_MAX   (sizeof(uint16_t) + 1 + 16)
+#define PROBABILITY   311 // samplingProbability
 #define SAMPLINGS_MAX 8
 #define MORE_MAX      16 // candidates for fields beside the first ones
 #define CHECKS_MAX    (1 + 2)
@@ -212,7 +213,9 @@ static bool add_version(struct compiler *c, const struct op *op)
 
 static bool add_sampling(struct compiler *c, const struct op *op)
 {
-    if (c->sampling_count == SAMPLINGS_MAX || op->length > 8)
+    // A probability may be narrower than it is kept (sampling_value): that is for the whole way.
+    if (c->sampling_count == SAMPLINGS_MAX || op->length > 8 ||
+        (op->argument == PROBABILITY && op->length != sizeof(uint64_t)))
         return false;
     c->samplings[c->sampling_count++] = (struct step){.code = STEP_SAMPLING,
                                                       .head = op->argument,

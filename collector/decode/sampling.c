@@ -1,5 +1,7 @@
 #include "collector/decode/sampling.h"
 
+#include "common/base/cursor.h"
+
 #include <string.h>
 
 enum {
@@ -23,6 +25,19 @@ static uint64_t reciprocal_of(uint64_t bits)
     double probability;
     memcpy(&probability, &bits, sizeof probability);
     return probability > 1e-15 && probability <= 1 ? (uint64_t)(1 / probability + 0.5) : 0;
+}
+
+uint64_t sampling_value(uint16_t element, const uint8_t *at, size_t len)
+{
+    if (element != SAMPLING_PROBABILITY || len != sizeof(float))
+        return bytes_be(at, len);
+    uint32_t bits = bytes_u32(at);
+    float narrow;
+    uint64_t number;
+    memcpy(&narrow, &bits, sizeof narrow);
+    double wide = (double)narrow;
+    memcpy(&number, &wide, sizeof number);
+    return number;
 }
 
 bool sampling_is_element(uint16_t element)

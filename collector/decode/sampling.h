@@ -31,6 +31,10 @@ struct sampling_terms {
 // is the bits of a float64.
 void sampling_take(struct sampling_terms *terms, uint16_t element, uint64_t value);
 
+// The value of an element for sampling_take: samplingProbability may come as a float32 (RFC 7011,
+// section 6.2), and all else is a number of at most 8 bytes.
+uint64_t sampling_value(uint16_t element, const uint8_t *at, size_t len);
+
 // Whether the element is one of those that say a rate or name a selector.
 bool sampling_is_element(uint16_t element);
 

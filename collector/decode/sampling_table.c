@@ -103,6 +103,15 @@ bool sampling_has(const struct sampling_table *table, unsigned names)
     return false;
 }
 
+bool sampling_has_selectors(const struct sampling_table *table, unsigned foreign)
+{
+    for (unsigned i = 0; i < table->kind_count; i++)
+        if ((table->kinds[i] & (SAMPLING_SELECTOR | SAMPLING_DOMAIN)) ==
+            (SAMPLING_SELECTOR | foreign))
+            return true;
+    return false;
+}
+
 // The rate of the row that names these of what the record is, 0 when there is none. An interface
 // without a direction is the one that the packet came in by, rather than the other.
 static uint64_t find_named(const struct sampling_table *table, unsigned names,
@@ -168,29 +177,50 @@ static bool fits(const struct sampling_row *row, unsigned unnamed, uint32_t undi
     return (names & SAMPLING_INTERFACE) == 0 || row->ingress == undirected;
 }
 
+// What rows say that may be the record's.
+struct common {
+    uint64_t rate;
+    bool differs;
+};
+
+// Takes the rows of one kind, which stand together; with a selector only those of it, which do too.
+static void take_kind(const struct sampling_table *table, unsigned names, bool by_selector,
+                      unsigned unnamed, uint32_t undirected, const struct sampling_terms *terms,
+                      const struct sampling_place *place, struct common *common)
+{
+    const struct sampling_row first = {.names = (uint8_t)names,
+                                       .selector = by_selector ? terms->selector : 0};
+    for (unsigned i = place_of(table, &first); i < table->count; i++) {
+        const struct sampling_row *row = &table->row[i];
+        if (row->names != names || (by_selector && row->selector != terms->selector))
+            return;
+        if (!fits(row, unnamed, undirected, terms, place))
+            continue;
+        common->differs |= common->rate != 0 && common->rate != row->rate;
+        common->rate = row->rate;
+    }
+}
+
 // The rate of all rows that may be the record's and name at least these things, 0 when they differ.
 static uint64_t find_common(const struct sampling_table *table, unsigned wanted, unsigned unnamed,
                             const struct sampling_terms *terms, const struct sampling_place *place)
 {
-    uint32_t undirected = undirected_of(table, place);
-    uint64_t rate = 0;
-    for (unsigned i = 0; i < table->count; i++) {
-        const struct sampling_row *row = &table->row[i];
-        if ((row->names & wanted) != wanted || (row->names & SAMPLING_DOMAIN) != place->foreign ||
-            !fits(row, unnamed, undirected, terms, place))
-            continue;
-        if (rate != 0 && rate != row->rate)
-            return 0;
-        rate = row->rate;
+    uint32_t undirected = sampling_has(table, SAMPLING_INTERFACE) ? undirected_of(table, place) : 0;
+    struct common common = {.rate = 0};
+    for (unsigned i = 0; i < table->kind_count && !common.differs; i++) {
+        unsigned names = table->kinds[i];
+        if ((names & wanted) == wanted && (names & SAMPLING_DOMAIN) == place->foreign)
+            take_kind(table, names, (wanted & SAMPLING_SELECTOR) != 0, unnamed, undirected, terms,
+                      place, &common);
     }
-    return rate;
+    return common.differs ? 0 : common.rate;
 }
 
 static uint64_t find(const struct sampling_table *table, const struct sampling_terms *terms,
                      const struct sampling_place *place)
 {
     unsigned unnamed = unnamed_of(terms, place);
-    bool by_selector = terms->has_selector && sampling_has(table, SAMPLING_SELECTOR);
+    bool by_selector = terms->has_selector && sampling_has_selectors(table, place->foreign);
     unsigned wanted = by_selector ? SAMPLING_SELECTOR : 0;
     for (unsigned i = 0; i < table->kind_count; i++) {
         unsigned names = table->kinds[i];

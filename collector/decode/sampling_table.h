@@ -78,6 +78,10 @@ bool sampling_agrees(const struct sampling_table *a, const struct sampling_table
 // Whether rows are bound to one of these names.
 bool sampling_has(const struct sampling_table *table, unsigned names);
 
+// Whether a row for a selector is there, of the domain's own (0) or of other ones
+// (SAMPLING_DOMAIN).
+bool sampling_has_selectors(const struct sampling_table *table, unsigned foreign);
+
 // What a record says of where it was sampled, besides its terms.
 struct sampling_place {
     uint32_t in_if;

@@ -255,6 +255,26 @@ static const struct sampling_case CASES[] = {
      3,
      {50, 65535, 0},
      EXPORTER_SAMPLING_SILENT},
+    {"a neighbouring domain names interfaces: each record has its own, on either way",
+     {{1, "ipfix(0: set(3: 0100 0003 0002 00950004 000a0004 00220002)"
+          "set(100: 00000001 0000000a 0064 00000001 00000014 03e8))"},
+      {1, "ipfix(1: set(2: 0104 0002 00080004 000a0002)"
+          "set(104: 0a000001 000a 0a000001 0014))"}},
+     2,
+     {100, 1000},
+     EXPORTER_SAMPLING_DOMAIN},
+    {"what is said of another domain's selectors takes nothing from the own rate",
+     {{1, "ipfix(1: set(3: 0100 0002 0001 00900004 00220002) set(100: 00000001 0032)"
+          "set(3: 0101 0003 0002 00950004 012e0002 00220002) set(101: 00000002 0005 0064)"
+          "set(2: 0105 0002 00080004 012e0002) set(105: 0a000001 0009))"}},
+     1,
+     {50},
+     EXPORTER_SAMPLING_OPTIONS},
+    {"a probability of four bytes",
+     {{1, "ipfix(1: set(2: 0106 0002 00080004 01370004) set(106: 0a000001 3c23d70a))"}},
+     1,
+     {100},
+     EXPORTER_SAMPLING_RECORD},
 };
 
 static uint64_t rates[RATES_MAX];
