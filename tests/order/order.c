@@ -224,9 +224,13 @@ static bool is_zero(const struct sent *field)
     return true;
 }
 
-// The length of the record's addresses, 0 when it says none.
+// The length of the record's addresses, 0 when it says none, or a packet may say others.
 static unsigned address_len(void)
 {
+    static const uint16_t sections[] = {104, 313, 315};
+    for (unsigned i = 0; i < 3; i++)
+        if (find(sections[i]) != NULL)
+            return 0;
     enum { CISCO = 9 };
     static const uint16_t elements[][2] = {
         {0, 8},  {0, 27}, {0, 44}, {0, 170}, {CISCO, 12236}, {CISCO, 12238},

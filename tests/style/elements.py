@@ -22,7 +22,7 @@ ROW = re.compile(r"^\| ([\d/]+) \| [\w.]+ \| [^|]+ \| [^|]* \| ([^|]*) \|$", re.
 TABLE_OF_FIELDS = re.compile(r"^\| element \| name \| field \|.*?\n\n", re.M | re.S)
 REVERSE = re.compile(r"^REVERSE\((\d+), (\d+)\)", re.M)
 LATER = re.compile(r"^LATER\(0, (\d+)\)", re.M)
-DECISIONS = re.compile(r"^Of IANA's other elements these wait.*?\n\n", re.M | re.S)
+DECISIONS = re.compile(r"^What \[comes back\].*?\n\n", re.M | re.S)
 FIELDS_HEAD = "| element | name | field | rank | how |\n| --- | --- | --- | --- | --- |\n"
 # Elements that fill no field of their own.
 FIELDS = {"SECTION": "the packet's", "TIME_INIT": "the times", "DURATION": "the times"}
