@@ -149,9 +149,7 @@ static void lines_are_ended_and_never_cut(void **state)
 
 static void what_is_no_flows_is_left_alone(void **state)
 {
-    static const char *const others[] = {"hello, world: this is a diary\n",
-                                         "\x7f"
-                                         "ELF and so on",
+    static const char *const others[] = {"hello, world: this is a diary\n", "\177ELF and so on",
                                          "hello\n", "x", "{\"type\":\"NETFLOW_V5\"}\n"};
     const struct file_case *f = *state;
     size_t cut;
