@@ -272,27 +272,34 @@ const struct domain *domain_members(const struct domain_store *store, const stru
     return group == NULL ? NULL : group->members;
 }
 
+// Whether a port that sent no data yet announced the template.
+static bool is_announced(const struct domain_store *store, const struct domain_key *key,
+                         const struct domain *domain, uint16_t id)
+{
+    for (const struct domain *d = domain_members(store, key, domain); d != NULL; d = d->next_member)
+        if (!d->proven && template_table_find(&d->templates, id) != NULL)
+            return true;
+    return false;
+}
+
 enum domain_answer domain_template(struct domain_store *store, const struct domain_key *key,
                                    struct domain *domain, uint16_t id, const struct template **out)
 {
-    bool unproven = false;
     *out = domain == NULL ? NULL : domain_own_template(domain, id);
     if (*out != NULL)
         return DOMAIN_FOUND;
     for (const struct domain *d = domain_members(store, key, domain); d != NULL;
          d = d->next_member) {
-        bool proven = d->proven;
-        if (!proven && (unproven || *out != NULL))
-            continue;
-        const struct template *other = domain_own_template(d, id);
-        unproven |= other != NULL && !proven;
-        if (other == NULL || !proven)
+        const struct template *other = d->proven ? template_table_find(&d->templates, id) : NULL;
+        if (other == NULL)
             continue;
         if (*out != NULL && (*out)->layout != other->layout)
             return DOMAIN_AMBIGUOUS;
         *out = other;
     }
-    return *out != NULL ? DOMAIN_FOUND : unproven ? DOMAIN_UNPROVEN : DOMAIN_MISSING;
+    if (*out != NULL)
+        return DOMAIN_FOUND;
+    return is_announced(store, key, domain, id) ? DOMAIN_UNPROVEN : DOMAIN_MISSING;
 }
 
 int domain_put(struct domain_store *store, struct domain *domain, struct template *template)

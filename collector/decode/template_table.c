@@ -24,25 +24,6 @@ unsigned template_table_count(const struct template_table *table)
     return table->count[0] + table->count[1];
 }
 
-// Where the template stands, or the free slot where its probe ends.
-static unsigned slot_of(const struct template_table *table, uint16_t id)
-{
-    unsigned slot = (unsigned)(id * table->factor >> table->shift);
-    while (table->slots[slot] != NULL && table->slots[slot]->id != id)
-        slot = (slot + 1) & (table->slot_count - 1);
-    return slot;
-}
-
-const struct template *template_table_find(const struct template_table *table, uint16_t id)
-{
-    if (table->slot_count == 0)
-        return NULL;
-    struct template *template = table->slots[slot_of(table, id)];
-    if (template != NULL)
-        template->used = true;
-    return template;
-}
-
 static int grow(struct template_table *table)
 {
     unsigned old_count = table->slot_count;
@@ -58,7 +39,7 @@ static int grow(struct template_table *table)
     table->bytes += (count - old_count) * sizeof(struct template *);
     for (unsigned i = 0; i < old_count; i++)
         if (old[i] != NULL)
-            slots[slot_of(table, old[i]->id)] = old[i];
+            slots[template_table_slot(table, old[i]->id)] = old[i];
     free(old);
     return 0;
 }
@@ -88,7 +69,7 @@ static void empty_slot(struct template_table *table, unsigned slot)
          i = (i + 1) & (table->slot_count - 1)) {
         struct template *moved = table->slots[i];
         table->slots[i] = NULL;
-        table->slots[slot_of(table, moved->id)] = moved;
+        table->slots[template_table_slot(table, moved->id)] = moved;
     }
 }
 
@@ -123,7 +104,7 @@ int template_table_put(struct template_table *table, struct template *template)
         return -1;
     }
     template->used = true;
-    table->slots[slot_of(table, template->id)] = template;
+    table->slots[template_table_slot(table, template->id)] = template;
     table->count[template->options]++;
     table->bytes += bytes;
     return evicted;
@@ -133,7 +114,7 @@ void template_table_remove(struct template_table *table, uint16_t id)
 {
     if (table->slot_count == 0)
         return;
-    unsigned slot = slot_of(table, id);
+    unsigned slot = template_table_slot(table, id);
     if (table->slots[slot] != NULL)
         empty_slot(table, slot);
 }

@@ -25,8 +25,26 @@ struct template_table {
 void template_table_init(struct template_table *table, uint64_t seed);
 void template_table_fini(struct template_table *table);
 
-// The template, marked as used, or NULL.
-const struct template *template_table_find(const struct template_table *table, uint16_t id);
+// Where the template stands, or the free slot where its probe ends; there is room for one.
+static inline unsigned template_table_slot(const struct template_table *table, uint16_t id)
+{
+    unsigned slot = (unsigned)(id * table->factor >> table->shift);
+    while (table->slots[slot] != NULL && table->slots[slot]->id != id)
+        slot = (slot + 1) & (table->slot_count - 1);
+    return slot;
+}
+
+// The template, marked as used, or NULL. In line, since each port of an address is asked.
+static inline const struct template *template_table_find(const struct template_table *table,
+                                                         uint16_t id)
+{
+    if (table->slot_count == 0)
+        return NULL;
+    struct template *template = table->slots[template_table_slot(table, id)];
+    if (template != NULL)
+        template->used = true;
+    return template;
+}
 
 unsigned template_table_count(const struct template_table *table);
 
