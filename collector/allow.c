@@ -41,18 +41,9 @@ static int add(struct list *list, const char *text, struct fault *fault)
     return 0;
 }
 
-static int read_text(struct list *list, const char *text, struct fault *fault)
+static int add_item(void *user, char *text, struct fault *fault)
 {
-    char *copy = strdup(text);
-    if (copy == NULL)
-        return fault_set(fault, "out of memory");
-    char *rest = copy;
-    char *one;
-    int result = 0;
-    while (result == 0 && (one = strsep(&rest, ",")) != NULL)
-        result = add(list, one, fault);
-    free(copy);
-    return result;
+    return add(user, text, fault);
 }
 
 // The line without its comment and the blanks around it.
@@ -124,7 +115,9 @@ struct allow *allow_new(const char *text, struct fault *fault)
 {
     struct list list = {.entries = NULL};
     struct allow *allow = NULL;
-    int result = *text == '@' ? read_file(&list, text + 1, fault) : read_text(&list, text, fault);
+    int result = *text == '@'    ? read_file(&list, text + 1, fault)
+                 : *text == '\0' ? add(&list, text, fault) // no network is a fault
+                                 : list_parse(text, add_item, &list, fault);
     if (result == 0 && list.count == 0)
         result = fault_set(fault, "%s: no network in it", text + 1);
     if (result == 0) {

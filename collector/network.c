@@ -45,21 +45,36 @@ static char *trim(char *text)
     return text;
 }
 
-int networks_parse(struct prefix *out, size_t max, const char *text, struct fault *fault)
+int list_parse(const char *text, list_visit *visit, void *user, struct fault *fault)
 {
-    size_t count = 0;
     int result = 0;
     char *copy = strdup(text);
     char *rest = copy;
     char *one;
     if (copy == NULL)
         return fault_set(fault, "out of memory");
-    while (*text != '\0' && result == 0 && (one = strsep(&rest, ",")) != NULL) {
-        if (count == max)
-            result = fault_set(fault, "got more than %zu networks", max);
-        else
-            result = network_parse(&out[count++], trim(one), fault);
-    }
+    while (*text != '\0' && result == 0 && (one = strsep(&rest, ",")) != NULL)
+        result = visit(user, trim(one), fault);
     free(copy);
-    return result == 0 ? (int)count : -1;
+    return result;
+}
+
+struct networks {
+    struct prefix *items;
+    size_t max;
+    size_t count;
+};
+
+static int add_network(void *user, char *text, struct fault *fault)
+{
+    struct networks *networks = user;
+    if (networks->count == networks->max)
+        return fault_set(fault, "got more than %zu networks", networks->max);
+    return network_parse(&networks->items[networks->count++], text, fault);
+}
+
+int networks_parse(struct prefix *out, size_t max, const char *text, struct fault *fault)
+{
+    struct networks networks = {.items = out, .max = max};
+    return list_parse(text, add_network, &networks, fault) == 0 ? (int)networks.count : -1;
 }

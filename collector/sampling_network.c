@@ -22,22 +22,22 @@ static int parse_one(struct sampling_network *out, char *text, struct fault *fau
     return network_parse(&out->network, text, fault);
 }
 
+struct networks {
+    struct sampling_network *items;
+    int count;
+};
+
+static int add_network(void *user, char *text, struct fault *fault)
+{
+    struct networks *networks = user;
+    if (networks->count == SAMPLING_NETWORKS_MAX)
+        return fault_set(fault, "got more than %d networks", SAMPLING_NETWORKS_MAX);
+    return parse_one(&networks->items[networks->count++], text, fault);
+}
+
 int sampling_networks_parse(struct sampling_network out[static SAMPLING_NETWORKS_MAX],
                             const char *text, struct fault *fault)
 {
-    int count = 0;
-    int result = 0;
-    char *copy = strdup(text);
-    char *rest = copy;
-    char *one;
-    if (copy == NULL)
-        return fault_set(fault, "out of memory");
-    while (*text != '\0' && result == 0 && (one = strsep(&rest, ",")) != NULL) {
-        if (count == SAMPLING_NETWORKS_MAX)
-            result = fault_set(fault, "got more than %d networks", SAMPLING_NETWORKS_MAX);
-        else
-            result = parse_one(&out[count++], one, fault);
-    }
-    free(copy);
-    return result == 0 ? count : -1;
+    struct networks networks = {.items = out};
+    return list_parse(text, add_network, &networks, fault) == 0 ? networks.count : -1;
 }

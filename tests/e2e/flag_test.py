@@ -193,6 +193,12 @@ class StartTest(unittest.TestCase):
             "netflow://127.0.0.1:2055?rcvbuf=64MiB, sflow://127.0.0.1:6343"])
         self.assertEqual((status, log), (0, ""))
         self.assertIn(b"listen for sflow on 127.0.0.1:6343", output)
+        for flag, value in (("-allow", "192.0.2.1, 192.0.2.8/29"),
+                            ("-sampling.default", "192.0.2.1=7, 192.0.2.2=8"),
+                            ("-sampling.override", "192.0.2.1=7 ,192.0.2.2=8"),
+                            ("-biflow.post", "192.0.2.1 , 192.0.2.8/29")):
+            status, _, log = process.run([process.COLLECTOR, "-check", flag, value])
+            self.assertEqual((status, log), (0, ""), flag)
         status, _, log = process.run([process.COLLECTOR, "-listen", "netflow://:2055?cuont=4"])
         self.assertEqual(status, 2)
         self.assertIn('key, got "cuont", wanted count', log)
